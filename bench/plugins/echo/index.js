@@ -1,0 +1,3 @@
+import { definePlugin } from '@phantom-ml/core/plugin'
+
+export default definePlugin({ operations: { echo: (input) => input } })

@@ -1,0 +1,243 @@
+import type { Socket } from 'node:net'
+import { MAX_PENDING_CALLS } from '../../src/contract/limits.ts'
+import { isPhantomError, PhantomError } from '../../src/contract/phantom-error.ts'
+import type { PluginLogLine } from '../../src/contract/execution.ts'
+import type { SystemMethod, SystemParams, SystemResults } from '../../src/contract/system-methods.ts'
+import { Connection, type IncomingRequest, type RequestId } from '../../src/rpc/connection.ts'
+import type { Settlement } from '../execution/execution.ts'
+import type { DaemonLog } from '../observe/daemon-log.ts'
+import { checkMethod, checkParams } from './param-checks.ts'
+
+/** Every method but `execute_plugin` and `cancel`, which the session itself takes care of. */
+export type SystemHandlers = {
+  [M in Exclude<SystemMethod, 'execute_plugin' | 'cancel'>]: (
+    params: SystemParams<M>,
+    session: ClientSession,
+  ) => SystemResults[M] | Promise<SystemResults[M]>
+}
+
+/** What a session needs from the daemon. */
+export interface SessionPowers {
+  readonly handlers: SystemHandlers
+  readonly maxPayloadBytes: number
+  readonly defaultWorkspace: string
+  readonly log: DaemonLog
+  /** Runs a call; returns its execution id. Throws what refuses it. */
+  execute(call: SessionCall): string
+  cancel(executionId: string): boolean
+  onClosed(session: ClientSession): void
+}
+
+export interface SessionCall {
+  readonly params: SystemParams<'execute_plugin'>
+  readonly input: Buffer | null
+  readonly workspace: string
+  readonly onProgress: ((progress: object) => void) | null
+  readonly onSettled: (settlement: Settlement) => void
+}
+
+interface PendingCall {
+  executionId: string
+  readonly inputBytes: number
+}
+
+/** A client whose open calls hold more input than this many of the largest payloads is not read any further. */
+const HELD_PAYLOADS = 2
+
+/** One client on the socket: what it asked, what it still waits for, and what happens when it leaves. */
+export class ClientSession {
+  workspace: string
+  readonly #powers: SessionPowers
+  readonly #connection: Connection
+  readonly #socket: Socket
+  readonly #calls = new Map<RequestId, PendingCall>()
+  readonly #cleanUps: (() => void)[] = []
+  #open = 0
+  #heldBytes = 0
+  #isHalfClosed = false
+
+  constructor(socket: Socket, powers: SessionPowers) {
+    this.#powers = powers
+    this.#socket = socket
+    this.workspace = powers.defaultWorkspace
+    this.#connection = new Connection(socket, {
+      maxPayloadBytes: powers.maxPayloadBytes,
+      payloadFrames: false,
+      strict: false,
+      onRequest: (request) => this.#receive(request),
+      onNotification: (method, params) => this.#receiveNotification(method, params),
+      onClose: (error) => this.#closed(error),
+    })
+    socket.on('end', () => this.#halfClosed())
+  }
+
+  get isClosed(): boolean {
+    return this.#connection.isClosed
+  }
+
+  usePayloadFrames(): void {
+    this.#connection.usePayloadFrames()
+  }
+
+  /** Sends the lines of a log until the client leaves. */
+  follow(subscribe: (listener: (line: PluginLogLine) => void) => () => void): void {
+    // A client that does not read loses lines rather than costing memory.
+    this.#cleanUps.push(subscribe((line) => this.#connection.isOverBudget || this.#connection.notify('log', line)))
+  }
+
+  close(): void {
+    this.#connection.end()
+  }
+
+  destroy(): void {
+    this.#connection.destroy()
+  }
+
+  #receive(request: IncomingRequest): void {
+    if (this.#open >= MAX_PENDING_CALLS) {
+      const error = new PhantomError(
+        'QUEUE_FULL',
+        `Cannot take request: this connection has ${this.#open} open ones. Wait for answers first`,
+        { details: { limit: MAX_PENDING_CALLS } },
+      )
+      this.#connection.respondError(request.id, error)
+      return
+    }
+    try {
+      const method = checkMethod(request.method)
+      if (method === 'execute_plugin') this.#execute(request)
+      else this.#handle(method, request)
+    } catch (error) {
+      this.#refuse(request.id, error)
+    }
+  }
+
+  #execute(request: IncomingRequest): void {
+    const { id, payload } = request
+    const params = checkParams('execute_plugin', request.params)
+    if (this.#calls.has(id)) throw duplicateId(id)
+    const call: PendingCall = { executionId: '', inputBytes: payload?.length ?? 0 }
+    this.#calls.set(id, call)
+    this.#open += 1
+    this.#hold(call.inputBytes)
+    try {
+      call.executionId = this.#powers.execute({
+        params,
+        input: payload,
+        workspace: params.workspace ?? this.workspace,
+        onProgress:
+          params.progress === true ? (progress) => this.#connection.notify('progress', { id, ...progress }) : null,
+        onSettled: (settlement) => this.#settled(id, call, settlement),
+      })
+    } catch (error) {
+      this.#release(id, call)
+      throw error
+    }
+  }
+
+  #settled(id: RequestId, call: PendingCall, settlement: Settlement): void {
+    this.#release(id, call)
+    if (settlement.kind === 'resolved') this.#connection.respond(id, settlement.result, settlement.payload)
+    else this.#refuse(id, settlement.error)
+    this.#endWhenDone()
+  }
+
+  #release(id: RequestId, call: PendingCall): void {
+    this.#calls.delete(id)
+    this.#open -= 1
+    this.#hold(-call.inputBytes)
+  }
+
+  #hold(bytes: number): void {
+    if (bytes === 0) return
+    const budget = HELD_PAYLOADS * this.#powers.maxPayloadBytes
+    const wasOver = this.#heldBytes > budget
+    this.#heldBytes += bytes
+    const isOver = this.#heldBytes > budget
+    if (isOver && !wasOver) this.#connection.pauseReading()
+    if (wasOver && !isOver) this.#connection.resumeReading()
+  }
+
+  #handle(method: Exclude<SystemMethod, 'execute_plugin'>, request: IncomingRequest): void {
+    const { id, payload } = request
+    if (payload !== null) {
+      throw new PhantomError('PARAMS_INVALID', `Cannot call "${method}": it takes no input. Only execute_plugin does`)
+    }
+    const params = checkParams(method, request.params)
+    if (method === 'cancel') {
+      this.#connection.respond(id, { cancelled: this.#cancel(params as SystemParams<'cancel'>) }, null)
+      return
+    }
+    const handler = this.#powers.handlers[method] as (params: unknown, session: ClientSession) => unknown
+    this.#open += 1
+    void this.#answer(id, async () => await handler(params, this))
+  }
+
+  async #answer(id: RequestId, handle: () => Promise<unknown>): Promise<void> {
+    try {
+      this.#connection.respond(id, await handle(), null)
+    } catch (error) {
+      this.#refuse(id, error)
+    }
+    this.#open -= 1
+    this.#endWhenDone()
+  }
+
+  #cancel(params: SystemParams<'cancel'>): boolean {
+    const executionId = params.execution_id ?? this.#calls.get(params.id!)?.executionId
+    return executionId !== undefined && this.#powers.cancel(executionId)
+  }
+
+  /** A cancel may also come as a notification: who leaves a call behind needs no answer. */
+  #receiveNotification(method: string, params: unknown): void {
+    if (method !== 'cancel') return
+    try {
+      this.#cancel(checkParams('cancel', params))
+    } catch (error) {
+      this.#connection.respondError(null, error)
+    }
+  }
+
+  #refuse(id: RequestId, error: unknown): void {
+    if (!isPhantomError(error)) {
+      this.#powers.log.error('a request failed by a defect of ours', { error: stackOf(error) })
+    }
+    this.#connection.respondError(id, error)
+  }
+
+  /**
+   * End of file from a client that shook hands means that it left. A plain one-liner (`echo … | socat`) closes its
+   * writing half at once and still wants its answers: it gets them, then the connection ends.
+   */
+  #halfClosed(): void {
+    this.#isHalfClosed = true
+    if (this.#connection.usesPayloadFrames) this.#connection.destroy()
+    else this.#endWhenDone()
+  }
+
+  #endWhenDone(): void {
+    if (this.#isHalfClosed && this.#open === 0) this.#connection.end()
+  }
+
+  /** What a client that left was waiting for is cancelled: nobody reads the answer. */
+  #closed(error: PhantomError | null): void {
+    if (error !== null && error.code === 'PROTOCOL_VIOLATION') {
+      this.#powers.log.warn('a client was refused', { reason: error.message })
+    }
+    for (const cleanUp of this.#cleanUps) cleanUp()
+    for (const { executionId } of this.#calls.values()) this.#powers.cancel(executionId)
+    this.#socket.destroy()
+    this.#powers.onClosed(this)
+  }
+}
+
+function duplicateId(id: RequestId): PhantomError {
+  return new PhantomError(
+    'REQUEST_INVALID',
+    `Cannot take request: its id ${JSON.stringify(id)} is that of a call still open. Use a new id for each request`,
+  )
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}

@@ -1,0 +1,103 @@
+import { chmodSync, existsSync, lstatSync, mkdirSync, unlinkSync } from 'node:fs'
+import { createServer, type Server } from 'node:net'
+import { dirname } from 'node:path'
+import { PhantomError } from '../../src/contract/phantom-error.ts'
+import { ClientSession, type SessionPowers } from './client-session.ts'
+
+export interface ControlServerOptions extends Omit<SessionPowers, 'onClosed'> {
+  readonly socketPath: string
+  readonly maxClients: number
+  /** The number of clients changed. */
+  onClients(count: number): void
+}
+
+/** The unix socket where applications attach. Its file mode (0600) is the authorisation. */
+export class ControlServer {
+  readonly #options: ControlServerOptions
+  readonly #server: Server
+  readonly #sessions = new Set<ClientSession>()
+
+  constructor(options: ControlServerOptions) {
+    this.#options = options
+    // A plain client may close its half and still read its answers.
+    this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#accept(socket))
+  }
+
+  get clientCount(): number {
+    return this.#sessions.size
+  }
+
+  /**
+   * The caller holds the state folder's lock, so a socket file that lies there belongs to a dead daemon.
+   *
+   * @throws PhantomError DAEMON_UNREACHABLE when the socket cannot be made
+   */
+  async listen(): Promise<void> {
+    const path = this.#options.socketPath
+    prepareFolder(dirname(path))
+    if (existsSync(path)) unlinkSync(path)
+    const mask = process.umask(0o177)
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#server.once('error', reject)
+        this.#server.listen(path, resolve)
+      })
+      chmodSync(path, 0o600)
+    } catch (error) {
+      throw new PhantomError('DAEMON_UNREACHABLE', `Cannot listen on "${path}": ${(error as Error).message}`, {
+        cause: error,
+      })
+    } finally {
+      process.umask(mask)
+    }
+    // EMFILE and the like on accept: the next one may succeed.
+    this.#server.on('error', (error) => this.#options.log.error('cannot accept a client', { error: error.message }))
+  }
+
+  /** Takes no more clients and removes the socket; those that are attached stay until `closeSessions`. */
+  async stopListening(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => resolve())
+      // close() waits for the open connections; the path is gone at once.
+      if (this.#sessions.size > 0) resolve()
+    })
+  }
+
+  closeSessions(): void {
+    for (const session of this.#sessions) session.close()
+  }
+
+  destroySessions(): void {
+    for (const session of this.#sessions) session.destroy()
+  }
+
+  #accept(socket: import('node:net').Socket): void {
+    if (this.#sessions.size >= this.#options.maxClients) {
+      this.#options.log.warn('a client was refused: too many', { limit: this.#options.maxClients })
+      socket.destroy()
+      return
+    }
+    const session = new ClientSession(socket, {
+      ...this.#options,
+      onClosed: (closed) => {
+        this.#sessions.delete(closed)
+        this.#options.onClients(this.#sessions.size)
+      },
+    })
+    this.#sessions.add(session)
+    this.#options.onClients(this.#sessions.size)
+  }
+}
+
+/** The folder must be ours alone: in a shared one, somebody else could put a socket of his in our place. */
+function prepareFolder(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const found = lstatSync(folder)
+  const uid = process.getuid?.() ?? 0
+  if (found.isDirectory() && found.uid === uid && (found.mode & 0o022) === 0) return
+  throw new PhantomError(
+    'PERMISSION_DENIED',
+    `Cannot listen in "${folder}": it must be a folder that uid ${uid} owns and nobody else may write. ` +
+      'Remove it or set XDG_RUNTIME_DIR',
+  )
+}

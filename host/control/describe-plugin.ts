@@ -1,0 +1,94 @@
+import type { InstanceInfo, LimitInfo, OperationInfo, PluginInfo, PluginSummary } from '../../src/contract/plugin-info.ts'
+import type { Manifest } from '../../src/contract/manifest.ts'
+import type { IsolationTier } from '../../src/contract/life.ts'
+import type { InstanceLane } from '../execution/instance-lane.ts'
+import type { PluginRecord } from '../registry/plugin-record.ts'
+import type { Policy } from '../sandbox/policy.ts'
+
+/** How long a plugin's own `health()` may take before it is left out. */
+const HEALTH_TIMEOUT_MS = 500
+
+export function describeSummary(record: PluginRecord): PluginSummary {
+  const { manifest } = record
+  return {
+    id: record.id,
+    name: manifest?.name ?? record.id,
+    version: manifest?.version ?? '',
+    type: manifest?.type ?? null,
+    author: manifest?.author ?? null,
+    description: manifest?.description ?? '',
+    tags: [...(manifest?.tags ?? [])],
+    operations: (manifest?.operations ?? []).map((operation) => operation.name),
+    state: record.state,
+    reason: record.reason,
+    builtin: record.builtin,
+    path: record.directory,
+  }
+}
+
+/** @param policy of the asking session's workspace; null for a plugin that cannot run */
+export async function describePlugin(
+  record: PluginRecord,
+  options: { policy: Policy | null; tier: IsolationTier },
+): Promise<PluginInfo> {
+  const { manifest } = record
+  const lanes = [...record.lanes.values()]
+  const instances = await Promise.all(lanes.map((lane) => describeInstance(lane, options.tier)))
+  const reported = lanes.map((lane) => lane.instance?.reported ?? null).find((found) => found !== null)
+  return {
+    ...describeSummary(record),
+    license: manifest?.license ?? null,
+    homepage: manifest?.homepage ?? null,
+    entry_point: manifest?.entryPoint ?? null,
+    dependencies: { ...manifest?.dependencies },
+    plugin_dependencies: { ...manifest?.pluginDependencies },
+    operation_details: (manifest?.operations ?? []).map(describeOperation),
+    permissions: [...(options.policy?.permissions ?? [])],
+    limits: manifest === null ? [] : describeLimits(manifest),
+    configuration_schema: manifest?.configuration ?? null,
+    issues: [...record.issues],
+    reported: reported ?? null,
+    instances: instances.filter((found) => found !== null),
+    last_exit: record.lastExit,
+    notices: [...(options.policy?.notices ?? [])],
+  }
+}
+
+function describeOperation(operation: Manifest['operations'][number]): OperationInfo {
+  return {
+    name: operation.name,
+    description: operation.description,
+    input_schema: operation.inputSchema,
+    output_schema: operation.outputSchema,
+    idempotent: operation.idempotent,
+    timeout_ms: operation.timeoutMs,
+  }
+}
+
+function describeLimits({ limits, runtime }: Manifest): LimitInfo[] {
+  return [
+    { name: 'max_memory_mb', declared: limits.maxMemoryMb, mechanism: 'RLIMIT_DATA, resident memory watched' },
+    { name: 'max_execution_time_ms', declared: limits.maxExecutionTimeMs, mechanism: 'host deadline, then SIGKILL' },
+    { name: 'concurrency', declared: runtime.concurrency, mechanism: 'host queue' },
+  ]
+}
+
+async function describeInstance(lane: InstanceLane, tier: IsolationTier): Promise<InstanceInfo | null> {
+  const { instance } = lane
+  if (instance === null) return null
+  const sample = instance.sampler?.sample(performance.now()) ?? null
+  return {
+    pid: instance.pid,
+    uid: instance.spec.uid,
+    state: instance.state,
+    generation: instance.spec.initialize.generation,
+    workspace: lane.workspace,
+    tier,
+    calls_in_flight: instance.inFlightCount,
+    started_at: instance.startedAt.toISOString(),
+    ready_ms: instance.readyMs,
+    memory_bytes: sample?.rssBytes ?? null,
+    cpu_time_ms: sample?.cpuTimeMs ?? null,
+    health: await instance.health(HEALTH_TIMEOUT_MS),
+  }
+}

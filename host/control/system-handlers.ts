@@ -1,0 +1,112 @@
+import { basename, dirname } from 'node:path'
+import { PhantomError } from '../../src/contract/phantom-error.ts'
+import type { DaemonStatus, HandshakeResult, PluginValidation } from '../../src/contract/system-methods.ts'
+import { PACKAGE_VERSION, PROTOCOL_VERSION } from '../../src/contract/version.ts'
+import type { Executor } from '../execution/executor.ts'
+import type { PluginLogs } from '../observe/plugin-log.ts'
+import type { InstanceLauncher } from '../process/instance-launcher.ts'
+import type { PluginRegistry } from '../registry/plugin-registry.ts'
+import type { PluginRecord } from '../registry/plugin-record.ts'
+import { MANIFEST_FILE, readManifest } from '../registry/read-manifest.ts'
+import { doctorChecks } from '../sandbox/doctor.ts'
+import type { Machine } from '../sandbox/machine.ts'
+import type { ClientSession, SystemHandlers } from './client-session.ts'
+import { describePlugin, describeSummary } from './describe-plugin.ts'
+import type { Workspaces } from './workspaces.ts'
+
+/** What the daemon is and has, as its methods need it. */
+export interface HandlerPowers {
+  readonly facts: Omit<DaemonStatus, 'uptime_ms' | 'clients' | 'plugins' | 'instances' | 'calls' | 'memory_bytes'>
+  readonly maxPayloadBytes: number
+  readonly machine: Machine
+  readonly registry: PluginRegistry
+  readonly executor: Executor
+  readonly launcher: InstanceLauncher
+  readonly logs: PluginLogs
+  readonly workspaces: Workspaces
+  clientCount(): number
+  /** Ends the daemon when it is private and this is its last client; true when it ended. */
+  leave(): Promise<boolean>
+}
+
+/** The methods of the contract System. */
+export function createSystemHandlers(powers: HandlerPowers): SystemHandlers {
+  const { registry, facts } = powers
+  return {
+    handshake: (params, session) => shakeHands(powers, params, session),
+    list_plugins: () => [...registry.records].map(describeSummary),
+    get_plugin_info: async ({ plugin_id: id }, session) => {
+      const record = registry.get(id)
+      return await describePlugin(record, { policy: policyOf(powers, record, session), tier: powers.machine.tier })
+    },
+    get_status: () => describeStatus(powers),
+    get_plugin_logs: async ({ plugin_id: id, lines = 100, follow = false }, session) => {
+      if (id !== undefined) registry.get(id)
+      if (follow) session.follow((listener) => powers.logs.subscribe(id ?? null, listener))
+      return { lines: await powers.logs.tail({ lines, ...(id === undefined ? {} : { plugin_id: id }) }) }
+    },
+    validate_plugin: ({ path }) => validatePlugin(path),
+    get_doctor_report: async () => ({
+      tier: facts.tier,
+      required_tier: facts.required_tier,
+      runtime: { path: process.execPath, version: process.versions.node },
+      checks: await doctorChecks(powers.machine),
+    }),
+    shutdown: async () => ({ stopped: await powers.leave() }),
+  }
+}
+
+function shakeHands(
+  powers: HandlerPowers,
+  params: { protocol_version: string; payload_frames?: boolean; workspace?: string },
+  session: ClientSession,
+): HandshakeResult {
+  const [major] = params.protocol_version.split('.')
+  if (major !== PROTOCOL_VERSION.split('.')[0]) {
+    throw new PhantomError(
+      'VERSION_UNSUPPORTED',
+      `Cannot shake hands: the client speaks protocol ${params.protocol_version}, this daemon ${PROTOCOL_VERSION}. ` +
+        'Use a client and a daemon of the same major version',
+      { details: { found: params.protocol_version, supported: PROTOCOL_VERSION } },
+    )
+  }
+  if (params.workspace !== undefined) session.workspace = powers.workspaces.canonical(params.workspace)
+  if (params.payload_frames === true) session.usePayloadFrames()
+  const { facts } = powers
+  return {
+    protocol_version: PROTOCOL_VERSION,
+    server: { name: '@phantom-ml/core', version: PACKAGE_VERSION, pid: process.pid },
+    payload_frames: params.payload_frames === true,
+    environment: facts.environment,
+    plugin_directory: facts.plugin_directory,
+    state_directory: facts.state_directory,
+    private: facts.private,
+    max_payload_bytes: powers.maxPayloadBytes,
+  }
+}
+
+function policyOf(powers: HandlerPowers, record: PluginRecord, session: ClientSession) {
+  const { manifest } = record
+  if (manifest === null) return null
+  return powers.launcher.policyOf(record as PluginRecord & { manifest: typeof manifest }, session.workspace)
+}
+
+function describeStatus(powers: HandlerPowers): DaemonStatus {
+  const records = [...powers.registry.records]
+  const lanes = [...powers.executor.lanes]
+  return {
+    ...powers.facts,
+    uptime_ms: Math.round(process.uptime() * 1000),
+    clients: powers.clientCount(),
+    plugins: { total: records.length, by_state: powers.registry.countByState() },
+    instances: lanes.filter((lane) => lane.instance !== null).length,
+    calls: powers.executor.figures(),
+    memory_bytes: process.memoryUsage.rss(),
+  }
+}
+
+async function validatePlugin(path: string): Promise<PluginValidation> {
+  const folder = basename(path) === MANIFEST_FILE ? dirname(path) : path
+  const { manifest, issues, directory } = await readManifest(folder)
+  return { valid: manifest !== null, plugin_id: manifest?.id ?? null, path: directory, issues }
+}

@@ -1,0 +1,65 @@
+import { realpathSync, statSync } from 'node:fs'
+import { isAbsolute, sep } from 'node:path'
+import { PhantomError } from '../../src/contract/phantom-error.ts'
+
+/** Spellings remembered, so that a call pays no system call for a path that was checked before. */
+const MAX_REMEMBERED = 1_000
+
+/** Which folders calls may be about, and their canonical paths. */
+export class Workspaces {
+  readonly #roots: readonly string[]
+  readonly #forbidden: string
+  readonly #canonical = new Map<string, string>()
+
+  /**
+   * @param options.roots canonical folders below which workspaces may lie; null allows any folder: a private daemon,
+   * which runs as its application's user and serves nobody else
+   * @param options.stateDirectory the daemon's own, never a workspace
+   */
+  constructor(options: { roots: readonly string[] | null; stateDirectory: string }) {
+    this.#roots = options.roots ?? ['/']
+    this.#forbidden = options.stateDirectory
+  }
+
+  /** @throws PhantomError WORKSPACE_DENIED */
+  canonical(path: string): string {
+    const known = this.#canonical.get(path)
+    if (known !== undefined) return known
+    const canonical = this.#check(path)
+    if (this.#canonical.size >= MAX_REMEMBERED) this.#canonical.clear()
+    this.#canonical.set(path, canonical)
+    return canonical
+  }
+
+  #check(path: string): string {
+    if (!isAbsolute(path)) throw denied(path, 'it is no absolute path. Send the folder in full')
+    const canonical = realFolder(path)
+    if (isInside(canonical, this.#forbidden)) throw denied(path, "it is the daemon's own state folder. Choose another one")
+    if (this.#roots.some((root) => isInside(canonical, root))) return canonical
+    throw denied(
+      path,
+      `it lies outside of the folders that this daemon serves (${this.#roots.join(', ')}). ` +
+        'Add it to workspace.roots in the configuration',
+    )
+  }
+}
+
+function realFolder(path: string): string {
+  try {
+    const canonical = realpathSync(path)
+    if (statSync(canonical).isDirectory()) return canonical
+  } catch (error) {
+    throw denied(path, `${(error as NodeJS.ErrnoException).code ?? String(error)}. Create the folder or name another one`)
+  }
+  throw denied(path, 'it is no folder. Name the folder that the call is about')
+}
+
+function isInside(path: string, root: string): boolean {
+  return path === root || path.startsWith(root.endsWith(sep) ? root : root + sep)
+}
+
+function denied(path: string, why: string): PhantomError {
+  return new PhantomError('WORKSPACE_DENIED', `Cannot use workspace "${path.slice(0, 512)}": ${why}`, {
+    details: { workspace: path },
+  })
+}

@@ -1,0 +1,46 @@
+import { opendir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+
+/** Entries looked at and files named at the most, so that a folder of millions costs a call a bounded time. */
+const MAX_ENTRIES = 20_000
+const MAX_NAMED = 1_000
+
+/**
+ * Files below `roots` whose birth (statx(2) `stx_btime`) is not older than `sinceEpochMs`. Symbolic links are not
+ * followed. `complete` is false when a bound ended the search.
+ */
+export async function findCreatedFiles(
+  roots: readonly string[],
+  sinceEpochMs: number,
+): Promise<{ files: string[]; complete: boolean }> {
+  const files: string[] = []
+  const folders = [...roots]
+  let seen = 0
+  while (folders.length > 0) {
+    for await (const entry of entriesOf(folders.pop()!)) {
+      seen += 1
+      if (seen > MAX_ENTRIES || files.length >= MAX_NAMED) return { files, complete: false }
+      const path = join(entry.parentPath, entry.name)
+      if (entry.isDirectory()) folders.push(path)
+      else if (entry.isFile() && (await birthOf(path)) >= sinceEpochMs) files.push(path)
+    }
+  }
+  return { files: files.toSorted(), complete: true }
+}
+
+/** A folder that is gone or closed to us has nothing to report. */
+async function* entriesOf(folder: string) {
+  try {
+    yield* await opendir(folder)
+  } catch {
+    // ENOENT, EACCES, ENOTDIR (the grant is a file): nothing was created here that we could name.
+  }
+}
+
+async function birthOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).birthtimeMs
+  } catch {
+    return -Infinity
+  }
+}

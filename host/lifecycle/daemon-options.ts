@@ -1,0 +1,35 @@
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+
+/** What the daemon is told on its command line; paths are absolute. */
+export interface DaemonOptions {
+  readonly pluginDirectory: string
+  readonly environment: string
+  /** The user's configuration folder; null when none was named. */
+  readonly configDirectory: string | null
+  /** Null: beside the plugin directory. */
+  readonly stateDirectory: string | null
+  /** Ends with its last application, and reports its start on fd 3. */
+  readonly isPrivate: boolean
+}
+
+/** @throws TypeError for an unknown or missing option, in words of `node:util` */
+export function parseDaemonOptions(argv: readonly string[]): DaemonOptions {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      plugins: { type: 'string', default: './plugins' },
+      environment: { type: 'string', default: 'development' },
+      config: { type: 'string' },
+      state: { type: 'string' },
+      private: { type: 'boolean', default: false },
+    },
+  })
+  return {
+    pluginDirectory: resolve(values.plugins),
+    environment: values.environment,
+    configDirectory: values.config === undefined ? null : resolve(values.config),
+    stateDirectory: values.state === undefined ? null : resolve(values.state),
+    isPrivate: values.private,
+  }
+}

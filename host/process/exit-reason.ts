@@ -1,0 +1,45 @@
+import { RUNNER_EXIT_CODES } from '../../src/contract/exit-codes.ts'
+import type { ExitClass } from '../../src/contract/life.ts'
+
+/** Why the host ended a process, when it was the host. */
+export type EndCause = 'stop' | 'operator' | 'host_shutdown' | 'wall_limit' | 'memory_limit' | 'protocol' | 'start_timeout'
+
+export interface ProcessEnd {
+  /** Exit code; bubblewrap answers 128 + n for a child that a signal ended. */
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  /** What the host wanted when it happened; null when the host wanted nothing. */
+  readonly cause: EndCause | null
+  /** The last lines of stderr: V8 says there why it gives up. */
+  readonly stderrTail: string
+}
+
+const BY_CAUSE: Readonly<Record<EndCause, ExitClass>> = {
+  stop: 'expected',
+  operator: 'killed_by_operator',
+  host_shutdown: 'host_shutdown',
+  wall_limit: 'wall_limit',
+  memory_limit: 'oom',
+  protocol: 'protocol',
+  start_timeout: 'wall_limit',
+}
+
+/** V8's last words when memory is refused: "FATAL ERROR: … heap out of memory", "Fatal process out of memory". */
+const OUT_OF_MEMORY = /FATAL ERROR: .*(?:out of memory|Allocation failed)|Fatal (?:process|JavaScript) out of memory/
+
+export function classifyExit(end: ProcessEnd): ExitClass {
+  if (end.cause !== null) return BY_CAUSE[end.cause]
+  if (OUT_OF_MEMORY.test(end.stderrTail)) return 'oom'
+  if (end.code === RUNNER_EXIT_CODES.protocol) return 'protocol'
+  return 'crash'
+}
+
+export function describeExit(end: ProcessEnd, exitClass: ExitClass): string {
+  const how =
+    end.signal !== null
+      ? `signal ${end.signal}`
+      : end.code !== null && end.code > 128
+        ? `exit code ${end.code} (signal ${end.code - 128})`
+        : `exit code ${end.code}`
+  return `${exitClass}: ${how}`
+}

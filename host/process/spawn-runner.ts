@@ -1,0 +1,96 @@
+import type { ChildProcess } from 'node:child_process'
+import type { Socket } from 'node:net'
+import type { Readable } from 'node:stream'
+import { execa } from 'execa'
+import { PhantomError } from '../../src/contract/phantom-error.ts'
+import type { RunnerPlan } from '../sandbox/plan-runner.ts'
+import { findRunnerPid, readSandboxPid } from '../sandbox/sandbox-status.ts'
+
+/** A process that was spawned by a plan: its pipes, and when it ended. */
+export interface SpawnedRunner {
+  /** The private IPC channel, fd 3 inside. */
+  readonly channel: Socket
+  readonly stdout: Readable
+  readonly stderr: Readable
+  /** The host's pid of the runner itself, behind bubblewrap; null as long as it is not there. */
+  findPid(): number | null
+  readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
+  signal(signal: Signal): void
+}
+
+type Signal = 'SIGTERM' | 'SIGKILL'
+
+/** How long the sandbox gets to fall after its init was killed, before its monitor is killed as well. */
+const MONITOR_GRACE_MS = 500
+
+/**
+ * Spawns by a plan of `host/sandbox`. The daemon's environment never reaches the child: it has what the plan says.
+ * Must be called on the daemon's main thread: the sandbox dies with the thread that spawned it (PDEATHSIG, prctl(2)).
+ *
+ * @throws PhantomError PLUGIN_START_FAILED when the system refuses a process or a descriptor.
+ */
+export function spawnRunner(plan: RunnerPlan): SpawnedRunner {
+  const child = spawn(plan)
+  const [, stdout, stderr, channel, status] = child.stdio as unknown as [null, Readable, Readable, Socket, Readable?]
+  if (child.pid === undefined || channel === undefined || channel === null) {
+    throw new PhantomError(
+      'PLUGIN_START_FAILED',
+      `Cannot start "${plan.file}": the system gave no process. Look at the limits on processes and open files (ulimit -a)`,
+    )
+  }
+  let sandboxPid = status === undefined ? child.pid : null
+  if (status !== undefined) void readSandboxPid(status).then((pid) => (sandboxPid = pid))
+  const findPid = (): number | null =>
+    status === undefined || sandboxPid === null ? sandboxPid : findRunnerPid(sandboxPid, process.getuid?.() ?? -1)
+  const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
+    child.once('exit', (code, signal) => resolve({ code, signal }))
+  })
+  return {
+    channel,
+    stdout,
+    stderr,
+    findPid,
+    exited,
+    signal: (signal) => signalRunner(child, { sandbox: sandboxPid, runner: findPid() }, signal),
+  }
+}
+
+function spawn(plan: RunnerPlan): ChildProcess {
+  const subprocess = execa(plan.file, [...plan.args], {
+    cwd: plan.cwd,
+    env: { ...plan.env },
+    extendEnv: false,
+    stdio: plan.statusFd === null ? ['ignore', 'pipe', 'pipe', 'pipe'] : ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
+    buffer: false,
+    reject: false,
+    // The kernel ends runners with the daemon; a handler of ours would not run on SIGKILL.
+    cleanup: false,
+    stripFinalNewline: false,
+  })
+  return subprocess.nodeChildProcess
+}
+
+/**
+ * Behind bubblewrap, SIGKILL goes to the first process of the pid namespace: when it dies the kernel ends all that
+ * lived there, and the monitor, its parent, which has not reaped it while it runs, ends with it. The pid can therefore
+ * not be another process's.
+ */
+function signalRunner(child: ChildProcess, pids: { sandbox: number | null; runner: number | null }, signal: Signal): void {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const target = signal === 'SIGKILL' ? pids.sandbox : pids.runner
+  // A monitor dies of SIGTERM and takes its sandbox along by force: only SIGKILL means that.
+  if (target === null && signal === 'SIGTERM') return
+  if (target === null || target === child.pid) {
+    child.kill(signal)
+    return
+  }
+  try {
+    process.kill(target, signal)
+  } catch {
+    // ESRCH: it is gone already. EPERM: it is another user's, so the monitor has to do it.
+  }
+  if (signal === 'SIGKILL') {
+    const late = setTimeout(() => child.kill('SIGKILL'), MONITOR_GRACE_MS)
+    child.once('exit', () => clearTimeout(late))
+  }
+}

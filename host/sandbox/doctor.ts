@@ -1,0 +1,224 @@
+import fs from 'node:fs'
+
+import { messageOf } from '../../src/contract/phantom-error.ts'
+import type { DoctorCheck } from '../../src/contract/system-methods.ts'
+import type { Machine } from './machine.ts'
+import { measureMemoryBase } from './memory-base.ts'
+import { INSTALL_BUBBLEWRAP, INSTALL_UTIL_LINUX } from './remedies.ts'
+import { runTrial, type TrialResult } from './trial.ts'
+
+const MIB = 1024 * 1024
+/** Small, so that the trial is quick; any other limit holds in the same way. */
+const TRIED_MEMORY_MB = 64
+
+/** What this machine can hold a plugin to, by what, and how to mend what it can't. Each line is tried, not assumed. */
+export async function doctorChecks(machine: Machine): Promise<DoctorCheck[]> {
+  const idle = await observeRunner(machine)
+  return [
+    bubblewrapCheck(machine),
+    namespacesCheck(machine, idle),
+    toolCheck('setpriv', machine.setprivPath, 'a user id of its own for each plugin, an end with the daemon'),
+    toolCheck('prlimit', machine.prlimitPath, 'limits on memory, files and processes'),
+    userCheck(machine, idle),
+    privilegesCheck(idle),
+    await memoryCheck(machine),
+    permissionModelCheck(idle),
+    cgroupCheck(),
+  ]
+}
+
+/** What the kernel and Node say of a runner that was started as a plugin without permissions is. */
+interface Observation {
+  readonly result: TrialResult
+  readonly status: string
+  readonly namespaces: readonly string[]
+}
+
+const REPORTING_PROGRAM = `
+const channel = new (require('node:net').Socket)({ fd: 3 })
+let denial = 'nothing'
+try { require('node:fs').readdirSync('/') } catch (error) { denial = error.code }
+process.stdout.write(denial)
+channel.on('error', () => process.exit(0)).on('end', () => process.exit(0)).resume()
+channel.write('idle')
+`
+const NAMESPACES = ['mnt', 'pid', 'net', 'ipc', 'uts', 'cgroup', 'user'] as const
+
+async function observeRunner(machine: Machine): Promise<Observation | string> {
+  let seen: Omit<Observation, 'result'> | null = null
+  try {
+    const result = await runTrial(machine, {
+      source: REPORTING_PROGRAM,
+      observe: (pid) => (seen = readFacts(pid)),
+    })
+    if (seen !== null) return { ...(seen as Omit<Observation, 'result'>), result }
+    return result.stderr.trim() || `it ended with code ${result.code}`
+  } catch (error) {
+    return messageOf(error)
+  }
+}
+
+function readFacts(pid: number): Omit<Observation, 'result'> {
+  const differs = (name: string): boolean => {
+    // Whose namespaces may not be looked at are another user's, in a user namespace of its own.
+    const read = (of: string | number): string => fs.readlinkSync(`/proc/${of}/ns/${name}`)
+    return read(pid) !== read('self')
+  }
+  return { status: fs.readFileSync(`/proc/${pid}/status`, 'utf8'), namespaces: NAMESPACES.filter(differs) }
+}
+
+function bubblewrapCheck({ bwrapPath, hasBindFd }: Machine): DoctorCheck {
+  const mounts = hasBindFd ? 'can mount open folders' : 'mounts by path only'
+  return {
+    name: 'bubblewrap',
+    ok: bwrapPath !== null,
+    found: bwrapPath === null ? 'not installed' : `${bwrapPath}, ${mounts}`,
+    mechanism: null,
+    remedy: bwrapPath === null ? INSTALL_BUBBLEWRAP : null,
+  }
+}
+
+function namespacesCheck(machine: Machine, idle: Observation | string): DoctorCheck {
+  const name = 'namespaces'
+  if (machine.tier === 'process' || typeof idle === 'string') {
+    const reason = machine.reasonNoNamespace ?? `a plugin can't be started: ${String(idle)}`
+    return { name, ok: false, found: 'none: isolation is of tier process', mechanism: null, remedy: reason }
+  }
+  const needed = NAMESPACES.filter((kind) => kind !== 'user' && kind !== 'cgroup')
+  const missing = needed.filter((kind) => !idle.namespaces.includes(kind))
+  return {
+    name,
+    ok: missing.length === 0,
+    found: `a runner has its own ${idle.namespaces.join(', ')}`,
+    mechanism: machine.uid === 0 ? 'bubblewrap, mounts by root' : 'bubblewrap, user namespace',
+    remedy:
+      missing.length === 0
+        ? null
+        : `The kernel lacks namespaces of kind ${missing.join(', ')}: use one that has them`,
+  }
+}
+
+function toolCheck(name: string, found: string | null, gives: string): DoctorCheck {
+  return {
+    name,
+    ok: found !== null,
+    found: found ?? `not installed, so there is not: ${gives}`,
+    mechanism: null,
+    remedy: found === null ? INSTALL_UTIL_LINUX : null,
+  }
+}
+
+function userCheck({ uid: daemonUid, tier }: Machine, idle: Observation | string): DoctorCheck {
+  const name = 'user id'
+  if (typeof idle === 'string') return notStarted(name, idle)
+  const uid = Number(/^Uid:\s+(\d+)/m.exec(idle.status)?.[1])
+  if (daemonUid === 0) {
+    const found = `the daemon is root, a runner got uid ${uid}`
+    return { name, ok: uid !== 0, found, mechanism: 'setpriv, a uid for each instance', remedy: null }
+  }
+  const shared = tier === 'process'
+  return {
+    name,
+    ok: !shared,
+    found: `a runner has the daemon's uid ${uid}${shared ? '' : ', and sees no process but its own'}`,
+    mechanism: shared ? null : 'user and pid namespace',
+    remedy: shared ? 'Only namespaces keep processes of one user apart: see "namespaces"' : null,
+  }
+}
+
+function privilegesCheck(idle: Observation | string): DoctorCheck {
+  const name = 'privileges'
+  if (typeof idle === 'string') return notStarted(name, idle)
+  const isLocked = /^NoNewPrivs:\s+1$/m.test(idle.status)
+  const hasNone = /^CapEff:\s+0+$/m.test(idle.status) && /^CapPrm:\s+0+$/m.test(idle.status)
+  return {
+    name,
+    ok: isLocked && hasNone,
+    found: `${hasNone ? 'no capability' : 'capabilities left'}, no_new_privs ${isLocked ? 'set' : 'not set'}`,
+    mechanism: isLocked ? 'no_new_privs' : null,
+    remedy: isLocked ? null : INSTALL_UTIL_LINUX,
+  }
+}
+
+/**
+ * Steps that do not fill the allowance: Node aborts when it finds no room for its own next small thing, such as a
+ * stream for stdout (hence `writeSync`).
+ */
+const STEP_MB = 24
+const HOARDING_PROGRAM = `
+const { writeSync } = require('node:fs')
+const kept = []
+try { for (;;) kept.push(Buffer.alloc(${STEP_MB} * 1048576, 1)) } catch { writeSync(1, String(kept.length)) }
+`
+
+async function memoryCheck(machine: Machine): Promise<DoctorCheck> {
+  const name = 'memory limit'
+  if (machine.prlimitPath === null) {
+    return { name, ok: false, found: 'nothing holds it', mechanism: null, remedy: INSTALL_UTIL_LINUX }
+  }
+  try {
+    const baseDataBytes = await measureMemoryBase(machine)
+    const limits = { baseDataBytes, maxMemoryMb: TRIED_MEMORY_MB }
+    const { code, stdout } = await runTrial(machine, { source: HOARDING_PROGRAM, ...limits })
+    const reachedMb = Number.parseInt(stdout, 10) * STEP_MB
+    const held = code === 0 && reachedMb <= TRIED_MEMORY_MB
+    const base = `${Math.round(baseDataBytes / MIB)} MiB of data segment when idle`
+    return {
+      name,
+      ok: held,
+      found: held
+        ? `of an allowance of ${TRIED_MEMORY_MB} MiB ${reachedMb} could be taken, ${STEP_MB} more could not; ${base}`
+        : `did not hold (code ${code})`,
+      mechanism: held ? 'RLIMIT_DATA' : null,
+      remedy: held ? null : 'RLIMIT_DATA counts private memory from Linux 4.7 on: use a newer kernel',
+    }
+  } catch (error) {
+    return notStarted(name, messageOf(error))
+  }
+}
+
+function permissionModelCheck(idle: Observation | string): DoctorCheck {
+  const name = 'node permission model'
+  if (typeof idle === 'string') return notStarted(name, idle)
+  const ok = idle.result.stdout === 'ERR_ACCESS_DENIED'
+  return {
+    name,
+    ok,
+    found: ok ? 'refused to read a folder that was not granted' : `answered "${idle.result.stdout}"`,
+    mechanism: ok ? 'node --permission' : null,
+    remedy: ok ? null : 'Run the daemon on Node 26 or newer',
+  }
+}
+
+function cgroupCheck(): DoctorCheck {
+  const own = /^0::(.+)$/m.exec(readText('/proc/self/cgroup'))?.[1] ?? null
+  const controllers = own === null ? '' : readText(`/sys/fs/cgroup${own}/cgroup.controllers`).trim()
+  const found = controllers === '' ? 'no controllers here' : `controllers here: ${controllers}`
+  // Nothing to mend: this version gets by without them.
+  return {
+    name: 'cgroup v2',
+    ok: true,
+    found: `${found}; not used by this version`,
+    mechanism: null,
+    remedy: null,
+  }
+}
+
+function readText(file: string): string {
+  try {
+    return fs.readFileSync(file, 'utf8')
+  } catch {
+    // Another cgroup layout, or none.
+    return ''
+  }
+}
+
+function notStarted(name: string, reason: string): DoctorCheck {
+  return {
+    name,
+    ok: false,
+    found: `not known, since no runner could be started: ${reason}`,
+    mechanism: null,
+    remedy: 'Mend what keeps a runner from starting',
+  }
+}

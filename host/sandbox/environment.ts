@@ -1,0 +1,27 @@
+/** These steer the loader, the C library or Node itself, before the runner has locked anything. */
+const STEERING = /^(?:LD_.*|NODE_(?!ENV$).*|GLIBC_TUNABLES|OPENSSL_(?:CONF|MODULES|ENGINES))$/
+const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
+
+export interface EnvironmentGrant {
+  readonly granted: Readonly<Record<string, string>>
+  /** One sentence for every name that was not granted. */
+  readonly problems: readonly string[]
+}
+
+/** Values that are there are granted; an empty value is one, an absent one is a problem to tell of. */
+export function resolveEnvironment(
+  names: readonly string[],
+  environment: NodeJS.ProcessEnv,
+): EnvironmentGrant {
+  const granted: Record<string, string> = {}
+  const problems: string[] = []
+  for (const name of names) {
+    const value = environment[name]
+    if (!NAME.test(name)) problems.push(`"${name}" is not the name of a variable. Spell each one out`)
+    else if (STEERING.test(name)) problems.push(`${name} steers the runtime itself and is granted to nobody`)
+    else if (value === undefined)
+      problems.push(`${name} is not set where the daemon runs. Set it and restart the daemon`)
+    else granted[name] = value
+  }
+  return { granted, problems }
+}

@@ -1,0 +1,124 @@
+import { constants } from 'node:fs'
+import fs from 'node:fs/promises'
+import path from 'node:path'
+import { execa } from 'execa'
+
+import type { IsolationTier } from '../../src/contract/life.ts'
+import { messageOf } from '../../src/contract/phantom-error.ts'
+import { explainNamespaceFailure, INSTALL_BUBBLEWRAP, INSTALL_UTIL_LINUX } from './remedies.ts'
+import { tryNamespace } from './trial.ts'
+
+/** Of a daemon started with a bare environment. */
+const SYSTEM_PATH = ['/usr/local/bin', '/usr/bin', '/bin', '/usr/sbin', '/sbin']
+const TOOL_TIMEOUT_MS = 10_000
+
+/** What this machine has to hold a runner with; found once, at the daemon's start. */
+export interface Machine {
+  readonly tier: IsolationTier
+  readonly nodePath: string
+  /** The daemon's. */
+  readonly uid: number
+  readonly bwrapPath: string | null
+  readonly setprivPath: string | null
+  readonly prlimitPath: string | null
+  /** Whether bubblewrap can mount an open folder instead of a path. */
+  readonly hasBindFd: boolean
+  /** Why the tier is not `namespace`, with the remedy; null where it is. */
+  readonly reasonNoNamespace: string | null
+  /** Shared objects and the loader of node, setpriv and prlimit, as paths of the host. */
+  readonly libraries: readonly string[]
+}
+
+/**
+ * Really starts a sandbox to find out. Never throws: what is missing becomes tier `process` and a reason.
+ * `PHANTOM_BWRAP` names another bubblewrap; empty, or a path where nothing is, counts as none.
+ */
+export async function probeMachine(options: { readonly nodePath: string }): Promise<Machine> {
+  const [bwrapPath, setprivPath, prlimitPath] = await Promise.all([
+    findBubblewrap(),
+    findTool('setpriv'),
+    findTool('prlimit'),
+  ])
+  const nodePath = await fs.realpath(options.nodePath).catch(() => options.nodePath)
+  const candidate: Machine = {
+    tier: 'namespace',
+    nodePath,
+    uid: process.getuid?.() ?? -1,
+    bwrapPath,
+    setprivPath,
+    prlimitPath,
+    hasBindFd: bwrapPath !== null && (await hasBindFd(bwrapPath)),
+    reasonNoNamespace: null,
+    libraries: [],
+  }
+  try {
+    const missing = explainMissing(candidate)
+    if (missing !== null) return withoutNamespace(candidate, missing)
+    const tools = [nodePath, setprivPath, prlimitPath].filter((tool) => tool !== null)
+    const machine = { ...candidate, libraries: await readLibraries(tools) }
+    const failure = await tryNamespace(machine)
+    return failure === null
+      ? machine
+      : withoutNamespace(machine, await explainNamespaceFailure(failure, machine.uid))
+  } catch (error) {
+    return withoutNamespace(candidate, `The trial of bubblewrap did not get to its end: ${messageOf(error)}`)
+  }
+}
+
+function withoutNamespace(machine: Machine, reason: string): Machine {
+  return { ...machine, tier: 'process', reasonNoNamespace: reason }
+}
+
+function explainMissing({ bwrapPath, prlimitPath, setprivPath, uid }: Machine): string | null {
+  if (process.platform !== 'linux')
+    return `Namespaces are Linux's, and this is ${process.platform}. There is no remedy here`
+  if (bwrapPath === null) return `bubblewrap is not installed. ${INSTALL_BUBBLEWRAP}`
+  if (prlimitPath === null)
+    return `"prlimit" is not installed, so no memory limit would hold. ${INSTALL_UTIL_LINUX}`
+  if (uid === 0 && setprivPath === null) {
+    return `"setpriv" is not installed, so a plugin could not be given a user id other than root's. ${INSTALL_UTIL_LINUX}`
+  }
+  return null
+}
+
+async function findBubblewrap(): Promise<string | null> {
+  const named = process.env['PHANTOM_BWRAP']
+  if (named === undefined) return findTool('bwrap')
+  return path.isAbsolute(named) && (await isExecutable(named)) ? named : null
+}
+
+async function findTool(name: string): Promise<string | null> {
+  const folders = [...(process.env['PATH'] ?? '').split(':'), ...SYSTEM_PATH].filter((folder) =>
+    path.isAbsolute(folder),
+  )
+  for (const folder of folders) {
+    const file = path.join(folder, name)
+    if (await isExecutable(file)) return file
+  }
+  return null
+}
+
+async function isExecutable(file: string): Promise<boolean> {
+  try {
+    await fs.access(file, constants.X_OK)
+    return (await fs.stat(file)).isFile()
+  } catch {
+    return false
+  }
+}
+
+async function hasBindFd(bwrapPath: string): Promise<boolean> {
+  const help = await execa(bwrapPath, ['--help'], { reject: false, timeout: TOOL_TIMEOUT_MS })
+  return `${help.stdout}${help.stderr}`.includes('--ro-bind-fd')
+}
+
+/** A program without shared objects makes ldd fail; it needs none of them then. */
+async function readLibraries(programs: readonly string[]): Promise<string[]> {
+  const lists = await Promise.all(
+    programs.map((program) => execa('ldd', [program], { reject: false, timeout: TOOL_TIMEOUT_MS })),
+  )
+  const paths = lists.flatMap(({ stdout }) =>
+    stdout.split('\n').flatMap((line) => /^\s*(?:\S+ => )?(\/\S+) \(0x/.exec(line)?.[1] ?? []),
+  )
+  return [...new Set(paths)].toSorted()
+}

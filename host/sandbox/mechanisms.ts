@@ -1,0 +1,46 @@
+import type { IsolationTier } from '../../src/contract/life.ts'
+
+/** What holds each wall of a runner, in words for people; null where nothing does. */
+export interface Mechanisms {
+  readonly files: string | null
+  readonly network: string | null
+  readonly processes: string | null
+  readonly memory: string | null
+  readonly uid: string | null
+  readonly privileges: string | null
+  /** What ends the runner when the daemon is killed. */
+  readonly lifetime: string | null
+}
+
+/** For `PermissionInfo.mechanism`. */
+export const PERMISSION_MECHANISMS = {
+  namespace: { files: 'mount namespace + node --permission', env: 'exact environment + pid namespace' },
+  process: { files: 'node --permission', env: 'exact environment' },
+} as const satisfies Record<IsolationTier, { files: string; env: string }>
+
+const EVERYWHERE = [
+  'disk space: how much a plugin writes into its data_dir and its fs_write folders, beyond 1 GiB a file',
+  'CPU time, except by the deadline of each call',
+  'the memory of shared mappings',
+  'threads and programs as such: Node refuses to start them, the kernel only limits how many',
+]
+
+const UNENFORCED = {
+  namespace: [
+    'sockets that lie inside a granted folder: whoever may read the folder may connect to them',
+    'the 16 MiB of the private /tmp, which the memory limit does not count',
+    ...EVERYWHERE,
+  ],
+  process: [
+    'files and network against code that gets around Node: its permission model is no boundary (https://nodejs.org/api/permissions.html)',
+    'files behind symbolic links inside a granted folder or the plugin itself',
+    'signals to, and facts about, processes of the same user',
+    'a private /tmp: temporary files go to data_dir',
+    ...EVERYWHERE,
+  ],
+} as const satisfies Record<IsolationTier, readonly string[]>
+
+/** What a tier can't hold a plugin to; shown wherever the tier is. */
+export function unenforced(tier: IsolationTier): string[] {
+  return [...UNENFORCED[tier]]
+}

@@ -1,0 +1,46 @@
+import fs from 'node:fs'
+
+import { messageOf, PhantomError } from '../../src/contract/phantom-error.ts'
+import type { Machine } from './machine.ts'
+import { runTrial } from './trial.ts'
+
+/** Loads what a runner loads of Node, says so, and waits. */
+const IDLE_PROGRAM = `
+const channel = new (require('node:net').Socket)({ fd: 3 })
+channel.on('error', () => process.exit(0)).on('end', () => process.exit(0)).resume()
+channel.write('idle')
+`
+
+/**
+ * What an idle runner already counts against RLIMIT_DATA: the limit of a plugin is this and its allowance.
+ * Read from the kernel (VmData of /proc/PID/status) while a program of ours idles exactly as a plugin without
+ * permissions would. It depends on the Node binary and the tier, hardly on anything else (561.8 to 562.2 MiB over
+ * heap limits from 16 to 1024 MiB), so a caller keeps it by these.
+ *
+ * @throws PhantomError SANDBOX_UNAVAILABLE when no program can be started
+ */
+export async function measureMemoryBase(machine: Machine): Promise<number> {
+  let bytes: number | null = null
+  const { code, stderr } = await runTrial(machine, {
+    source: IDLE_PROGRAM,
+    observe: (pid) => (bytes = readDataBytes(pid)),
+  })
+  if (bytes !== null) return bytes
+  throw new PhantomError(
+    'SANDBOX_UNAVAILABLE',
+    `Cannot measure the memory of an idle runner: it ended with code ${code}, saying "${stderr.trim()}". Run "phantom doctor"`,
+    { details: { tier: machine.tier } },
+  )
+}
+
+function readDataBytes(pid: number): number {
+  try {
+    const kibibytes = /^VmData:\s+(\d+) kB$/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+    return Number(kibibytes) * 1024
+  } catch (error) {
+    throw new PhantomError(
+      'SANDBOX_UNAVAILABLE',
+      `Cannot read the memory of an idle runner from /proc/${pid}/status: ${messageOf(error)}. Mount /proc for the daemon`,
+    )
+  }
+}

@@ -1,0 +1,140 @@
+import type { Machine } from './machine.ts'
+import { ancestors, contains, foldersBetween } from './paths.ts'
+import type { RunnerRequest } from './plan-runner.ts'
+import { MAIN_INSIDE, NODE_INSIDE, PRLIMIT_INSIDE, SDK_INSIDE, SETPRIV_INSIDE } from './runner-paths.ts'
+
+const TMP_BYTES = 16 * 1024 * 1024
+
+interface Bind {
+  readonly kind: 'read' | 'write'
+  readonly from: string
+  readonly at: string
+}
+
+/** An empty folder in memory. `seal`: read-only once everything that lies inside has its place. */
+interface Empty {
+  readonly kind: 'empty'
+  readonly at: string
+  readonly options: readonly string[]
+  readonly seal: boolean
+}
+
+/** What bubblewrap makes by itself. */
+interface Made {
+  readonly kind: 'proc' | 'dev'
+  readonly at: string
+}
+
+type Mount = Bind | Empty | Made
+
+/** bubblewrap's arguments for the file system of one runner: nothing is there but what stands here. */
+export function mountArguments(machine: Machine, request: RunnerRequest): string[] {
+  const mounts = [...systemMounts(machine, request), ...grantMounts(request), ...ownMounts(request)]
+  const placed: Mount[] = []
+  const args: string[] = []
+  const made = new Set<string>()
+  for (const mount of mounts) {
+    args.push(...foldersAbove(mount.at, placed, made), ...mountArgument(mount))
+    placed.push(mount)
+  }
+  args.push(...foldersAbove(`${request.workspace}/x`, placed, made))
+  for (const mount of mounts) if (isSealed(mount)) args.push('--remount-ro', mount.at)
+  return [...args, '--remount-ro', '/', '--chdir', request.workspace]
+}
+
+function systemMounts(machine: Machine, { identity, runnerFiles }: RunnerRequest): Mount[] {
+  return [
+    ...machine.libraries.map((library) => read(library)),
+    read(machine.nodePath, NODE_INSIDE),
+    ...(identity === null || machine.setprivPath === null ? [] : [read(machine.setprivPath, SETPRIV_INSIDE)]),
+    ...(machine.prlimitPath === null ? [] : [read(machine.prlimitPath, PRLIMIT_INSIDE)]),
+    read(runnerFiles.main, MAIN_INSIDE),
+    read(runnerFiles.sdk, SDK_INSIDE),
+    { kind: 'proc', at: '/proc' },
+    // A uid that is root on the host could write there.
+    empty('/proc/sys'),
+    { kind: 'dev', at: '/dev' },
+    { kind: 'empty', at: '/tmp', options: ['--perms', '1777', '--size', String(TMP_BYTES)], seal: false },
+  ]
+}
+
+function grantMounts({ policy, pluginDir, dataDir }: RunnerRequest): Mount[] {
+  const grants = [...policy.readPaths, ...policy.writePaths]
+  const covered = (inner: string): boolean => grants.some((granted) => contains(granted, inner))
+  const protect = policy.protect.filter(covered)
+  const hide = policy.hide.filter(covered)
+  const folders = [
+    ...policy.readPaths.map((granted) => read(granted)),
+    ...policy.writePaths.map((granted) => write(granted)),
+    ...pins(policy.writePaths, [...protect, ...hide, pluginDir, dataDir]),
+  ]
+  // Guards after all grants, so that a grant inside one of them opens nothing.
+  return [...byDepth(folders), ...byDepth(protect.map((inner) => read(inner))), ...byDepth(hide.map(empty))]
+}
+
+/**
+ * The folders between a writable grant and what is guarded inside it, each mounted on itself: the kernel does not
+ * rename a mount point, so nothing guarded can be moved aside with its parent and replaced for the next start.
+ */
+function pins(writePaths: readonly string[], guarded: readonly string[]): Mount[] {
+  const between = writePaths.flatMap((granted) =>
+    guarded.flatMap((inner) => (contains(granted, inner) ? foldersBetween(granted, inner) : [])),
+  )
+  const open = between.filter((folder) => !guarded.some((outer) => contains(outer, folder)))
+  return [...new Set(open)].map((folder) => write(folder))
+}
+
+/** After the grants, so that none of them opens what is closed here. */
+function ownMounts({ dataDir, overlayDir, pluginDir, validatorDir }: RunnerRequest): Mount[] {
+  return [
+    write(dataDir),
+    read(overlayDir ?? pluginDir, pluginDir),
+    ...(validatorDir === null ? [] : [read(validatorDir)]),
+  ]
+}
+
+/** Parents before what lies in them: a path sorts before those that begin with it. */
+function byDepth(mounts: readonly Mount[]): Mount[] {
+  return mounts.toSorted((one, other) => (one.at < other.at ? -1 : one.at > other.at ? 1 : 0))
+}
+
+/** Left to bubblewrap, the folders above a mount have mode 0700 (seen in 0.8) and shut out the runner's uid. */
+function foldersAbove(at: string, placed: readonly Mount[], made: Set<string>): string[] {
+  return ancestors(at).flatMap((folder) => {
+    const around = placed.findLast((mount) => contains(mount.at, folder))
+    if ((around !== undefined && around.kind !== 'empty') || around?.at === folder) return []
+    const key = `${around?.at ?? '/'}:${folder}`
+    if (made.has(key)) return []
+    made.add(key)
+    return ['--perms', '0755', '--dir', folder]
+  })
+}
+
+function mountArgument(mount: Mount): string[] {
+  switch (mount.kind) {
+    case 'read':
+      return ['--ro-bind', mount.from, mount.at]
+    case 'write':
+      return ['--bind', mount.from, mount.at]
+    case 'empty':
+      return [...mount.options, '--tmpfs', mount.at]
+    default:
+      return [`--${mount.kind}`, mount.at]
+  }
+}
+
+function isSealed(mount: Mount): boolean {
+  return mount.kind === 'dev' || (mount.kind === 'empty' && mount.seal)
+}
+
+function read(from: string, at = from): Mount {
+  return { kind: 'read', from, at }
+}
+
+function write(at: string): Mount {
+  return { kind: 'write', from: at, at }
+}
+
+function empty(at: string): Mount {
+  return { kind: 'empty', at, options: ['--perms', '0755'], seal: true }
+}

@@ -1,0 +1,93 @@
+import type { Machine } from './machine.ts'
+import { mountArguments } from './mounts.ts'
+import type { RunnerPlan, RunnerRequest } from './plan-runner.ts'
+import { baseEnvironment, runnerCommand, setprivArguments } from './runner-command.ts'
+import { MAIN_INSIDE, NODE_INSIDE, PRLIMIT_INSIDE, SDK_INSIDE, SETPRIV_INSIDE } from './runner-paths.ts'
+
+/** Inside a user namespace; on the host it is the daemon's own uid. */
+const NOBODY = '65534'
+
+/** Tier `namespace`: bubblewrap with every namespace. Only for a machine on which `probeMachine` saw it run. */
+export function planNamespace(machine: Machine, request: RunnerRequest): RunnerPlan {
+  const asRoot = machine.uid === 0
+  return {
+    tier: 'namespace',
+    file: machine.bwrapPath ?? 'bwrap',
+    args: [
+      ...(asRoot ? ROOT_NAMESPACES : USER_NAMESPACES),
+      ...COMMON,
+      ...mountArguments(machine, request),
+      '--json-status-fd',
+      '4',
+      '--',
+      ...(request.identity === null ? [] : [SETPRIV_INSIDE, ...setprivArguments(request.identity), '--']),
+      ...runnerCommand(
+        {
+          node: NODE_INSIDE,
+          main: MAIN_INSIDE,
+          sdk: SDK_INSIDE,
+          pluginPath: request.pluginDir,
+          prlimit: PRLIMIT_INSIDE,
+          temporary: ['/tmp'],
+        },
+        request,
+      ),
+    ],
+    // bubblewrap sets PWD by itself.
+    env: { ...baseEnvironment('/tmp'), ...request.policy.env, PWD: request.workspace },
+    cwd: '/',
+    statusFd: 4,
+    pluginPath: request.pluginDir,
+    mechanisms: {
+      files: 'mount namespace + node --permission',
+      network: 'network namespace without a way out + node --permission',
+      processes: 'pid namespace + node --permission + RLIMIT_NPROC',
+      memory: 'RLIMIT_DATA',
+      uid: asRoot ? 'setpriv (a uid for each instance)' : 'user namespace',
+      privileges: 'no_new_privs, no capability',
+      lifetime: 'parent death signal of bubblewrap + pid namespace',
+    },
+  }
+}
+
+const COMMON = [
+  '--unshare-pid',
+  '--unshare-net',
+  '--unshare-ipc',
+  '--unshare-uts',
+  '--unshare-cgroup-try',
+  '--hostname',
+  'plugin',
+  '--die-with-parent',
+  '--new-session',
+]
+
+/**
+ * Mounts by real root, so a project below a 0700 home can be reached; then setpriv drops the uid. With a user
+ * namespace bubblewrap would map its uid to the host's root, who may write /proc/sys.
+ * No `--as-pid-1`: bubblewrap's monitor keeps uid 0 but no capability, so its parent death signal may not reach a
+ * process of another uid, and the sandbox would outlive the daemon (seen). It does reach bubblewrap's own pid 1,
+ * which has uid 0 as well, and with pid 1 goes the whole namespace.
+ */
+const ROOT_NAMESPACES = [
+  '--cap-drop',
+  'ALL',
+  '--cap-add',
+  'CAP_SETUID',
+  '--cap-add',
+  'CAP_SETGID',
+  '--cap-add',
+  'CAP_SETPCAP',
+]
+
+/** `--as-pid-1` saves a process: the runner starts no others that somebody would have to reap. */
+const USER_NAMESPACES = [
+  '--unshare-user',
+  '--uid',
+  NOBODY,
+  '--gid',
+  NOBODY,
+  '--cap-drop',
+  'ALL',
+  '--as-pid-1',
+]

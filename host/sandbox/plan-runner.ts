@@ -1,0 +1,62 @@
+import { PhantomError } from '../../src/contract/phantom-error.ts'
+import type { IsolationTier } from '../../src/contract/life.ts'
+import type { RunnerIdentity } from './identity.ts'
+import type { Machine } from './machine.ts'
+import type { Mechanisms } from './mechanisms.ts'
+import { planNamespace } from './plan-namespace.ts'
+import { planProcess } from './plan-process.ts'
+import type { Policy } from './policy.ts'
+
+/** All paths absolute and canonical. */
+export interface RunnerRequest {
+  /** The runner's bundle (CommonJS) and, beside it, what plugins import from `@phantom-ml/core/plugin`. */
+  readonly runnerFiles: { readonly main: string; readonly sdk: string }
+  readonly pluginDir: string
+  /** A whole copy of the plugin with its TypeScript stripped, to stand in the plugin's place; null for none. */
+  readonly overlayDir: string | null
+  /** Generated input validators, readable at their own path; null for none. */
+  readonly validatorDir: string | null
+  readonly workspace: string
+  readonly dataDir: string
+  readonly policy: Policy
+  readonly limits: { readonly maxMemoryMb: number }
+  /** See `measureMemoryBase`. */
+  readonly baseDataBytes: number
+  /** Whether the plugin may make code from strings. */
+  readonly eval: boolean
+  /** Whom to run as; null only where the daemon is not root. */
+  readonly identity: RunnerIdentity | null
+}
+
+/** What to spawn. Stdio: 0 ignore, 1 pipe, 2 pipe, 3 pipe (JSON-RPC), and 4 pipe where `statusFd` is 4. */
+export interface RunnerPlan {
+  readonly tier: IsolationTier
+  readonly file: string
+  readonly args: readonly string[]
+  /** The whole environment: spawn with it alone (execa: `extendEnv: false`). Values never stand in `args`. */
+  readonly env: Readonly<Record<string, string>>
+  readonly cwd: string
+  /** Where the sandbox reports its process, see `readSandboxStatus`. */
+  readonly statusFd: 4 | null
+  /** Where the runner finds the plugin's code; not always `pluginDir`, since tier `process` can't mount a copy. */
+  readonly pluginPath: string
+  readonly mechanisms: Mechanisms
+}
+
+/**
+ * Pure: what to spawn so that a runner gets exactly what the policy says. The SDK lies beside the
+ * runner's bundle, as `sdk.mjs`, in both tiers.
+ * @throws PhantomError `SANDBOX_UNAVAILABLE` when a runner would keep the uid of root
+ */
+export function planRunner(machine: Machine, request: RunnerRequest): RunnerPlan {
+  if (machine.uid === 0 && (request.identity === null || machine.setprivPath === null)) {
+    const what = machine.setprivPath === null ? '"setpriv" is not installed' : 'it has no user id to give it'
+    throw new PhantomError(
+      'SANDBOX_UNAVAILABLE',
+      `Cannot start a plugin from "${request.pluginDir}": the daemon is root and ${what}, and no plugin runs as root. ` +
+        'Install util-linux, or run the daemon as the owner of the workspace',
+      { details: { tier: machine.tier, uid: machine.uid } },
+    )
+  }
+  return machine.tier === 'namespace' ? planNamespace(machine, request) : planProcess(machine, request)
+}

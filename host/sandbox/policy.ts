@@ -1,0 +1,212 @@
+import fs from 'node:fs'
+
+import type { Permission } from '../../src/contract/permission.ts'
+import type { PermissionInfo } from '../../src/contract/plugin-info.ts'
+import { resolveEnvironment } from './environment.ts'
+import { explainDeniedAccess } from './file-access.ts'
+import { refusalOfSpelling, resolveGrantPath, type GrantPath, type GrantRoots } from './grant-path.ts'
+import type { RunnerIdentity } from './identity.ts'
+import type { Machine } from './machine.ts'
+import { PERMISSION_MECHANISMS } from './mechanisms.ts'
+import { canonicalPath, contains, outermost } from './paths.ts'
+
+/** Kinds of permission that this version grants to nobody. */
+export const REFUSED_KINDS = ['network', 'process'] as const
+
+export interface PolicyRoots {
+  readonly workspace: string
+  readonly pluginDir: string
+  readonly dataDir: string
+  /** The daemon's: refused as a grant, and left empty inside a grant that contains it. */
+  readonly stateDir: string
+  /** Kept read-only inside a grant that contains them: the folder of all plugins, the configuration. */
+  readonly protect: readonly string[]
+  /** The daemon's. */
+  readonly environment: NodeJS.ProcessEnv
+  /** Whom the runner runs as where that is not the daemon's own uid; null otherwise. */
+  readonly identity: RunnerIdentity | null
+}
+
+/** What a runner gets, as paths and values. Absent from it means not granted. */
+export interface Policy {
+  /** Canonical and absolute, none inside another of the two lists. */
+  readonly readPaths: readonly string[]
+  /** Canonical and absolute, none inside another; a right to write is one to read as well. */
+  readonly writePaths: readonly string[]
+  /** Those of `writePaths` that do not exist yet, below the workspace: folders for the host to make. */
+  readonly createPaths: readonly string[]
+  /** Folders to leave empty, and folders to keep read-only, where a grant contains them. */
+  readonly hide: readonly string[]
+  readonly protect: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  readonly permissions: readonly PermissionInfo[]
+  readonly notices: readonly string[]
+}
+
+/** The one place where a permission becomes something enforceable. */
+export function resolvePolicy(
+  permissions: readonly Permission[],
+  roots: PolicyRoots,
+  machine: Pick<Machine, 'tier'>,
+): Policy {
+  const draft: Draft = {
+    roots: canonicalRoots(roots),
+    protect: roots.protect.map((folder) => canonicalPath(folder).path),
+    identity: roots.identity,
+    tier: machine.tier,
+    readPaths: [],
+    writePaths: [],
+    createPaths: [],
+    env: {},
+    notices: [],
+  }
+  const infos = permissions.map((permission) => applyPermission(permission, draft, roots.environment))
+  const writePaths = outermost(draft.writePaths)
+  return {
+    readPaths: outermost(draft.readPaths, writePaths),
+    writePaths,
+    createPaths: [...new Set(draft.createPaths)],
+    hide: [draft.roots.stateDir].filter((folder) => fs.existsSync(folder)),
+    protect: draft.protect.filter((folder) => fs.existsSync(folder)),
+    // The time zone is no secret, and a report with the wrong hour in it helps nobody.
+    env: { ...(roots.environment['TZ'] === undefined ? {} : { TZ: roots.environment['TZ'] }), ...draft.env },
+    permissions: infos,
+    notices: draft.notices,
+  }
+}
+
+export interface PermissionRefusal {
+  readonly permission: Permission
+  readonly reason: string
+}
+
+/** What is refused on every machine and in every folder; a plugin that asks for any of it is `blocked`. */
+export function refusalsOf(permissions: readonly Permission[]): PermissionRefusal[] {
+  return permissions.flatMap((permission) => {
+    const reason = refusalOf(permission)
+    return reason === null ? [] : [{ permission, reason }]
+  })
+}
+
+function refusalOf(permission: Permission): string | null {
+  switch (permission.kind) {
+    case 'network':
+      return 'this version grants network access to nobody: it comes with a later version'
+    case 'process':
+      return 'this version grants the starting of programs to nobody: it comes with a later version'
+    case 'env':
+      return null
+    default:
+      return refusalOfSpelling(permission.path)
+  }
+}
+
+interface Draft {
+  readonly roots: GrantRoots
+  readonly protect: readonly string[]
+  readonly identity: RunnerIdentity | null
+  readonly tier: Machine['tier']
+  readonly readPaths: string[]
+  readonly writePaths: string[]
+  readonly createPaths: string[]
+  readonly env: Record<string, string>
+  readonly notices: string[]
+}
+
+function canonicalRoots(roots: PolicyRoots): GrantRoots {
+  return {
+    workspace: canonicalPath(roots.workspace).path,
+    pluginDir: canonicalPath(roots.pluginDir).path,
+    dataDir: canonicalPath(roots.dataDir).path,
+    stateDir: canonicalPath(roots.stateDir).path,
+  }
+}
+
+function applyPermission(
+  permission: Permission,
+  draft: Draft,
+  environment: NodeJS.ProcessEnv,
+): PermissionInfo {
+  const reason = refusalOf(permission)
+  if (reason !== null) return refused(permission, reason)
+  switch (permission.kind) {
+    case 'env':
+      return applyEnvironment(permission, draft, environment)
+    case 'fs_read':
+    case 'fs_write':
+      return applyPath(permission, draft)
+    default:
+      return refused(permission, 'this version does not know it')
+  }
+}
+
+function applyEnvironment(
+  permission: Extract<Permission, { kind: 'env' }>,
+  draft: Draft,
+  environment: NodeJS.ProcessEnv,
+): PermissionInfo {
+  const { granted, problems } = resolveEnvironment(permission.variables, environment)
+  Object.assign(draft.env, granted)
+  const names = Object.keys(granted)
+  draft.notices.push(...problems.map((problem) => `${permission.declared}: ${problem}`))
+  if (names.length === 0) return refused(permission, problems.join('; ') || 'it names no variable')
+  return {
+    declared: permission.declared,
+    effective: `the value of ${names.join(', ')}`,
+    mechanism: PERMISSION_MECHANISMS[draft.tier].env,
+    refused: problems.length === 0 ? null : problems.join('; '),
+  }
+}
+
+type PathPermission = Extract<Permission, { path: string }>
+
+function applyPath(permission: PathPermission, draft: Draft): PermissionInfo {
+  const grant = resolveGrantPath(permission.path, draft.roots)
+  const reason = 'refused' in grant ? grant.refused : refusalOfGrant(permission.kind, grant, draft)
+  if ('refused' in grant || reason !== null) {
+    draft.notices.push(`${permission.declared}: ${reason}`)
+    return refused(permission, reason ?? '')
+  }
+  if (!grant.exists) draft.createPaths.push(grant.path)
+  addPath(permission, grant, draft)
+  return {
+    declared: permission.declared,
+    effective: `${permission.kind === 'fs_read' ? 'read' : 'read and write'} ${grant.path}${grant.isFolder ? '/' : ''}`,
+    mechanism: PERMISSION_MECHANISMS[draft.tier].files,
+    refused: null,
+  }
+}
+
+function refusalOfGrant(kind: PathPermission['kind'], grant: GrantPath, draft: Draft): string | null {
+  const { roots, protect, tier } = draft
+  if (tier === 'process' && contains(grant.path, roots.stateDir)) {
+    return `"${grant.path}" contains the daemon's own state "${roots.stateDir}", which only a mount namespace could leave out. Name the folders below it`
+  }
+  if (kind === 'fs_write' && contains(roots.pluginDir, grant.path)) {
+    return `"${grant.path}" lies in the plugin's own folder, which stays read-only. Write to \${data_dir}`
+  }
+  const guard = kind === 'fs_write' && protect.find((folder) => contains(folder, grant.path))
+  if (typeof guard === 'string' && !contains(roots.dataDir, grant.path)) {
+    return `"${grant.path}" lies in "${guard}", which stays read-only for plugins. Write elsewhere`
+  }
+  if (grant.exists) return null
+  if (kind === 'fs_read') return `"${grant.path}" does not exist. Make it, then restart the plugin`
+  if (contains(roots.workspace, grant.path) || contains(roots.dataDir, grant.path)) return null
+  return `"${grant.path}" does not exist, and outside the workspace the host makes no folders. Make it, then restart the plugin`
+}
+
+function addPath(permission: PathPermission, grant: GrantPath, draft: Draft): void {
+  const { roots, identity, tier } = draft
+  // Both are there for every runner: the data folder writable, the plugin's own folder readable.
+  if (contains(roots.dataDir, grant.path) || contains(roots.pluginDir, grant.path)) return
+  const list = permission.kind === 'fs_read' ? draft.readPaths : draft.writePaths
+  list.push(grant.path)
+  if (identity === null || !grant.exists) return
+  const right = permission.kind === 'fs_read' ? 'read' : 'write'
+  const denied = explainDeniedAccess({ path: grant.path, right, identity, tier })
+  if (denied !== null) draft.notices.push(`${permission.declared}: ${denied}`)
+}
+
+function refused(permission: Permission, reason: string): PermissionInfo {
+  return { declared: permission.declared, effective: null, mechanism: null, refused: reason }
+}

@@ -1,0 +1,125 @@
+import fs from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import type { Duplex, Readable } from 'node:stream'
+import { execa } from 'execa'
+
+import type { RunnerIdentity } from './identity.ts'
+import type { Machine } from './machine.ts'
+import { planRunner, type RunnerPlan } from './plan-runner.ts'
+import { findRunnerPid, readSandboxPid } from './sandbox-status.ts'
+
+const TRIAL_TIMEOUT_MS = 20_000
+/** Ids that no pool gives out: the last two below the reserved end of the range (see identity.ts). */
+const TRIAL_IDENTITY: RunnerIdentity = { uid: 0x7fff_fffe, gid: 0x7fff_fffe }
+/** Far above any idle runner, where memory is not what is tried. */
+const ROOMY_DATA_BYTES = 8 * 1024 ** 3
+
+export interface Trial {
+  /** CommonJS source of the program to run in the runner's place. */
+  readonly source: string
+  readonly maxMemoryMb?: number
+  readonly baseDataBytes?: number
+  /** Called with the program's pid once it has written to fd 3; the program should end when fd 3 does. */
+  readonly observe?: (pid: number) => void
+}
+
+export interface TrialResult {
+  /** null when it was ended by a signal, or never began. */
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs our own small program exactly as a plugin without any permission would be run. */
+export async function runTrial(machine: Machine, trial: Trial): Promise<TrialResult> {
+  const folder = await fs.realpath(await fs.mkdtemp(path.join(os.tmpdir(), 'phantom-trial-')))
+  try {
+    const plan = planRunner(machine, await prepareTrial(machine, folder, trial))
+    return await runPlan(machine, plan, trial.observe)
+  } finally {
+    await fs.rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** What keeps a sandbox from starting, in the words of the tool that failed; null when nothing does. */
+export async function tryNamespace(machine: Machine): Promise<string | null> {
+  const { code, stdout, stderr } = await runTrial(machine, { source: "process.stdout.write('inside')" })
+  if (code === 0 && stdout === 'inside') return null
+  return stderr.trim() === '' ? `it ended with code ${code} and said nothing` : stderr.trim()
+}
+
+async function prepareTrial(
+  machine: Machine,
+  folder: string,
+  trial: Trial,
+): Promise<Parameters<typeof planRunner>[1]> {
+  const files = { main: path.join(folder, 'main.cjs'), sdk: path.join(folder, 'sdk.mjs') }
+  const places = { pluginDir: path.join(folder, 'plugin'), dataDir: path.join(folder, 'data') }
+  // Open whatever the daemon's umask, since the trial may run as another uid.
+  await fs.chmod(folder, 0o755)
+  for (const place of Object.values(places)) await makeFolder(place)
+  await writeFile(files.main, trial.source)
+  await writeFile(files.sdk, '')
+  return {
+    ...places,
+    runnerFiles: files,
+    overlayDir: null,
+    validatorDir: null,
+    workspace: folder,
+    policy: {
+      readPaths: [],
+      writePaths: [],
+      createPaths: [],
+      hide: [],
+      protect: [],
+      env: {},
+      permissions: [],
+      notices: [],
+    },
+    limits: { maxMemoryMb: trial.maxMemoryMb ?? 64 },
+    baseDataBytes: trial.baseDataBytes ?? ROOMY_DATA_BYTES,
+    eval: false,
+    identity: machine.uid === 0 ? TRIAL_IDENTITY : null,
+  }
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  await fs.mkdir(folder)
+  await fs.chmod(folder, 0o755)
+}
+
+async function writeFile(file: string, text: string): Promise<void> {
+  await fs.writeFile(file, text)
+  await fs.chmod(file, 0o644)
+}
+
+async function runPlan(machine: Machine, plan: RunnerPlan, observe: Trial['observe']): Promise<TrialResult> {
+  const hasStatus = plan.statusFd !== null
+  const subprocess = execa(plan.file, plan.args, {
+    env: { ...plan.env },
+    extendEnv: false,
+    cwd: plan.cwd,
+    reject: false,
+    timeout: TRIAL_TIMEOUT_MS,
+    killSignal: 'SIGKILL',
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe', ...(hasStatus ? (['pipe'] as const) : [])],
+    buffer: { fd3: false, ...(hasStatus ? { fd4: false } : {}) },
+  })
+  const channel = subprocess.stdio[3] as Duplex | null | undefined
+  const status = subprocess.stdio[4] as Readable | null | undefined
+  const sandboxPid = status ? readSandboxPid(status) : Promise.resolve(subprocess.pid ?? null)
+  channel?.once('data', () => {
+    void sandboxPid.then((pid) => {
+      const runnerPid = pid === null || !hasStatus ? pid : findRunnerPid(pid, machine.uid)
+      if (runnerPid !== null) observe?.(runnerPid)
+      channel.destroy()
+    })
+  })
+  channel?.on('error', ignoreReset)
+  const { exitCode, stdout, stderr } = await subprocess
+  return { code: exitCode ?? null, stdout: String(stdout), stderr: String(stderr) }
+}
+
+/** A program that ends with unread data in its channel resets it; its exit says what there is to say. */
+function ignoreReset(): void {}

@@ -1,0 +1,37 @@
+import { chmodSync, mkdirSync, statSync } from 'node:fs'
+import { messageOf, PhantomError } from '../../src/contract/phantom-error.ts'
+
+const OTHERS_MAY_READ = 0o055
+const OTHERS_MAY_WRITE = 0o022
+
+/**
+ * Makes the folder with mode 0700. One that is there already and only readable for others is narrowed; one that
+ * others may write into is refused, since it may be shared (`/tmp`) and what lies in it may not be ours.
+ */
+export function prepareStateFolder(stateDirectory: string): void {
+  try {
+    mkdirSync(stateDirectory, { recursive: true, mode: 0o700 })
+    const { mode } = statSync(stateDirectory)
+    if ((mode & OTHERS_MAY_WRITE) !== 0) {
+      throw new PhantomError(
+        'CONFIG_INVALID',
+        `Cannot use the state folder "${stateDirectory}": other users may write into it (mode ${octal(mode)}). ` +
+          `Run chmod 700 on it, or name another folder`,
+        { details: { path: stateDirectory, mode: octal(mode) } },
+      )
+    }
+    if ((mode & OTHERS_MAY_READ) !== 0) chmodSync(stateDirectory, 0o700)
+  } catch (error) {
+    if (error instanceof PhantomError) throw error
+    throw new PhantomError(
+      'CONFIG_INVALID',
+      `Cannot use the state folder "${stateDirectory}": ${messageOf(error)}. ` +
+        `Name a folder that the user of the daemon owns`,
+      { cause: error, details: { path: stateDirectory } },
+    )
+  }
+}
+
+function octal(mode: number): string {
+  return (mode & 0o7777).toString(8).padStart(4, '0')
+}

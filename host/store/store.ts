@@ -1,0 +1,137 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { ExitClass, PluginState } from '../../src/contract/life.ts'
+import type { ExitInfo } from '../../src/contract/plugin-info.ts'
+import { openDatabase } from './open-database.ts'
+import { prepareStateFolder } from './state-folder.ts'
+
+const KEPT_EXITS_PER_PLUGIN = 100
+
+const SQL = {
+  numberOf: 'SELECT number FROM plugins WHERE id = ?',
+  addPlugin: `INSERT INTO plugins (id, state, first_seen, updated_at)
+    VALUES (?1, 'discovered', ?2, ?2) RETURNING number`,
+  saveState: `INSERT INTO plugins (id, state, version, reason, first_seen, updated_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?5)
+    ON CONFLICT (id) DO UPDATE SET state = ?2, version = ?3, reason = ?4, updated_at = ?5`,
+  states: 'SELECT * FROM plugins ORDER BY id',
+  addExit: `INSERT INTO exits (plugin_id, generation, class, code, signal, message, at)
+    VALUES (?, ?, ?, ?, ?, ?, ?)`,
+  dropOldExits: `DELETE FROM exits WHERE plugin_id = ?1 AND sequence <= (SELECT sequence FROM exits
+    WHERE plugin_id = ?1 ORDER BY sequence DESC LIMIT 1 OFFSET ${KEPT_EXITS_PER_PLUGIN})`,
+  lastExit: 'SELECT * FROM exits WHERE plugin_id = ? ORDER BY sequence DESC LIMIT 1',
+  fact: 'SELECT value FROM facts WHERE key = ?',
+  setFact: 'INSERT INTO facts (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2',
+} as const
+
+export interface StoredPlugin {
+  readonly id: string
+  readonly number: number
+  readonly state: PluginState
+  readonly version: string | null
+  readonly reason: string | null
+  readonly firstSeen: string
+  readonly updatedAt: string
+}
+
+/**
+ * Opens the daemon's state. The open store is the lock of the state folder: a second one, in whatever process,
+ * throws `DAEMON_ALREADY_RUNNING`.
+ */
+export function openStore(stateDirectory: string, now: () => Date = () => new Date()): Store {
+  prepareStateFolder(stateDirectory)
+  const { database, warnings } = openDatabase(stateDirectory, now())
+  return new Store(database, warnings, now)
+}
+
+export class Store {
+  /** For the daemon's log: what happened at opening. */
+  readonly warnings: readonly string[]
+  readonly #database: DatabaseSync
+  readonly #statements: Readonly<Record<keyof typeof SQL, StatementSync>>
+  readonly #now: () => Date
+
+  constructor(database: DatabaseSync, warnings: readonly string[], now: () => Date) {
+    this.#database = database
+    this.warnings = warnings
+    this.#now = now
+    this.#statements = prepareAll(database)
+  }
+
+  /** The plugin's number for life, given out at first sight. */
+  pluginNumber(id: string): number {
+    const known = this.#statements.numberOf.get(id) ?? this.#statements.addPlugin.get(id, this.#time())
+    return Number(known?.['number'])
+  }
+
+  savePluginState(plugin: {
+    id: string
+    state: PluginState
+    version: string | null
+    reason: string | null
+  }): void {
+    this.#statements.saveState.run(plugin.id, plugin.state, plugin.version, plugin.reason, this.#time())
+  }
+
+  pluginStates(): StoredPlugin[] {
+    return this.#statements.states.all().map((row) => ({
+      id: String(row['id']),
+      number: Number(row['number']),
+      state: row['state'] as PluginState,
+      version: row['version'] as string | null,
+      reason: row['reason'] as string | null,
+      firstSeen: String(row['first_seen']),
+      updatedAt: String(row['updated_at']),
+    }))
+  }
+
+  /** Keeps the last 100 of each plugin. */
+  recordExit(pluginId: string, exit: ExitInfo): void {
+    const { generation, code, signal, message, at } = exit
+    this.#statements.addExit.run(pluginId, generation, exit.class, code, signal, message, at)
+    this.#statements.dropOldExits.run(pluginId)
+  }
+
+  lastExit(pluginId: string): ExitInfo | null {
+    const row = this.#statements.lastExit.get(pluginId)
+    if (row === undefined) return null
+    return {
+      class: row['class'] as ExitClass,
+      at: String(row['at']),
+      generation: Number(row['generation']),
+      code: row['code'] as number | null,
+      signal: row['signal'] as string | null,
+      message: String(row['message']),
+    }
+  }
+
+  /** A value that was measured once and is kept, such as an idle runner's memory; undefined when there is none. */
+  fact(key: string): unknown {
+    const row = this.#statements.fact.get(key)
+    return row === undefined ? undefined : (JSON.parse(String(row['value'])) as unknown)
+  }
+
+  /** `value` must be JSON. */
+  setFact(key: string, value: unknown): void {
+    const text: unknown = JSON.stringify(value)
+    if (typeof text !== 'string') throw new TypeError(`Cannot keep the fact "${key}": its value is not JSON`)
+    this.#statements.setFact.run(key, text)
+  }
+
+  /** Writes the log back into the file and frees the lock. Twice is fine. */
+  close(): void {
+    if (this.#database.isOpen) this.#database.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  #time(): string {
+    return this.#now().toISOString()
+  }
+}
+
+function prepareAll(database: DatabaseSync): Record<keyof typeof SQL, StatementSync> {
+  const entries = Object.entries(SQL).map(([name, sql]) => [name, database.prepare(sql)])
+  return Object.fromEntries(entries) as Record<keyof typeof SQL, StatementSync>
+}

@@ -1,0 +1,40 @@
+import { pathToFileURL } from 'node:url'
+import type { RunnerOperation } from '../../src/contract/runner-methods.ts'
+import { checkDefinition } from '../../src/plugin/check-definition.ts'
+import type { PluginDefinition } from '../../src/plugin/plugin-definition.ts'
+import type { LoadedPlugin } from '../loaded-plugin.ts'
+import { StartRefused } from '../start-refused.ts'
+import { matchOperations } from './match-operations.ts'
+import { registerPluginModules } from './plugin-modules.ts'
+
+/** Imports a plugin's entry point and fits its operations to those that the manifest declares. */
+export async function loadPlugin(entry: string, declared: readonly RunnerOperation[]): Promise<LoadedPlugin> {
+  registerPluginModules()
+  const exports = (await import(pathToFileURL(entry).href)) as Record<string, unknown>
+  const definition = definitionOf(exports)
+  const { operations, notices } = matchOperations(definition, declared)
+  return { operations, notices, hooks: definition }
+}
+
+function definitionOf(exports: Record<string, unknown>): PluginDefinition {
+  if (!('default' in exports)) {
+    const names = Object.keys(exports).join(', ') || 'nothing'
+    throw new StartRefused(
+      `its entry point has no default export, it exports ${names}. Write "export default definePlugin({ … })"`,
+    )
+  }
+  const value = unwrapTranspiled(exports['default'])
+  try {
+    checkDefinition(value)
+    return value
+  } catch (error) {
+    throw new StartRefused(error instanceof TypeError ? error.message : String(error), { cause: error })
+  }
+}
+
+/** A CommonJS module that was compiled from an ES module has its default export one level down. */
+function unwrapTranspiled(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || !('__esModule' in value) || !('default' in value))
+    return value
+  return value.default
+}

@@ -1,0 +1,37 @@
+import type { RunnerParams } from '../src/contract/runner-methods.ts'
+import type { PluginContext, PluginLog } from '../src/plugin/plugin-context.ts'
+import type { LogSender } from './plugin-log.ts'
+
+/** The context of `initialize`, and what every call's context looks up. */
+export class PluginEnvironment implements PluginContext {
+  readonly plugin_id: string
+  readonly config: Readonly<Record<string, unknown>>
+  readonly log: PluginLog
+  readonly data_dir: string
+  readonly workspace: string
+  readonly generation: number
+  readonly #sender: LogSender
+  readonly #shutdown = new AbortController()
+
+  constructor(params: RunnerParams['initialize'], sender: LogSender) {
+    this.plugin_id = params.plugin_id
+    this.config = params.config
+    this.data_dir = params.data_dir
+    this.workspace = params.workspace
+    this.generation = params.generation
+    this.#sender = sender
+    this.log = sender.logFor()
+  }
+
+  get signal(): AbortSignal {
+    return this.#shutdown.signal
+  }
+
+  logOfCall(executionId: string): PluginLog {
+    return this.#sender.logFor(executionId)
+  }
+
+  shutDown(): void {
+    this.#shutdown.abort(new DOMException('The plugin is shutting down', 'AbortError'))
+  }
+}

@@ -1,0 +1,212 @@
+// By name, here and below: of a default import the bundle copies every member at start, 0.5 ms for node:fs.
+import { Socket } from 'node:net'
+import { RUNNER_EXIT_CODES } from '../src/contract/exit-codes.ts'
+import { PhantomError } from '../src/contract/phantom-error.ts'
+import { quoteText } from '../src/contract/quote-text.ts'
+import type { RunnerParams, RunnerResults } from '../src/contract/runner-methods.ts'
+import { PROTOCOL_VERSION } from '../src/contract/version.ts'
+import { Connection, type IncomingRequest } from '../src/rpc/connection.ts'
+import { CallRunner } from './call-runner.ts'
+import { toJsonReport } from './json-report.ts'
+import type { LoadedPlugin } from './loaded-plugin.ts'
+import { PluginEnvironment } from './plugin-environment.ts'
+import { LogSender } from './plugin-log.ts'
+import { textOf, toRunnerError } from './runner-error.ts'
+import { startFailure } from './start-failure.ts'
+import { startPlugin } from './start-plugin.ts'
+
+type Exit = (code: number) => never
+
+/** Serves contract Runner on a descriptor until the host closes it. */
+export function servePlugin(fd: number, exit: Exit): void {
+  const socket = new Socket({ fd, readable: true, writable: true })
+  const runner = new PluginServer(socket, exit)
+  // What was answered leaves also when plugin code calls process.exit(), or throws where nobody catches.
+  process.on('exit', () => runner.sendLastWords())
+  process.on('unhandledRejection', (reason) => runner.reportRejection(reason))
+}
+
+interface Served {
+  readonly plugin: LoadedPlugin
+  readonly environment: PluginEnvironment
+  readonly calls: CallRunner
+}
+
+class PluginServer {
+  readonly #connection: Connection
+  readonly #socket: Socket
+  readonly #exit: Exit
+  #log: LogSender
+  #isInitialized = false
+  #isLeaving = false
+  #served: Served | null = null
+
+  constructor(socket: Socket, exit: Exit) {
+    this.#socket = socket
+    this.#exit = exit
+    this.#connection = new Connection(socket, {
+      // The host has held every input to its own configuration, which is not known here yet.
+      maxPayloadBytes: Number.MAX_SAFE_INTEGER,
+      payloadFrames: true,
+      strict: true,
+      onRequest: (request) => this.#serve(request),
+      onNotification: (method, params) => this.#notified(method, params),
+      onClose: (error) => this.#closed(error),
+    })
+    this.#log = new LogSender(this.#connection, 'info')
+    socket.on('end', () => this.#closed(null))
+  }
+
+  /** The process is exiting: what the kernel takes in this moment still reaches the host. */
+  sendLastWords(): void {
+    this.#isLeaving = true
+    this.#connection.end()
+  }
+
+  /** A promise that nobody waits for says nothing about the calls in flight: they go on. */
+  reportRejection(reason: unknown): void {
+    this.#log.send('error', `A promise was rejected and nobody handled it: ${textOf(reason)}`)
+    this.#log.send('debug', reason)
+  }
+
+  #serve(request: IncomingRequest): void {
+    if (this.#served !== null && request.method === 'execute') {
+      this.#served.calls.execute(request)
+      return
+    }
+    switch (request.method) {
+      case 'initialize':
+        if (this.#isInitialized) throw violation('"initialize" came twice')
+        this.#isInitialized = true
+        void this.#initialize(request)
+        return
+      case 'ping':
+        this.#connection.respond(request.id, null, null)
+        return
+      case 'health':
+        void this.#reportHealth(request)
+        return
+      case 'shutdown':
+        void this.#shutDown(request)
+        return
+      case 'execute':
+        throw violation('"execute" came before "initialize" was answered with success')
+      default:
+        this.#connection.respondError(
+          request.id,
+          new PhantomError(
+            'METHOD_NOT_FOUND',
+            `Cannot call ${quoteText(request.method)}: the runner has no such method`,
+          ),
+        )
+    }
+  }
+
+  #notified(method: string, params: unknown): void {
+    if (method === 'cancel') this.#served?.calls.cancel((params as RunnerParams['cancel']).id)
+  }
+
+  async #initialize(request: IncomingRequest): Promise<void> {
+    const params = request.params as RunnerParams['initialize']
+    if (majorOf(params.protocol_version) !== majorOf(PROTOCOL_VERSION)) {
+      this.#refuseVersion(request, params)
+      return
+    }
+    this.#log = new LogSender(this.#connection, params.log_level)
+    const environment = new PluginEnvironment(params, this.#log)
+    try {
+      const plugin = await startPlugin(params, environment)
+      const { operations } = plugin
+      const result: RunnerResults['initialize'] = {
+        protocol_version: PROTOCOL_VERSION,
+        operations: [...operations.keys()],
+      }
+      for (const hook of ['metadata', 'capabilities'] as const) {
+        const report = await this.#report(plugin, hook)
+        if (report !== undefined) result[hook] = report
+      }
+      for (const notice of plugin.notices) this.#log.send('warn', notice)
+      const { max_payload_bytes: maxPayloadBytes } = params
+      const calls = new CallRunner({
+        connection: this.#connection,
+        plugin,
+        environment,
+        log: this.#log,
+        maxPayloadBytes,
+      })
+      this.#served = { plugin, environment, calls }
+      this.#connection.respond(request.id, result, null)
+    } catch (error) {
+      this.#connection.respondWireError(request.id, startFailure(error, params.entry))
+    }
+  }
+
+  async #report(plugin: LoadedPlugin, hook: 'metadata' | 'capabilities'): Promise<unknown> {
+    if (plugin.hooks[hook] === undefined) return undefined
+    try {
+      return toJsonReport(await plugin.hooks[hook]())
+    } catch (error) {
+      this.#log.send('warn', `What ${hook}() says is not passed on: ${textOf(error)}`)
+      return undefined
+    }
+  }
+
+  async #reportHealth(request: IncomingRequest): Promise<void> {
+    try {
+      const health = (await this.#served?.plugin.hooks.health?.()) ?? null
+      this.#connection.respond(request.id, { health: toJsonReport(health) }, null)
+    } catch (error) {
+      this.#connection.respondWireError(request.id, toRunnerError(error))
+    }
+  }
+
+  async #shutDown(request: IncomingRequest): Promise<void> {
+    if (this.#served !== null) {
+      const { plugin, environment, calls } = this.#served
+      environment.shutDown()
+      calls.abortAll()
+      try {
+        await plugin.hooks.shutdown?.()
+      } catch (error) {
+        this.#log.send('error', `shutdown() failed: ${textOf(error)}`)
+      }
+    }
+    this.#connection.respond(request.id, null, null)
+    this.#leaveBy(RUNNER_EXIT_CODES.ok)
+  }
+
+  #refuseVersion(request: IncomingRequest, params: RunnerParams['initialize']): void {
+    const found = quoteText(String(params.protocol_version))
+    this.#connection.respondError(
+      request.id,
+      new PhantomError(
+        'VERSION_UNSUPPORTED',
+        `Cannot serve protocol ${found}: this runner speaks ${PROTOCOL_VERSION}. Install host and runner from one package`,
+      ),
+    )
+    this.#leaveBy(RUNNER_EXIT_CODES.protocol)
+  }
+
+  /** Exits when the host took all that was sent, or does not take it. */
+  #leaveBy(code: number): void {
+    if (this.#isLeaving) return
+    this.#isLeaving = true
+    this.#socket.once('close', () => this.#exit(code))
+    this.#connection.end()
+  }
+
+  #closed(error: PhantomError | null): void {
+    if (this.#isLeaving) return
+    this.#exit(
+      error?.code === 'PROTOCOL_VIOLATION' ? RUNNER_EXIT_CODES.protocol : RUNNER_EXIT_CODES.host_gone,
+    )
+  }
+}
+
+function violation(what: string): PhantomError {
+  return new PhantomError('PROTOCOL_VIOLATION', `Cannot follow the host: ${what}`)
+}
+
+function majorOf(version: unknown): string {
+  return String(version).split('.')[0] ?? ''
+}

@@ -1,0 +1,53 @@
+import type { ErrorCode } from '../contract/error-codes.ts'
+import { CLI_EXIT_CODES } from '../contract/exit-codes.ts'
+import type { PhantomError } from '../contract/phantom-error.ts'
+
+export type CliExitCode = (typeof CLI_EXIT_CODES)[keyof typeof CLI_EXIT_CODES]
+
+/** Complete on purpose: an error code without an exit code does not compile. */
+const EXIT_CODE_OF = {
+  PARSE_ERROR: CLI_EXIT_CODES.usage,
+  REQUEST_INVALID: CLI_EXIT_CODES.internal,
+  METHOD_NOT_FOUND: CLI_EXIT_CODES.internal,
+  PARAMS_INVALID: CLI_EXIT_CODES.usage,
+  INTERNAL_ERROR: CLI_EXIT_CODES.internal,
+
+  PLUGIN_NOT_FOUND: CLI_EXIT_CODES.not_found,
+  PLUGIN_BLOCKED: CLI_EXIT_CODES.denied,
+  PLUGIN_START_FAILED: CLI_EXIT_CODES.plugin_crashed,
+  PLUGIN_START_TIMEOUT: CLI_EXIT_CODES.plugin_crashed,
+  PLUGIN_CRASHED: CLI_EXIT_CODES.plugin_crashed,
+  PLUGIN_FAULT: CLI_EXIT_CODES.plugin_failed,
+  PLUGIN_RUNTIME_UNAVAILABLE: CLI_EXIT_CODES.plugin_crashed,
+
+  OPERATION_NOT_FOUND: CLI_EXIT_CODES.not_found,
+  INPUT_INVALID: CLI_EXIT_CODES.invalid,
+  PAYLOAD_TOO_LARGE: CLI_EXIT_CODES.limit,
+
+  CALL_TIMEOUT: CLI_EXIT_CODES.limit,
+  CALL_CANCELLED: CLI_EXIT_CODES.limit,
+  LIMIT_EXCEEDED: CLI_EXIT_CODES.limit,
+  QUEUE_FULL: CLI_EXIT_CODES.limit,
+
+  PERMISSION_DENIED: CLI_EXIT_CODES.denied,
+  WORKSPACE_DENIED: CLI_EXIT_CODES.denied,
+  SANDBOX_UNAVAILABLE: CLI_EXIT_CODES.denied,
+
+  MANIFEST_INVALID: CLI_EXIT_CODES.invalid,
+  CONFIG_INVALID: CLI_EXIT_CODES.invalid,
+  PLUGIN_DIRECTORY_NOT_FOUND: CLI_EXIT_CODES.not_found,
+
+  DAEMON_UNREACHABLE: CLI_EXIT_CODES.daemon,
+  DAEMON_LOST: CLI_EXIT_CODES.daemon,
+  DAEMON_ALREADY_RUNNING: CLI_EXIT_CODES.daemon,
+  DAEMON_SHUTTING_DOWN: CLI_EXIT_CODES.daemon,
+  RUNTIME_NOT_FOUND: CLI_EXIT_CODES.daemon,
+  VERSION_UNSUPPORTED: CLI_EXIT_CODES.daemon,
+  PROTOCOL_VIOLATION: CLI_EXIT_CODES.daemon,
+} as const satisfies Record<ErrorCode, CliExitCode>
+
+/** A file or folder on the command line that is not there is "not found", not a mistake in the words. */
+export function exitCodeOf(error: PhantomError): CliExitCode {
+  const isMissingFile = error.code === 'PARAMS_INVALID' && error.details['errno'] === 'ENOENT'
+  return isMissingFile ? CLI_EXIT_CODES.not_found : EXIT_CODE_OF[error.code]
+}

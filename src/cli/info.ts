@@ -1,0 +1,149 @@
+import type { Command } from 'commander'
+import type { InstanceInfo, PermissionInfo, PluginInfo } from '../contract/plugin-info.ts'
+import { commonOptions } from './common-options.ts'
+import { formatBytes, formatDuration } from './figures.ts'
+import { examples } from './help-examples.ts'
+import { formatIssue } from './manifest-issue.ts'
+import { openSystem } from './open-system.ts'
+import { paint, printJson, printLine } from './output.ts'
+import { paintState } from './plugin-state-paint.ts'
+import { printable, printableJson, printableLine } from './printable.ts'
+import { withNearest } from './suggest-plugin.ts'
+import { formatFields, formatTable, type Cell } from './table.ts'
+
+type Field = readonly [string, Cell | string]
+
+export function defineInfo(program: Command): void {
+  program
+    .command('info')
+    .argument('<plugin>', 'id of the plugin')
+    .description('show what a plugin is, may do and does')
+    .addHelpText('after', examples('phantom info data_processor', 'phantom info data_processor --json'))
+    .action(async (pluginId: string, _own: unknown, command: Command) => {
+      const options = commonOptions(command)
+      await using system = await openSystem(options)
+      const { api } = system
+      const info = await withNearest(api, { pluginId }, () => api.get_plugin_info(pluginId))
+      if (options.json) return printJson(info)
+      for (const line of formatInfo(info)) printLine(line)
+    })
+}
+
+export function formatInfo(info: PluginInfo): string[] {
+  return [
+    ...formatIdentity(info),
+    ...section('Rights', formatRights(info.permissions)),
+    ...section('Limits', formatLimits(info)),
+    ...section('Operations', formatOperations(info)),
+    ...section('Processes', formatInstances(info)),
+    ...section('Says of itself', formatReported(info)),
+    ...section('Notices', info.notices.map(printableLine)),
+    ...section(
+      'Issues',
+      info.issues.map((issue) => formatIssue(issue)),
+    ),
+  ]
+}
+
+function section(title: string, lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : ['', paint('bold', title), ...lines.map((line) => `  ${line}`)]
+}
+
+function formatIdentity(info: PluginInfo): string[] {
+  const optional: [string, string | null][] = [
+    ['author', info.author],
+    ['license', info.license],
+    ['homepage', info.homepage],
+    ['tags', info.tags.join(', ')],
+    ['entry point', info.entry_point],
+    ['libraries', pairs(info.dependencies)],
+    ['needs plugins', pairs(info.plugin_dependencies)],
+    ['folder', info.path],
+  ]
+  const fields: Field[] = optional.flatMap(([label, value]) =>
+    value === null || value === '' ? [] : [[label, printableLine(value)] as const],
+  )
+  const state: Cell = { text: info.state, paint: (text) => paintState(info.state, text) }
+  return [
+    `${paint('bold', printableLine(info.id))} ${printableLine(info.version)}  ${printableLine(info.name)}`,
+    ...(info.description === '' ? [] : [printable(info.description)]),
+    '',
+    ...formatFields([
+      ['type', `${info.type ?? 'unknown'}${info.builtin ? ', built in' : ''}`],
+      ['state', state],
+      ...fields,
+    ]),
+    ...(info.reason === null ? [] : [printable(info.reason)]),
+  ]
+}
+
+function formatRights(permissions: readonly PermissionInfo[]): string[] {
+  if (permissions.length === 0) return ['none: the plugin sees its own folder and its data folder alone']
+  const rows = permissions.map((permission) => {
+    const declared = printableLine(permission.declared)
+    if (permission.effective === null) {
+      const refused = `refused: ${printableLine(permission.refused ?? 'no reason was given')}`
+      return { cells: [declared, { text: refused, paint: (text: string) => paint('yellow', text) }] }
+    }
+    return {
+      cells: [declared, printableLine(permission.effective), permission.mechanism ?? 'nothing enforces it'],
+    }
+  })
+  return formatTable([{ cells: ['DECLARED', 'EFFECTIVE', 'HELD BY'] }, ...rows])
+}
+
+function formatLimits(info: PluginInfo): string[] {
+  const rows = info.limits.map((limit) => ({
+    cells: [limit.name, String(limit.declared), limit.mechanism ?? 'nothing enforces it yet'],
+  }))
+  return rows.length === 0 ? [] : formatTable([{ cells: ['LIMIT', 'DECLARED', 'HELD BY'] }, ...rows])
+}
+
+function formatOperations(info: PluginInfo): string[] {
+  const rows = info.operation_details.map((operation) => {
+    const facts = [
+      operation.input_schema === null ? 'input unchecked' : 'input checked',
+      ...(operation.idempotent ? ['idempotent'] : []),
+      ...(operation.timeout_ms === null ? [] : [`at most ${formatDuration(operation.timeout_ms)}`]),
+    ]
+    return { cells: [printableLine(operation.name), facts.join(', '), printableLine(operation.description)] }
+  })
+  return formatTable(rows)
+}
+
+function formatInstances(info: PluginInfo): string[] {
+  const lines = info.instances.flatMap(formatInstance)
+  const exit = info.last_exit
+  if (exit === null) return lines
+  const end = exit.signal ?? (exit.code === null ? 'no exit code' : `exit code ${exit.code}`)
+  return [...lines, `last exit: ${exit.class} (${end}) at ${exit.at}: ${printableLine(exit.message)}`]
+}
+
+function formatInstance(instance: InstanceInfo): string[] {
+  const facts = [
+    `process ${instance.pid ?? '-'}`,
+    `uid ${instance.uid ?? '-'}`,
+    instance.state,
+    `tier ${instance.tier}`,
+    `generation ${instance.generation}`,
+    `${instance.calls_in_flight} calls`,
+    ...(instance.memory_bytes === null ? [] : [formatBytes(instance.memory_bytes)]),
+    ...(instance.cpu_time_ms === null ? [] : [`CPU ${formatDuration(instance.cpu_time_ms)}`]),
+    ...(instance.ready_ms === null ? [] : [`ready in ${formatDuration(instance.ready_ms)}`]),
+  ]
+  const health = instance.health === null ? [] : [`  health ${printableJson(instance.health)}`]
+  return [facts.join(', '), `  workspace ${printableLine(instance.workspace)}`, ...health]
+}
+
+function formatReported(info: PluginInfo): string[] {
+  if (info.reported === null) return []
+  return Object.entries(info.reported)
+    .filter(([, value]) => value !== null && value !== undefined)
+    .map(([name, value]) => `${name} ${printableJson(value)}`)
+}
+
+function pairs(record: Readonly<Record<string, string>>): string {
+  return Object.entries(record)
+    .map(([name, range]) => `${name} ${range}`)
+    .join(', ')
+}

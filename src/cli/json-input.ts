@@ -1,0 +1,123 @@
+/** Reads the `--input` of `phantom run`: JSON itself, `@file`, or `-` for stdin. */
+import { readFile } from 'node:fs/promises'
+import { buffer } from 'node:stream/consumers'
+import { messageOf, PhantomError } from '../contract/phantom-error.ts'
+import { quoteText } from '../contract/quote-text.ts'
+import { noteLine } from './output.ts'
+import { printableLine } from './printable.ts'
+
+/** Characters of the broken line that are shown on each side of the mistake. */
+const CONTEXT_CHARS = 30
+
+export async function readInput(argument: string | undefined): Promise<unknown> {
+  if (argument === undefined) return undefined
+  if (argument === '-') return parseInput(await readStdin(), 'stdin')
+  if (argument.startsWith('@'))
+    return parseInput(await readInputFile(argument.slice(1)), `"${argument.slice(1)}"`)
+  return parseInput(argument, '--input')
+}
+
+/** @throws PhantomError PARSE_ERROR that shows the line with a caret below the mistake. */
+export function parseInput(text: string, source: string): unknown {
+  const body = text.startsWith('\ufeff') ? text.slice(1) : text
+  try {
+    return JSON.parse(body)
+  } catch (cause) {
+    throw parseError(body, source, cause)
+  }
+}
+
+/**
+ * Where JSON stops being JSON. V8 names the position in some of its messages only, so it is looked for: a text
+ * up to the mistake could still go on, a text beyond it never can.
+ */
+export function findJsonMistake(text: string): number {
+  let viable = 0
+  let broken = text.length + 1
+  while (broken - viable > 1) {
+    const middle = (viable + broken) >> 1
+    if (couldGoOn(text.slice(0, middle))) viable = middle
+    else broken = middle
+  }
+  return viable
+}
+
+function couldGoOn(prefix: string): boolean {
+  try {
+    JSON.parse(prefix)
+    return true
+  } catch (error) {
+    const message = error instanceof Error ? error.message : ''
+    if (message.startsWith('Unexpected end of JSON input')) return true
+    return Number(/ at position (\d+)/.exec(message)?.[1]) === prefix.length
+  }
+}
+
+function parseError(text: string, source: string, cause: unknown): PhantomError {
+  const offset = findJsonMistake(text)
+  const before = text.slice(0, offset)
+  const line = before.split('\n').length
+  const column = offset - before.lastIndexOf('\n')
+  const character = text.codePointAt(offset)
+  const found = character === undefined ? 'the end of the input' : quoteText(String.fromCodePoint(character))
+  // V8 says what it expected in most cases; after "Unexpected token" it quotes the input, without a position.
+  const expected = /^(?!Unexpected token)(.+?) (?:in JSON )?at position \d/.exec(messageOf(cause))?.[1]
+  const advice =
+    source === '--input'
+      ? 'Put keys and texts in double quotes and the whole in single quotes, or name a file: --input @file.json'
+      : 'Mend it there; keys and texts stand in double quotes, and nothing follows the last element'
+  return new PhantomError(
+    'PARSE_ERROR',
+    `Cannot read ${source} as JSON: line ${line}, column ${column}: ${expected ?? 'JSON cannot go on'}, found ${found}. ${advice}` +
+      (text.trim() === '' ? '' : `\n${caretLines(text, offset)}`),
+    { cause, details: { source, line, column, offset } },
+  )
+}
+
+function caretLines(text: string, offset: number): string {
+  const lineStart = text.lastIndexOf('\n', offset - 1) + 1
+  const nextBreak = text.indexOf('\n', offset)
+  const lineEnd = nextBreak === -1 ? text.length : nextBreak
+  const start = Math.max(lineStart, offset - CONTEXT_CHARS)
+  const end = Math.min(lineEnd, offset + CONTEXT_CHARS)
+  const lead = (start > lineStart ? '…' : '') + printableLine(text.slice(start, offset))
+  return `  ${lead}${printableLine(text.slice(offset, end))}${end < lineEnd ? '…' : ''}\n  ${' '.repeat(lead.length)}^`
+}
+
+async function readInputFile(file: string): Promise<string> {
+  let bytes: Buffer
+  try {
+    bytes = await readFile(file)
+  } catch (cause) {
+    throw new PhantomError('PARAMS_INVALID', `Cannot read the input file "${file}": ${fileFailure(cause)}`, {
+      cause,
+      details: { file, errno: errnoOf(cause) },
+    })
+  }
+  return decode(bytes, `"${file}"`)
+}
+
+async function readStdin(): Promise<string> {
+  if (process.stdin.isTTY) noteLine('Reading JSON from the terminal; Ctrl-D ends it')
+  return decode(await buffer(process.stdin), 'stdin')
+}
+
+function decode(bytes: Buffer, source: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (cause) {
+    const message = `Cannot read ${source} as JSON: it is not UTF-8 text. Save it as UTF-8`
+    throw new PhantomError('PARSE_ERROR', message, { cause, details: { source } })
+  }
+}
+
+function fileFailure(cause: unknown): string {
+  const errno = errnoOf(cause)
+  if (errno === 'ENOENT') return `there is no such file, seen from ${process.cwd()}. Check the path after "@"`
+  if (errno === 'EISDIR') return 'it is a folder. Name a file with JSON in it'
+  return `${errno ?? 'it cannot be read'}. Check its permissions`
+}
+
+function errnoOf(cause: unknown): string | null {
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : null
+}

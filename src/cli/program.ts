@@ -1,0 +1,51 @@
+import { Command } from 'commander'
+import { PACKAGE_VERSION } from '../contract/version.ts'
+import { addCommonOptions } from './common-options.ts'
+import { defineComplete } from './complete.ts'
+import { defineCompletion } from './completion.ts'
+import { defineDoctor } from './doctor.ts'
+import { defineInfo } from './info.ts'
+import { defineList } from './list.ts'
+import { defineLogs } from './logs.ts'
+import { defineRun } from './run.ts'
+import { defineServe } from './serve.ts'
+import { defineSetup } from './setup.ts'
+import { defineStatus } from './status.ts'
+import { defineValidate } from './validate.ts'
+
+const EXIT_CODES_HELP = `
+Exit codes:
+  0 done   1 the plugin failed, or there is something to mend   2 wrong usage   3 not found
+  4 denied   5 deadline, limit or cancelled   6 the plugin did not start, or died
+  7 no daemon, or no Node for it   8 invalid manifest, input or configuration
+  70 a defect of ours   130 Ctrl-C
+
+Examples:
+  phantom list --plugins ./plugins
+  phantom run data_processor process_pipeline --input @pipeline.json
+  phantom doctor`
+
+/** The whole command line: words and help. What a command needs to run loads when it runs. */
+export function buildProgram(): Command {
+  const program = new Command('phantom')
+    .description('Runs plugins, each in a sandboxed process of its own.')
+    .version(PACKAGE_VERSION)
+    .configureHelp({ showGlobalOptions: true })
+    // Errors are thrown and reported in one place, in words or as JSON.
+    .configureOutput({ outputError: () => undefined })
+    .exitOverride()
+    .addHelpText('after', EXIT_CODES_HELP)
+  addCommonOptions(program)
+  defineServe(program)
+  defineStatus(program)
+  defineList(program)
+  defineInfo(program)
+  defineRun(program)
+  defineLogs(program)
+  defineDoctor(program)
+  defineValidate(program)
+  defineSetup(program)
+  defineCompletion(program)
+  defineComplete(program)
+  return program
+}

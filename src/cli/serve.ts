@@ -1,0 +1,29 @@
+import path from 'node:path'
+import type { Command } from 'commander'
+import { commonOptions, type CommonOptions } from './common-options.ts'
+import { runInForeground } from './foreground.ts'
+import { examples } from './help-examples.ts'
+
+export function defineServe(program: Command): void {
+  program
+    .command('serve')
+    .description('run the daemon of a plugin directory in the foreground')
+    .addHelpText(
+      'after',
+      examples('phantom serve', 'phantom serve --plugins /srv/plugins --environment production'),
+    )
+    .action(async (_own: unknown, command: Command) => {
+      process.exitCode = await serve(commonOptions(command))
+    })
+}
+
+async function serve(options: CommonOptions): Promise<number> {
+  const { daemonCommand } = await import('../client/daemon-command.ts')
+  const daemon = await daemonCommand({
+    plugin_directory: path.resolve(options.plugins),
+    environment: options.environment ?? 'development',
+    ...(options.config === undefined ? {} : { config_directory: path.resolve(options.config) }),
+    private: false,
+  })
+  return await runInForeground(daemon)
+}

@@ -1,0 +1,48 @@
+import type { Command } from 'commander'
+import type { DaemonStatus } from '../contract/system-methods.ts'
+import { commonOptions } from './common-options.ts'
+import { formatBytes, formatDuration } from './figures.ts'
+import { examples } from './help-examples.ts'
+import { attachSystem } from './open-system.ts'
+import { printJson, printLine } from './output.ts'
+import { printableLine } from './printable.ts'
+import { formatFields } from './table.ts'
+
+export function defineStatus(program: Command): void {
+  program
+    .command('status')
+    .description('show the running daemon; exit code 7 when none runs')
+    .addHelpText(
+      'after',
+      examples('phantom status', 'phantom status --socket /run/phantom/phantom.sock --json'),
+    )
+    .action(async (_own: unknown, command: Command) => {
+      const options = commonOptions(command)
+      await using system = await attachSystem(options)
+      const status = await system.api.get_status()
+      if (options.json) return printJson(status)
+      for (const line of formatStatus(status)) printLine(line)
+    })
+}
+
+export function formatStatus(status: DaemonStatus): string[] {
+  const { calls, plugins } = status
+  const states = Object.entries(plugins.by_state).map(([state, count]) => `${count} ${state}`)
+  const held = status.tier === status.required_tier ? '' : ` (required at least: ${status.required_tier})`
+  return formatFields([
+    ['daemon', `${status.version}, process ${status.pid}, uid ${status.uid}, Node ${status.runtime}`],
+    [
+      'up',
+      `${formatDuration(status.uptime_ms)}${status.private ? ', private: ends with its last application' : ''}`,
+    ],
+    ['environment', printableLine(status.environment)],
+    ['plugins', `${plugins.total}${states.length === 0 ? '' : `: ${states.join(', ')}`}`],
+    ['isolation', `${status.tier}${held}`],
+    ['processes', `${status.instances} of plugins, ${status.clients} connected applications`],
+    ['calls', `${calls.total}: ${calls.in_flight} running, ${calls.queued} queued, ${calls.failed} failed`],
+    ['memory', `${formatBytes(status.memory_bytes)} (the daemon alone)`],
+    ['directory', printableLine(status.plugin_directory)],
+    ['state', printableLine(status.state_directory)],
+    ['socket', printableLine(status.socket)],
+  ])
+}

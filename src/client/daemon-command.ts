@@ -1,0 +1,29 @@
+import { join, resolve } from 'node:path'
+import { findRuntime } from './find-runtime.ts'
+import { isCheckout, packageRoot } from './package-root.ts'
+
+export interface DaemonOptions {
+  plugin_directory: string
+  environment: string
+  config_directory?: string
+  state_directory?: string
+  /** A private daemon ends with its last application and reports its start on fd 3. */
+  private: boolean
+}
+
+/** How a daemon is started, on which Node. The environment is the caller's. */
+export async function daemonCommand(options: DaemonOptions): Promise<{ file: string; args: string[] }> {
+  const runtime = await findRuntime()
+  const main = isCheckout ? 'host/main.ts' : 'dist/host/main.js'
+  const args = [
+    join(packageRoot(), main),
+    '--plugins',
+    resolve(options.plugin_directory),
+    '--environment',
+    options.environment,
+  ]
+  if (options.config_directory !== undefined) args.push('--config', resolve(options.config_directory))
+  if (options.state_directory !== undefined) args.push('--state', resolve(options.state_directory))
+  if (options.private) args.push('--private')
+  return { file: runtime.path, args }
+}

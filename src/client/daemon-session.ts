@@ -1,0 +1,181 @@
+import { createConnection, type Socket } from 'node:net'
+import type { PluginExecutionResult, PluginLogLine } from '../contract/execution.ts'
+import { DEFAULT_MAX_PAYLOAD_BYTES } from '../contract/limits.ts'
+import { fromWireError, PhantomError } from '../contract/phantom-error.ts'
+import type {
+  HandshakeResult,
+  SystemMethod,
+  SystemNotifications,
+  SystemParams,
+  SystemResults,
+} from '../contract/system-methods.ts'
+import { PACKAGE_VERSION, PROTOCOL_VERSION } from '../contract/version.ts'
+import { Connection, type Answer } from '../rpc/connection.ts'
+import { parseHostileJson } from '../rpc/hostile-json.ts'
+
+export interface SessionOptions {
+  /** Workspace of calls that name none: absolute. */
+  workspace: string
+}
+
+type ProgressListener = (progress: SystemNotifications['progress']) => void
+
+/** One connection to a daemon, after its handshake. Requests go out at once; answers come as promises. */
+export class DaemonSession {
+  readonly socketPath: string
+  readonly #socket: Socket
+  readonly #connection: Connection
+  readonly #progress = new Map<number, ProgressListener>()
+  readonly #closed: Promise<void>
+  #onLog: ((line: PluginLogLine) => void) | null = null
+  #handshake: HandshakeResult | null = null
+  #isReferenced = true
+
+  private constructor(socketPath: string, socket: Socket) {
+    this.socketPath = socketPath
+    this.#socket = socket
+    this.#closed = new Promise((resolve) => socket.once('close', () => resolve()))
+    this.#connection = new Connection(socket, {
+      maxPayloadBytes: DEFAULT_MAX_PAYLOAD_BYTES * 4,
+      payloadFrames: false,
+      strict: false,
+      onRequest: (request) =>
+        this.#connection.respondError(
+          request.id,
+          new PhantomError('METHOD_NOT_FOUND', `Cannot call "${request.method}": an application serves no methods`),
+        ),
+      onNotification: (method, params) => this.#notified(method, params),
+      onClose: () => this.#updateLiveness(),
+    })
+  }
+
+  /** @throws PhantomError DAEMON_UNREACHABLE, VERSION_UNSUPPORTED */
+  static async open(socketPath: string, options: SessionOptions): Promise<DaemonSession> {
+    const session = new DaemonSession(socketPath, await connectSocket(socketPath))
+    session.#handshake = await session.request('handshake', {
+      protocol_version: PROTOCOL_VERSION,
+      client: { name: '@phantom-ml/core', version: PACKAGE_VERSION },
+      payload_frames: true,
+      workspace: options.workspace,
+    })
+    if (session.#handshake.payload_frames) session.#connection.usePayloadFrames()
+    session.#updateLiveness()
+    return session
+  }
+
+  get handshake(): HandshakeResult {
+    return this.#handshake!
+  }
+
+  get isClosed(): boolean {
+    return this.#connection.isClosed
+  }
+
+  /** Settles when the connection has ended, by either side. */
+  get closed(): Promise<void> {
+    return this.#closed
+  }
+
+  set onLog(listener: ((line: PluginLogLine) => void) | null) {
+    this.#onLog = listener
+    this.#updateLiveness()
+  }
+
+  request<M extends SystemMethod>(method: M, params: SystemParams<M>): Promise<SystemResults[M]> {
+    return new Promise((resolve, reject) => {
+      this.#connection.request(method, params, null, (answer) => {
+        this.#updateLiveness()
+        if (answer.error === null) resolve(answer.result as SystemResults[M])
+        else reject(this.#errorOf(answer))
+      })
+      this.#updateLiveness()
+    })
+  }
+
+  /** Runs an operation. Returns its JSON-RPC id, by which it can be cancelled, and the promise of its result. */
+  execute(
+    params: SystemParams<'execute_plugin'>,
+    input: Uint8Array | null,
+    onProgress: ProgressListener | null,
+  ): { id: number; result: Promise<PluginExecutionResult> } {
+    let id = 0
+    const result = new Promise<PluginExecutionResult>((resolve, reject) => {
+      id = this.#connection.request('execute_plugin', params, input, (answer) => {
+        this.#progress.delete(id)
+        this.#updateLiveness()
+        try {
+          if (answer.error === null) resolve(readResult(answer))
+          else reject(this.#errorOf(answer))
+        } catch (error) {
+          reject(error)
+        }
+      })
+    })
+    if (onProgress !== null) this.#progress.set(id, onProgress)
+    this.#updateLiveness()
+    return { id, result }
+  }
+
+  cancelRequest(id: number): void {
+    if (!this.isClosed) this.#connection.request('cancel', { id }, null, () => {})
+  }
+
+  async close(): Promise<void> {
+    if (!this.isClosed) this.#connection.end()
+    await this.#closed
+  }
+
+  /** An idle session keeps no process alive; one with an open request or a log listener does. */
+  #updateLiveness(): void {
+    const isBusy = this.#connection.pendingRequests > 0 || this.#onLog !== null
+    if (isBusy === this.#isReferenced) return
+    this.#isReferenced = isBusy
+    if (isBusy) this.#socket.ref()
+    else this.#socket.unref()
+  }
+
+  #errorOf(answer: Answer & { error: object }): PhantomError {
+    const error = fromWireError(answer.error)
+    if (error.code !== 'DAEMON_LOST') return error
+    return new PhantomError(
+      'DAEMON_LOST',
+      `Cannot finish the request: the daemon at "${this.socketPath}" is gone. Attach again; its log is in ` +
+        `${this.#handshake?.state_directory ?? 'its state folder'}/logs/daemon.log`,
+      { cause: error },
+    )
+  }
+
+  #notified(method: string, params: unknown): void {
+    if (method === 'log') this.#onLog?.(params as PluginLogLine)
+    if (method !== 'progress') return
+    const progress = params as SystemNotifications['progress']
+    this.#progress.get(progress.id as number)?.(progress)
+  }
+}
+
+/** A result comes from a plugin through the daemon: its envelope may be believed, its payload is hostile. */
+function readResult(answer: Answer & { error: null }): PluginExecutionResult {
+  const result = answer.result as PluginExecutionResult
+  if (answer.payload !== null) result.result = parseHostileJson(answer.payload.toString('utf8'))
+  return result
+}
+
+function connectSocket(path: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection(path)
+    socket.once('connect', () => {
+      socket.removeAllListeners('error')
+      resolve(socket)
+    })
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      reject(
+        new PhantomError(
+          'DAEMON_UNREACHABLE',
+          `Cannot reach a daemon at "${path}": ${error.code === 'ENOENT' ? 'there is no such socket' : error.message}. ` +
+            'Start one with "phantom serve"',
+          { details: { socket: path, reason: error.code ?? 'unknown' }, cause: error },
+        ),
+      )
+    })
+  })
+}

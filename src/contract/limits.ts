@@ -1,0 +1,35 @@
+/** Ceilings of the wire and of the host. Sizes in bytes, times in milliseconds, unless the name says otherwise. */
+const KIB = 1024
+const MIB = 1024 * KIB
+
+/** One line between our own peers: the envelope alone, its payload travels beside it. */
+export const MAX_FRAME_BYTES = 1 * MIB
+/** One line of a plain peer: it carries the payload inside. */
+export const MAX_PLAIN_FRAME_BYTES = 16 * MIB
+/** One payload, unless the configuration says less or more (`limits.max_payload_mb`). */
+export const DEFAULT_MAX_PAYLOAD_BYTES = 256 * MIB
+/** Objects and arrays inside one another, in envelopes and payloads alike. */
+export const MAX_JSON_DEPTH = 128
+/** Unanswered requests of one connection. */
+export const MAX_PENDING_CALLS = 10_000
+/** Bytes that a connection may have waiting for a slow peer before the host stops reading from that peer. */
+export const SEND_BUDGET_BYTES = 32 * MIB
+/** A frame that has begun must be whole within this time. */
+export const FRAME_TIMEOUT_MS = 30_000
+
+/** Calls of one instance that wait for a free place, beyond those it runs. */
+export const MAX_QUEUED_CALLS = 10_000
+
+/** Manifest file. */
+export const MAX_MANIFEST_BYTES = 1 * MIB
+/** Error message, warning or log line kept of a plugin. */
+export const MAX_PLUGIN_TEXT_CHARS = 8 * KIB
+/** Log lines that one result carries; the rest stays in the plugin's log. */
+export const MAX_RESULT_LOG_LINES = 100
+
+/** Limits of a plugin whose manifest is silent (`[resource_limits]`). */
+export const DEFAULT_MAX_MEMORY_MB = 256
+export const DEFAULT_MAX_EXECUTION_TIME_MS = 30_000
+export const DEFAULT_CONCURRENCY = 1
+/** `[restart] shutdown_ms`: what a plugin gets to finish before it is killed. */
+export const DEFAULT_SHUTDOWN_MS = 5_000

@@ -1,0 +1,104 @@
+import type { ExitClass, InstanceState, IsolationTier, PluginState, PluginType } from './life.ts'
+
+/** One row of `list_plugins`. */
+export interface PluginSummary {
+  id: string
+  name: string
+  version: string
+  type: PluginType | null
+  author: string | null
+  description: string
+  tags: string[]
+  operations: string[]
+  state: PluginState
+  /** Why the plugin is `invalid` or `blocked`, with file and line; null otherwise. */
+  reason: string | null
+  builtin: boolean
+  /** The plugin's folder. */
+  path: string
+}
+
+/** A place in a manifest and what is wrong, or worth knowing, there. Lines and columns count from 1. */
+export interface ManifestIssue {
+  file: string
+  line: number
+  column: number
+  /** Dotted path of the key, `resource_limits.max_memory_mb`; empty for the file as a whole. */
+  field: string
+  severity: 'error' | 'warning'
+  message: string
+}
+
+export interface OperationInfo {
+  name: string
+  description: string
+  input_schema: Record<string, unknown> | null
+  output_schema: Record<string, unknown> | null
+  idempotent: boolean
+  timeout_ms: number | null
+}
+
+/** A right that the manifest asks for, and what becomes of it on this machine. */
+export interface PermissionInfo {
+  /** As the manifest spells it, `fs_read:./data`. */
+  declared: string
+  /** What is held, in words: the paths as mounted, the variable's name; null when nothing is granted. */
+  effective: string | null
+  /** What enforces it, `mount namespace + node --permission`; null when nothing is granted. */
+  mechanism: string | null
+  /** Why it is not granted; null when it is. */
+  refused: string | null
+}
+
+export interface LimitInfo {
+  name: string
+  declared: number
+  /** `RLIMIT_DATA`, `host deadline`, …; null when nothing enforces it yet. */
+  mechanism: string | null
+}
+
+export interface InstanceInfo {
+  pid: number | null
+  uid: number | null
+  state: InstanceState
+  generation: number
+  workspace: string
+  tier: IsolationTier
+  calls_in_flight: number
+  started_at: string
+  ready_ms: number | null
+  memory_bytes: number | null
+  cpu_time_ms: number | null
+  /** What the plugin's own `health()` says; null where it has none or did not answer in time. */
+  health: unknown
+}
+
+export interface ExitInfo {
+  class: ExitClass
+  at: string
+  generation: number
+  code: number | null
+  signal: string | null
+  message: string
+}
+
+/** What `get_plugin_info` answers. */
+export interface PluginInfo extends PluginSummary {
+  license: string | null
+  homepage: string | null
+  entry_point: string | null
+  /** Libraries that the plugin says it uses: information, kept and shown, nothing is installed from it. */
+  dependencies: Record<string, string>
+  plugin_dependencies: Record<string, string>
+  operation_details: OperationInfo[]
+  permissions: PermissionInfo[]
+  limits: LimitInfo[]
+  configuration_schema: Record<string, unknown> | null
+  issues: ManifestIssue[]
+  /** What the plugin itself says once it runs: `metadata()` and `capabilities()`. */
+  reported: { metadata: unknown; capabilities: unknown } | null
+  instances: InstanceInfo[]
+  last_exit: ExitInfo | null
+  /** Problems that keep a right from working, `fs_write:./out: owned by uid 0, not writable for uid 20001`. */
+  notices: string[]
+}

@@ -1,0 +1,315 @@
+import type { Duplex } from 'node:stream'
+import { FRAME_TIMEOUT_MS, MAX_FRAME_BYTES, MAX_PLAIN_FRAME_BYTES, SEND_BUDGET_BYTES } from '../contract/limits.ts'
+import { isPhantomError, PhantomError, toWireError, type WireError } from '../contract/phantom-error.ts'
+import { FrameDecoder, type Message } from './frame-decoder.ts'
+import { FrameWriter } from './frame-writer.ts'
+import { inlinePayload, takeInlineInput } from './plain-frames.ts'
+
+const LAST_WORDS_MS = 1000
+
+export type RequestId = number | string
+
+export interface IncomingRequest {
+  readonly id: RequestId
+  readonly method: string
+  readonly params: unknown
+  readonly payload: Buffer | null
+}
+
+/** What a peer answered: an error object, or a result with its payload. */
+export type Answer =
+  | { readonly error: WireError }
+  | { readonly error: null; readonly result: unknown; readonly payload: Buffer | null }
+
+export interface ConnectionHandlers {
+  onRequest(request: IncomingRequest): void
+  onNotification(method: string, params: unknown): void
+  /** An answer to a request that is not pending; absent means ignored. */
+  onStrayAnswer?(id: unknown): void
+  /** Called once. `error` says why when the connection ended by a fault of the stream or of the peer. */
+  onClose(error: PhantomError | null): void
+  /** The peer took what was waiting: sending may go on. */
+  onDrain?(): void
+}
+
+export interface ConnectionOptions extends ConnectionHandlers {
+  maxPayloadBytes: number
+  /** Payloads travel beside their envelope, both ways. Switched on later by `usePayloadFrames`. */
+  payloadFrames: boolean
+  /** A line that is no JSON ends the connection; otherwise it is answered with PARSE_ERROR. */
+  strict: boolean
+}
+
+/**
+ * JSON-RPC 2.0 (https://www.jsonrpc.org/specification, no batches) over one stream, both ways. Knows frames, ids
+ * and answers; knows neither processes nor methods. Callbacks, not promises: this is the hot path of all three
+ * processes.
+ */
+export class Connection {
+  readonly #stream: Duplex
+  readonly #options: ConnectionOptions
+  readonly #decoder: FrameDecoder
+  readonly #writer: FrameWriter
+  readonly #pending = new Map<number, (answer: Answer) => void>()
+  #nextId = 1
+  #closed = false
+  #payloadFrames: boolean
+  #watch: NodeJS.Timeout | null = null
+  #watchedFrame = 0
+  #pausedForBudget = false
+
+  constructor(stream: Duplex, options: ConnectionOptions) {
+    this.#stream = stream
+    this.#options = options
+    this.#payloadFrames = options.payloadFrames
+    this.#writer = new FrameWriter(stream)
+    this.#decoder = new FrameDecoder({
+      maxFrameBytes: options.payloadFrames ? MAX_FRAME_BYTES : MAX_PLAIN_FRAME_BYTES,
+      maxPayloadBytes: options.maxPayloadBytes,
+      payloadFrames: options.payloadFrames,
+      onFrame: (message, payload) => this.#receive(message, payload),
+      onBadLine: (error) => this.#receiveBadLine(error),
+    })
+    stream.on('data', (chunk: Buffer) => this.#read(chunk))
+    stream.on('drain', () => this.#resume())
+    stream.on('error', (error) => this.#end(lostStream(error)))
+    stream.on('close', () => this.#end(null))
+  }
+
+  get isClosed(): boolean {
+    return this.#closed
+  }
+
+  get usesPayloadFrames(): boolean {
+    return this.#payloadFrames
+  }
+
+  /** Requests of ours that the peer has not answered. */
+  get pendingRequests(): number {
+    return this.#pending.size
+  }
+
+  /** Bytes that wait for the peer. */
+  get pendingBytes(): number {
+    return this.#writer.pendingBytes
+  }
+
+  get isOverBudget(): boolean {
+    return this.#writer.pendingBytes > SEND_BUDGET_BYTES
+  }
+
+  /** Agreed by the handshake: from the next frame on, payloads travel beside their envelope. */
+  usePayloadFrames(): void {
+    this.#payloadFrames = true
+    this.#decoder.allow({ payloadFrames: true, maxFrameBytes: MAX_FRAME_BYTES })
+  }
+
+  /** Sends a request; `onAnswer` is called exactly once, with DAEMON_LOST's wire form if the stream ends first. */
+  request(method: string, params: unknown, payload: Uint8Array | null, onAnswer: (answer: Answer) => void): number {
+    const id = this.#nextId++
+    if (this.#closed) {
+      onAnswer({ error: toWireError(closedError()) })
+      return id
+    }
+    this.#pending.set(id, onAnswer)
+    const head = `{"jsonrpc":"2.0","id":${id},"method":"${method}","params":`
+    if (payload === null || this.#payloadFrames) this.#send(head + JSON.stringify(params), payload)
+    else this.#send(head + JSON.stringify(inlinePayload(params, 'input', payload)), null)
+    return id
+  }
+
+  notify(method: string, params: unknown): void {
+    if (this.#closed) return
+    this.#send(`{"jsonrpc":"2.0","method":"${method}","params":${JSON.stringify(params)}`, null)
+  }
+
+  respond(id: RequestId, result: unknown, payload: Uint8Array | null): void {
+    if (this.#closed) return
+    const head = `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":`
+    if (payload === null || this.#payloadFrames) {
+      this.#send(head + JSON.stringify(result), payload)
+      return
+    }
+    try {
+      this.#send(head + JSON.stringify(inlinePayload(result, 'result', payload)), null)
+    } catch (error) {
+      this.respondError(id, error)
+    }
+  }
+
+  respondError(id: RequestId | null, error: unknown): void {
+    this.respondWireError(id, toWireError(error))
+  }
+
+  respondWireError(id: RequestId | null, error: WireError): void {
+    if (this.#closed) return
+    this.#send(`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"error":${JSON.stringify(error)}`, null)
+  }
+
+  /** Stops and restarts reading: how a byte budget of the owner reaches the peer. */
+  pauseReading(): void {
+    this.#stream.pause()
+  }
+
+  resumeReading(): void {
+    if (!this.#pausedForBudget) this.#stream.resume()
+  }
+
+  /** Sends what waits, as far as the peer takes it soon, then closes. */
+  end(): void {
+    this.#writer.flush()
+    this.#end(null)
+  }
+
+  /** Closes at once; pending requests are answered with `error`. */
+  destroy(error: PhantomError | null = null): void {
+    this.#end(error)
+  }
+
+  #send(head: string, payload: Uint8Array | null): void {
+    if (payload === null) this.#writer.send(`${head}}\n`, null)
+    else this.#writer.send(`${head},"payload_bytes":${payload.length}}\n`, payload)
+    if (!this.#pausedForBudget && this.isOverBudget) {
+      this.#pausedForBudget = true
+      this.#stream.pause()
+    }
+  }
+
+  #resume(): void {
+    if (this.#pausedForBudget) {
+      this.#pausedForBudget = false
+      this.#stream.resume()
+    }
+    this.#options.onDrain?.()
+  }
+
+  #read(chunk: Buffer): void {
+    if (this.#closed) return
+    try {
+      this.#decoder.push(chunk)
+    } catch (error) {
+      if (!isPhantomError(error)) throw error
+      this.#refuse(error)
+      return
+    }
+    if (this.#decoder.isPartial && this.#watch === null) this.#watchPartialFrame()
+  }
+
+  /** One timer at most, and none per frame: it looks whether the frame it saw begin is still the same one. */
+  #watchPartialFrame(): void {
+    this.#watchedFrame = this.#decoder.framesRead
+    this.#watch = setTimeout(() => {
+      this.#watch = null
+      if (this.#closed || !this.#decoder.isPartial) return
+      if (this.#decoder.framesRead !== this.#watchedFrame || this.#stream.isPaused()) {
+        this.#watchPartialFrame()
+        return
+      }
+      this.#refuse(
+        new PhantomError(
+          'PROTOCOL_VIOLATION',
+          `Cannot read frame: it is not whole ${FRAME_TIMEOUT_MS / 1000} s after it began. Send each frame at once`,
+        ),
+      )
+    }, FRAME_TIMEOUT_MS)
+    this.#watch.unref()
+  }
+
+  #refuse(error: PhantomError): void {
+    this.respondError(null, error)
+    this.#writer.flush()
+    this.#end(error)
+  }
+
+  #receiveBadLine(error: PhantomError): void {
+    if (this.#options.strict) {
+      throw new PhantomError('PROTOCOL_VIOLATION', `Cannot follow the peer: ${error.message}`, { cause: error })
+    }
+    this.respondError(null, error)
+  }
+
+  #receive(message: Message, payload: Buffer | null): void {
+    if (this.#closed) return
+    const method = message['method']
+    if (method === undefined) this.#receiveAnswer(message, payload)
+    else this.#receiveCall(message, method, payload)
+  }
+
+  #receiveCall(message: Message, method: unknown, payload: Buffer | null): void {
+    const id = message['id']
+    const hasId = typeof id === 'number' || typeof id === 'string'
+    if (typeof method !== 'string' || (id !== undefined && !hasId) || message['jsonrpc'] !== '2.0') {
+      this.#receiveMisshapen(hasId ? id : null)
+      return
+    }
+    const params = message['params'] ?? {}
+    if (!hasId) this.#options.onNotification(method, params)
+    else this.#options.onRequest({ id, method, params, payload: payload ?? takeInlineInput(params) })
+  }
+
+  #receiveMisshapen(id: RequestId | null): void {
+    const error = new PhantomError(
+      'REQUEST_INVALID',
+      'Cannot read message: expected {"jsonrpc":"2.0","id":number or string,"method":string,"params":{…}}, or the same without id',
+    )
+    if (this.#options.strict) throw new PhantomError('PROTOCOL_VIOLATION', error.message)
+    this.respondError(id, error)
+  }
+
+  #receiveAnswer(message: Message, payload: Buffer | null): void {
+    const id = message['id'] as number
+    const onAnswer = this.#pending.get(id)
+    if (onAnswer === undefined) {
+      this.#options.onStrayAnswer?.(id)
+      return
+    }
+    this.#pending.delete(id)
+    const error = message['error']
+    if (error === undefined) onAnswer({ error: null, result: message['result'], payload })
+    else onAnswer({ error: readWireError(error) })
+  }
+
+  #end(error: PhantomError | null): void {
+    if (this.#closed) return
+    this.#closed = true
+    if (this.#watch !== null) clearTimeout(this.#watch)
+    this.#closeStream()
+    const pending = [...this.#pending.values()]
+    this.#pending.clear()
+    const answer: Answer = { error: toWireError(error ?? closedError()) }
+    for (const onAnswer of pending) onAnswer(answer)
+    this.#options.onClose(error)
+  }
+
+  /** A refused peer still gets the words that were flushed to it, if it takes them soon. */
+  #closeStream(): void {
+    const stream = this.#stream
+    if (stream.writableLength === 0 || stream.destroyed) {
+      stream.destroy()
+      return
+    }
+    const late = setTimeout(() => stream.destroy(), LAST_WORDS_MS)
+    stream.end(() => {
+      clearTimeout(late)
+      stream.destroy()
+    })
+  }
+}
+
+function closedError(): PhantomError {
+  return new PhantomError('DAEMON_LOST', 'Cannot reach the peer: the connection is closed. Connect again')
+}
+
+function lostStream(error: Error): PhantomError {
+  return new PhantomError('DAEMON_LOST', `Cannot reach the peer: ${error.message}. Connect again`, { cause: error })
+}
+
+/** An error object of a peer, made safe to hold: a message that is text and a number that is one. */
+function readWireError(error: unknown): WireError {
+  const { code, message, data } = (typeof error === 'object' && error !== null ? error : {}) as Partial<WireError>
+  return {
+    code: typeof code === 'number' ? code : 0,
+    message: typeof message === 'string' ? message : 'an error without a message',
+    ...(typeof data === 'object' && data !== null ? { data } : {}),
+  }
+}

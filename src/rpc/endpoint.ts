@@ -1,0 +1,31 @@
+import { createHash } from 'node:crypto'
+import { tmpdir, userInfo } from 'node:os'
+import { basename, dirname, join, resolve } from 'node:path'
+
+/** sockaddr_un's `sun_path` holds 108 bytes, the last of them NUL (unix(7)). */
+const MAX_SOCKET_PATH_BYTES = 107
+
+/**
+ * The one state folder of a plugin directory: `.phantom/<name>` beside it, so that two plugin directories with one
+ * parent keep apart.
+ */
+export function stateDirectoryOf(pluginDirectory: string): string {
+  const directory = resolve(pluginDirectory)
+  return join(dirname(directory), '.phantom', basename(directory))
+}
+
+/** Where the daemon of a state folder listens: in that folder, or under a hashed name where the path is too long. */
+export function socketPathOf(stateDirectory: string): string {
+  const path = join(resolve(stateDirectory), 'phantom.sock')
+  if (Buffer.byteLength(path) <= MAX_SOCKET_PATH_BYTES) return path
+  const name = createHash('sha256').update(path).digest('hex').slice(0, 24)
+  return join(runtimeDirectory(), `${name}.sock`)
+}
+
+/** A short folder of this user's own; the daemon makes it with mode 0700 and refuses one that is another's. */
+function runtimeDirectory(): string {
+  const xdg = process.env['XDG_RUNTIME_DIR']
+  return xdg !== undefined && xdg.startsWith('/') && Buffer.byteLength(xdg) < 60
+    ? join(xdg, 'phantom')
+    : join(tmpdir().length < 40 ? tmpdir() : '/tmp', `phantom-runtime-${userInfo().uid}`)
+}

@@ -1,0 +1,156 @@
+import { isPhantomError, PhantomError } from '../contract/phantom-error.ts'
+import { parseHostileJson } from './hostile-json.ts'
+
+/** One message: its JSON line, and the bytes that travelled beside it. */
+export type Message = Readonly<Record<string, unknown>>
+
+export interface FrameDecoderOptions {
+  maxFrameBytes: number
+  maxPayloadBytes: number
+  /** Whether a line may announce `payload_bytes`. */
+  payloadFrames: boolean
+  onFrame(message: Message, payload: Buffer | null): void
+  /** A whole line that is no JSON object; the stream goes on behind it. */
+  onBadLine(error: PhantomError): void
+}
+
+const NEWLINE = 0x0a
+
+/**
+ * Cuts a byte stream into frames: a JSON object on one line and, where the line says `"payload_bytes": N`, exactly
+ * N raw bytes behind its newline. What it holds is bounded by the two maxima, whatever the peer sends.
+ */
+export class FrameDecoder {
+  readonly #options: FrameDecoderOptions
+  #line: Buffer[] = []
+  #lineBytes = 0
+  #message: Message | null = null
+  #payload: Buffer | null = null
+  #payloadFilled = 0
+  #framesRead = 0
+
+  constructor(options: FrameDecoderOptions) {
+    this.#options = options
+  }
+
+  /** Frames read so far; together with `isPartial` it tells a slow peer from an idle one. */
+  get framesRead(): number {
+    return this.#framesRead
+  }
+
+  get isPartial(): boolean {
+    return this.#lineBytes > 0 || this.#message !== null
+  }
+
+  /** Changes what peers may send from the next line on: the handshake does. */
+  allow(changes: Partial<Pick<FrameDecoderOptions, 'maxFrameBytes' | 'payloadFrames'>>): void {
+    Object.assign(this.#options, changes)
+  }
+
+  /** @throws PhantomError PROTOCOL_VIOLATION when the stream cannot be followed any further. */
+  push(chunk: Buffer): void {
+    let at = 0
+    while (at < chunk.length) {
+      at = this.#message === null ? this.#readLine(chunk, at) : this.#readPayload(chunk, at)
+    }
+  }
+
+  #readLine(chunk: Buffer, start: number): number {
+    const end = chunk.indexOf(NEWLINE, start)
+    const length = (end === -1 ? chunk.length : end) - start
+    if (this.#lineBytes + length > this.#options.maxFrameBytes) {
+      throw new PhantomError(
+        'PROTOCOL_VIOLATION',
+        `Cannot read frame: its line is longer than ${this.#options.maxFrameBytes} bytes. ` +
+          'End each message with a newline and send large inputs as payload',
+      )
+    }
+    if (end === -1) {
+      this.#line.push(chunk.subarray(start))
+      this.#lineBytes += length
+      return chunk.length
+    }
+    this.#endLine(this.#takeLine(chunk, start, end))
+    return end + 1
+  }
+
+  #takeLine(chunk: Buffer, start: number, end: number): string {
+    if (this.#lineBytes === 0) return chunk.toString('utf8', start, end)
+    this.#line.push(chunk.subarray(start, end))
+    const line = Buffer.concat(this.#line)
+    this.#line = []
+    this.#lineBytes = 0
+    return line.toString('utf8')
+  }
+
+  #endLine(line: string): void {
+    if (line.length === 0 || line === '\r') return
+    const message = this.#parseLine(line)
+    if (message === null) return
+    const bytes = message['payload_bytes']
+    if (bytes === undefined) {
+      this.#framesRead += 1
+      this.#options.onFrame(message, null)
+      return
+    }
+    this.#message = message
+    this.#payload = this.#preparePayload(bytes)
+    this.#payloadFilled = 0
+  }
+
+  #parseLine(line: string): Message | null {
+    try {
+      const value = parseHostileJson(line)
+      if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Message
+      throw new PhantomError(
+        'REQUEST_INVALID',
+        `Cannot read message: expected one JSON object a line, found ${Array.isArray(value) ? 'an array; batches are not part of this protocol, send one request a line' : JSON.stringify(value)}`,
+      )
+    } catch (error) {
+      if (!isPhantomError(error)) throw error
+      this.#options.onBadLine(error)
+      return null
+    }
+  }
+
+  /** Null for a payload of no bytes and, until its first bytes are here, for one that fits into their chunk. */
+  #preparePayload(bytes: unknown): Buffer | null {
+    const { maxPayloadBytes, payloadFrames } = this.#options
+    if (!payloadFrames) {
+      throw new PhantomError(
+        'PROTOCOL_VIOLATION',
+        'Cannot read frame: "payload_bytes" before the handshake agreed on payload frames. Send a handshake with "payload_frames": true first',
+      )
+    }
+    if (!Number.isSafeInteger(bytes) || (bytes as number) < 0 || (bytes as number) > maxPayloadBytes) {
+      throw new PhantomError(
+        'PROTOCOL_VIOLATION',
+        `Cannot read frame: "payload_bytes" is ${String(bytes).slice(0, 40)}, expected a whole number from 0 to ${maxPayloadBytes}`,
+      )
+    }
+    return null
+  }
+
+  #readPayload(chunk: Buffer, start: number): number {
+    const total = this.#message!['payload_bytes'] as number
+    const available = chunk.length - start
+    if (this.#payload === null && available >= total) {
+      this.#endPayload(chunk.subarray(start, start + total))
+      return start + total
+    }
+    // Pages of a large buffer that nothing was written to cost no memory, so a lie about the length costs nothing.
+    this.#payload ??= Buffer.allocUnsafeSlow(total)
+    const taken = chunk.copy(this.#payload, this.#payloadFilled, start)
+    this.#payloadFilled += taken
+    if (this.#payloadFilled === total) this.#endPayload(this.#payload)
+    return start + taken
+  }
+
+  #endPayload(payload: Buffer): void {
+    const message = this.#message!
+    this.#message = null
+    this.#payload = null
+    this.#framesRead += 1
+    this.#options.onFrame(message, payload)
+  }
+}

@@ -1,0 +1,288 @@
+import { execFile, spawnSync } from 'node:child_process'
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { expect } from 'chai'
+import { skipBecause } from '../helpers/skip.ts'
+
+const ROOT = path.resolve(import.meta.dirname, '../..')
+const PINNED_NODE = path.join(ROOT, 'node_modules/node/bin/node')
+const OLDEST_MAJOR = 20
+const RUNTIME_MAJOR = 26
+
+/** What an application writes, types and all: the specification's two imports, and a call of a built-in plugin. */
+const CONSUMER = `
+import { connect, create_plugin_system, PhantomError, PluginSystemApi, type PluginExecutionResult } from '@phantom-ml/core'
+import { definePlugin, type PluginDefinition } from '@phantom-ml/core/plugin'
+
+const plugin: PluginDefinition = definePlugin({ operations: { echo: (input: unknown) => input } })
+const attach: (socket?: string) => Promise<PluginSystemApi> = connect
+
+// @ts-expect-error: the operation's name must be a string
+const wrong = (system: PluginSystemApi) => system.execute_plugin('data_processor', 7)
+
+const system = await create_plugin_system('./plugins', 'development')
+try {
+  const result: PluginExecutionResult = await system.execute_plugin('data_processor', 'process_pipeline', {
+    data: [{ age: 17 }, { age: 30 }],
+    pipeline: [{ operation_type: 'Filter', operation_name: 'range', parameters: { field: 'age', min: 18, max: 65 } }],
+  })
+  const failure = await system.get_plugin_info('nobody').catch((error: unknown) => error)
+  console.log(JSON.stringify({
+    success: result.success,
+    rows: JSON.stringify(result.result).includes('30'),
+    code: failure instanceof PhantomError ? failure.code : String(failure),
+    operations: Object.keys(plugin.operations),
+    types: [typeof attach, typeof wrong, system instanceof PluginSystemApi],
+  }))
+} finally {
+  await system.shutdown()
+}
+`
+const CONSUMER_OUTPUT = {
+  success: true,
+  rows: true,
+  code: 'PLUGIN_NOT_FOUND',
+  operations: ['echo'],
+  types: ['function', 'function', true],
+}
+
+const PACKED = [
+  'CHANGELOG.md',
+  'LICENSE',
+  'README.md',
+  'config/default.yaml',
+  'dist/THIRD_PARTY_LICENSES.txt',
+  'dist/host/main.js',
+  'dist/host/validation/schema-worker.js',
+  'dist/host/worker.js',
+  'dist/sandbox-runner/main.cjs',
+  'dist/sandbox-runner/sdk.mjs',
+  'dist/src/cli/launcher.js',
+  'dist/types/src/index.d.ts',
+  'plugins/data_processor/dist/index.js',
+  'plugins/data_processor/plugin.toml',
+  'plugins/data_processor/schemas/process-pipeline.json',
+]
+
+const run = promisify(execFile)
+
+interface Consumer {
+  readonly folder: string
+  readonly env: Readonly<Record<string, string>>
+  readonly installOutput: string
+}
+
+describe('the packed package', function () {
+  this.timeout(120_000)
+
+  let folder: string
+  let tarball: string
+
+  before(async () => {
+    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'phantom-pack-'))
+    await run(PINNED_NODE, ['.scripts/build.mjs'], { cwd: ROOT })
+    const { stdout } = await run(
+      'npm',
+      ['pack', '--json', '--ignore-scripts', '--pack-destination', folder],
+      { cwd: ROOT },
+    )
+    const [packed] = JSON.parse(stdout) as [{ filename: string }]
+    tarball = path.join(folder, packed.filename)
+  })
+  after(() => fs.rmSync(folder, { recursive: true, force: true }))
+
+  it('holds what it promises and none of the sources', async () => {
+    const { stdout } = await run('tar', ['-tzf', tarball])
+    const files = stdout
+      .trim()
+      .split('\n')
+      .map((file) => file.replace(/^package\//, ''))
+    expect(PACKED.filter((file) => !files.includes(file)), 'missing').to.deep.equal([])
+    const sources = files.filter((file) =>
+      /(?<!\.d)\.ts$|\.map$|\.tmp$|^(src|host|sandbox-runner|test|bench|docs)\//.test(file),
+    )
+    expect(sources).to.deep.equal([])
+  })
+
+  it('has nothing to say to publint', async () => {
+    const { stdout } = await run(bin('publint'), ['run', tarball, '--strict'], { cwd: ROOT })
+    expect(stdout).to.contain('All good!')
+  })
+
+  it('has types that every module resolution of ES modules finds', async () => {
+    // Exits with 1 on any problem of the profile.
+    await run(bin('attw'), [tarball, '--profile', 'esm-only', '--no-color'], { cwd: ROOT })
+  })
+    const { problems } = JSON.parse(stdout) as { problems?: object }
+    expect(problems ?? {}).to.deep.equal({})
+  })
+
+  describe(`under Node ${RUNTIME_MAJOR}`, () => {
+    let consumer: Consumer
+
+    before(async () => (consumer = await install('consumer26', PINNED_NODE)))
+
+    it('installs without a warning, and brings phantom and nothing else', () => expectCleanInstall(consumer))
+
+    it('runs the command', async () => {
+      const { stdout, stderr } = await phantom(consumer, ['--version'])
+      expect({ stdout, stderr }).to.deep.equal({ stdout: `${packageVersion()}\n`, stderr: '' })
+    })
+
+    it('type-checks in a strict project that checks libraries too, and runs', async () => {
+      await compile(consumer)
+      expect(await runConsumer(consumer)).to.deep.equal(CONSUMER_OUTPUT)
+    })
+  })
+
+  describe(`under Node ${OLDEST_MAJOR}`, () => {
+    let consumer: Consumer
+
+    before(async function () {
+      const oldNode = findNode(OLDEST_MAJOR)
+      if (oldNode === undefined) return skipBecause.call(this, `no Node ${OLDEST_MAJOR} on PATH`)
+      consumer = await install('consumer20', oldNode)
+    })
+
+    it('installs without a warning, and brings phantom and nothing else', () => expectCleanInstall(consumer))
+
+    it('says its version, and which Node the command needs', async () => {
+      const { stdout, stderr } = await phantom(consumer, ['--version'])
+      expect(stdout).to.equal(`${packageVersion()}\n`)
+      expect(stderr).to.match(/^Cannot start .*Node 26 or newer is needed.*PHANTOM_RUNTIME=/)
+    })
+
+    it('refuses a command with that sentence and the exit code of a missing daemon', async () => {
+      const failure = await phantom(consumer, ['list']).catch((error: unknown) => error)
+      expect(failure).to.include({ code: 7, stdout: '' })
+      expect((failure as { stderr: string }).stderr).to.match(/^Cannot start .*Node 26 or newer is needed/)
+    })
+
+    it('runs the command on the newer Node that it is shown', async () => {
+      const { stdout, stderr } = await phantom(withRuntime(consumer), ['--version'])
+      expect({ stdout, stderr }).to.deep.equal({ stdout: `${packageVersion()}\n`, stderr: '' })
+    })
+
+    it('type-checks in a strict project that checks libraries too, and runs', async () => {
+      await compile(consumer)
+      expect(await runConsumer(withRuntime(consumer))).to.deep.equal(CONSUMER_OUTPUT)
+    })
+  })
+
+  /** An empty project, with that Node as the only one on its PATH and none of this machine's npm configuration. */
+  async function install(name: string, node: string): Promise<Consumer> {
+    const consumer = path.join(folder, name)
+    const binaries = path.join(consumer, 'binaries')
+    fs.mkdirSync(path.join(consumer, 'plugins'), { recursive: true })
+    fs.mkdirSync(binaries)
+    fs.symlinkSync(node, path.join(binaries, 'node'))
+    for (const tool of ['sh', 'bwrap', 'setpriv', 'prlimit']) linkTool(binaries, tool)
+    fs.writeFileSync(path.join(consumer, 'package.json'), '{ "private": true, "type": "module" }\n')
+    const env = { PATH: binaries, HOME: consumer, TMPDIR: os.tmpdir(), ...markerOf() }
+    const args = [npmCli(), 'install', tarball, '--offline', '--userconfig', path.join(consumer, '.npmrc')]
+    const { stdout, stderr } = await run(node, args, { cwd: consumer, env })
+    return { folder: consumer, env, installOutput: stdout + stderr }
+  }
+
+  function expectCleanInstall({ folder: consumer, installOutput }: Consumer): void {
+    expect(installOutput).to.not.match(/warn|error|deprecated/i)
+    expect(fs.readdirSync(path.join(consumer, 'node_modules/.bin'))).to.deep.equal(['phantom'])
+    const visible = fs
+      .readdirSync(path.join(consumer, 'node_modules'))
+      .filter((entry) => !entry.startsWith('.'))
+    expect(visible).to.deep.equal(['@phantom-ml'])
+    expect(fs.existsSync(path.join(consumer, 'node_modules/@phantom-ml/core/node_modules'))).to.equal(false)
+  }
+
+  async function compile({ folder: consumer }: Consumer): Promise<void> {
+    const compilerOptions = {
+      target: 'es2022',
+      lib: ['es2024', 'esnext.disposable'],
+      module: 'nodenext',
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      skipLibCheck: false,
+      types: ['node'],
+      typeRoots: [path.join(ROOT, 'node_modules/@types')],
+    }
+    fs.writeFileSync(
+      path.join(consumer, 'tsconfig.json'),
+      JSON.stringify({ compilerOptions, files: ['consumer.ts'] }),
+    )
+    fs.writeFileSync(path.join(consumer, 'consumer.ts'), CONSUMER)
+    const { stdout } = await run(bin('tsc'), ['-p', consumer], { cwd: consumer }).catch(
+      (error: { stdout: string }) => error,
+    )
+    expect(stdout).to.equal('')
+  }
+})
+
+async function runConsumer({ folder, env }: Consumer): Promise<unknown> {
+  const { stdout, stderr } = await run(path.join(folder, 'binaries/node'), ['consumer.js'], {
+    cwd: folder,
+    env,
+  })
+  expect(stderr).to.equal('')
+  return JSON.parse(stdout)
+}
+
+/** As a shell would: by its `#!` line, with the PATH of the project. */
+function phantom(
+  { folder, env }: Consumer,
+  args: readonly string[],
+): Promise<{ stdout: string; stderr: string }> {
+  return run(path.join(folder, 'node_modules/.bin/phantom'), args, { cwd: folder, env })
+}
+
+function withRuntime(consumer: Consumer): Consumer {
+  return { ...consumer, env: { ...consumer.env, PHANTOM_RUNTIME: PINNED_NODE } }
+}
+
+/** So that a daemon left behind by the consumer is found. */
+function markerOf(): Record<string, string> {
+  return { PHANTOM_TEST_RUN: process.env['PHANTOM_TEST_RUN'] ?? '' }
+}
+
+function bin(name: string): string {
+  return path.join(ROOT, 'node_modules/.bin', name)
+}
+
+function packageVersion(): string {
+  const { version } = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as {
+    version: string
+  }
+  return version
+}
+
+/** npm's own script, so that it runs on the Node that is asked for. */
+function npmCli(): string {
+  const npm = findOnPath('npm')
+  if (npm === undefined)
+    throw new Error('Cannot find npm on PATH: the packed package is installed by it. Install npm')
+  return fs.realpathSync(npm)
+}
+
+function linkTool(folder: string, tool: string): void {
+  const found = findOnPath(tool)
+  if (found !== undefined) fs.symlinkSync(found, path.join(folder, tool))
+}
+
+function findOnPath(name: string): string | undefined {
+  return foldersOnPath()
+    .map((folder) => path.join(folder, name))
+    .find((file) => fs.existsSync(file))
+}
+
+function findNode(major: number): string | undefined {
+  const isOfMajor = (file: string) =>
+    spawnSync(file, ['--version'], { encoding: 'utf8' }).stdout?.startsWith(`v${major}.`)
+  return foldersOnPath()
+    .flatMap((folder) => [path.join(folder, 'node'), path.join(folder, `node${major}`)])
+    .find((file) => fs.existsSync(file) && isOfMajor(file))
+}
+
+function foldersOnPath(): string[] {
+  return (process.env['PATH'] ?? '').split(path.delimiter)
+}

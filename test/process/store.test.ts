@@ -1,0 +1,191 @@
+import { expect } from 'chai'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { createInterface } from 'node:readline'
+import type { PhantomError } from '../../src/contract/phantom-error.ts'
+import { openStore } from '../../host/store/store.ts'
+
+const STORE_URL = new URL('../../host/store/store.ts', import.meta.url).href
+/** Opens the store, says so, and then writes exits until somebody ends it. */
+const WRITER = `
+  const { openStore } = await import(${JSON.stringify(STORE_URL)})
+  const store = openStore(process.argv[1])
+  store.pluginNumber('first')
+  for (let i = 0; ; i += 1) {
+    store.setFact('count', i)
+    console.log(i)
+    await new Promise((resolve) => setTimeout(resolve, 1))
+  }`
+
+describe('openStore()', () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'phantom-store-'))
+  const children: ChildProcess[] = []
+  let count = 0
+  const newStateDirectory = () => path.join(folder, `state-${(count += 1)}`)
+
+  after(() => {
+    for (const child of children) child.kill('SIGKILL')
+    fs.rmSync(folder, { recursive: true, force: true })
+  })
+
+  function startWriter(stateDirectory: string) {
+    const child = spawn(process.execPath, ['--input-type=module', '-e', WRITER, stateDirectory], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    children.push(child)
+    return { child, lines: createInterface({ input: child.stdout }) }
+  }
+
+  it('makes a folder of mode 0700 and files of mode 0600', () => {
+    const stateDirectory = newStateDirectory()
+    using store = openStore(stateDirectory)
+    store.setFact('a', 1)
+    expect(fs.statSync(stateDirectory).mode & 0o777).to.equal(0o700)
+    const files = fs.readdirSync(stateDirectory)
+    expect(files).to.include('state.db').and.to.include('state.db-wal').and.not.to.include('state.db-shm')
+    for (const file of files)
+      expect(fs.statSync(path.join(stateDirectory, file)).mode & 0o777).to.equal(0o600)
+  })
+
+  it('refuses a folder that others may write into, and leaves its mode alone', () => {
+    const stateDirectory = newStateDirectory()
+    fs.mkdirSync(stateDirectory)
+    fs.chmodSync(stateDirectory, 0o777)
+    const error = thrownBy(() => openStore(stateDirectory))
+    expect(error.code).to.equal('CONFIG_INVALID')
+    expect(error.message).to.contain(stateDirectory).and.to.contain('0777')
+    expect(fs.statSync(stateDirectory).mode & 0o777).to.equal(0o777)
+  })
+
+  it('keeps numbers, states, exits and facts over a restart', () => {
+    const stateDirectory = newStateDirectory()
+    const exit = { class: 'crash', generation: 2, code: 1, signal: null, message: 'boom', at: 'now' } as const
+    {
+      using store = openStore(stateDirectory, () => new Date(0))
+      expect(store.pluginNumber('first')).to.equal(1)
+      store.savePluginState({ id: 'second', state: 'invalid', version: null, reason: 'plugin.toml:1:1' })
+      for (let i = 0; i < 150; i += 1) store.recordExit('first', { ...exit, code: i })
+      store.recordExit('second', exit)
+      store.setFact('memory_base', { bytes: 9_000_000 })
+    }
+    using store = openStore(stateDirectory)
+    expect([store.pluginNumber('third'), store.pluginNumber('second'), store.pluginNumber('first')]).to.eql([
+      3, 2, 1,
+    ])
+    store.savePluginState({ id: 'first', state: 'enabled', version: '1.0.0', reason: null })
+    expect(
+      store.pluginStates().map(({ id, state, version, reason }) => ({ id, state, version, reason })),
+    ).to.eql([
+      { id: 'first', state: 'enabled', version: '1.0.0', reason: null },
+      { id: 'second', state: 'invalid', version: null, reason: 'plugin.toml:1:1' },
+      { id: 'third', state: 'discovered', version: null, reason: null },
+    ])
+    expect(store.pluginStates()[0]?.firstSeen).to.equal('1970-01-01T00:00:00.000Z')
+    expect(store.lastExit('first')).to.eql({ ...exit, code: 149 })
+    expect(store.lastExit('second')).to.eql(exit)
+    expect(store.lastExit('third')).to.equal(null)
+    expect(store.fact('memory_base')).to.eql({ bytes: 9_000_000 })
+    expect(store.fact('none')).to.equal(undefined)
+    store.close()
+    expect(countRows(stateDirectory, "SELECT count(*) AS n FROM exits WHERE plugin_id = 'first'")).to.equal(
+      100,
+    )
+  })
+
+  it('is the lock: a second daemon is refused while the first lives, and names folder and process', async () => {
+    const stateDirectory = newStateDirectory()
+    const { child, lines } = startWriter(stateDirectory)
+    await once(lines, 'line')
+    const error = thrownBy(() => openStore(stateDirectory))
+    expect(error.code).to.equal('DAEMON_ALREADY_RUNNING')
+    expect(error.message).to.contain(`"${stateDirectory}"`).and.to.contain('Connect to that one')
+    expect(error.details['pid']).to.equal(child.pid)
+  })
+
+  it('leaves no lock and loses no acknowledged row when its daemon is killed by SIGKILL', async () => {
+    const stateDirectory = newStateDirectory()
+    for (let round = 0; round < 3; round += 1) {
+      const { child, lines } = startWriter(stateDirectory)
+      let acknowledged = -1
+      lines.on('line', (line) => {
+        acknowledged = Number(line)
+        if (acknowledged === 20) child.kill('SIGKILL')
+      })
+      await once(lines, 'close')
+      using store = openStore(stateDirectory)
+      expect(store.fact('count')).to.be.at.least(acknowledged).and.at.least(20)
+      expect(store.pluginNumber('first')).to.equal(1)
+      expect(store.warnings).to.eql([])
+    }
+  })
+
+  it('refuses a second store in the same process, and frees the lock at close', () => {
+    const stateDirectory = newStateDirectory()
+    const store = openStore(stateDirectory)
+    expect(thrownBy(() => openStore(stateDirectory)).code).to.equal('DAEMON_ALREADY_RUNNING')
+    store.close()
+    store.close()
+    openStore(stateDirectory).close()
+  })
+
+  it('refuses a newer version in words and leaves the file as it is', () => {
+    const stateDirectory = newStateDirectory()
+    openStore(stateDirectory).close()
+    const database = new DatabaseSync(path.join(stateDirectory, 'state.db'))
+    database.exec('PRAGMA user_version = 99')
+    database.close()
+    const error = thrownBy(() => openStore(stateDirectory))
+    expect(error.code).to.equal('VERSION_UNSUPPORTED')
+    expect(error.message).to.contain('version 99').and.to.contain('up to 1')
+    expect(fs.readdirSync(stateDirectory).filter((name) => name.includes('corrupt'))).to.eql([])
+  })
+
+  it('moves a file that is no database aside, says so, and begins a new one', () => {
+    const stateDirectory = newStateDirectory()
+    fs.mkdirSync(stateDirectory, { mode: 0o700 })
+    fs.writeFileSync(path.join(stateDirectory, 'state.db'), 'not a database, but long enough '.repeat(100))
+    using store = openStore(stateDirectory)
+    expect(store.pluginNumber('first')).to.equal(1)
+    const aside = fs.readdirSync(stateDirectory).filter((name) => name.startsWith('state.db.corrupt-'))
+    expect(aside).to.have.length(1)
+    expect(store.warnings).to.have.length(1)
+    expect(store.warnings[0]).to.contain(aside[0]).and.to.contain('damaged')
+  })
+
+  it('moves a database with a torn page aside', () => {
+    const stateDirectory = newStateDirectory()
+    {
+      using store = openStore(stateDirectory)
+      for (let i = 0; i < 300; i += 1) store.setFact(`key-${i}`, 'x'.repeat(500))
+    }
+    const file = path.join(stateDirectory, 'state.db')
+    const bytes = fs.readFileSync(file)
+    bytes.fill(0xff, 8192, 65_536)
+    fs.writeFileSync(file, bytes)
+    using store = openStore(stateDirectory)
+    expect(store.warnings.join()).to.contain('corrupt-')
+    expect(store.fact('key-1')).to.equal(undefined)
+  })
+})
+
+function thrownBy(run: () => unknown): PhantomError {
+  try {
+    run()
+  } catch (error) {
+    return error as PhantomError
+  }
+  throw new Error('nothing was thrown')
+}
+
+function countRows(stateDirectory: string, sql: string): number {
+  const database = new DatabaseSync(path.join(stateDirectory, 'state.db'))
+  try {
+    return Number(database.prepare(sql).get()?.['n'])
+  } finally {
+    database.close()
+  }
+}

@@ -1,0 +1,169 @@
+import { expect } from 'chai'
+import { formatInfo } from '../../../src/cli/info.ts'
+import { formatStatus } from '../../../src/cli/status.ts'
+import type { PluginInfo } from '../../../src/contract/plugin-info.ts'
+import type { DaemonStatus } from '../../../src/contract/system-methods.ts'
+
+const info: PluginInfo = {
+  id: 'echo',
+  name: 'Echo',
+  version: '1.0.0',
+  type: 'javascript',
+  author: 'Somebody',
+  description: 'Answers \u001b[31mwhat it is given',
+  tags: ['demo'],
+  operations: ['echo'],
+  state: 'enabled',
+  reason: null,
+  builtin: true,
+  path: '/p/echo',
+  license: 'MIT',
+  homepage: null,
+  entry_point: 'index.js',
+  dependencies: { arquero: '^7' },
+  plugin_dependencies: {},
+  operation_details: [
+    {
+      name: 'echo',
+      description: 'Answers its input',
+      input_schema: null,
+      output_schema: null,
+      idempotent: true,
+      timeout_ms: 2_000,
+    },
+  ],
+  permissions: [
+    { declared: 'fs_read:./data', effective: '/w/data', mechanism: 'mount namespace', refused: null },
+    { declared: 'network:*', effective: null, mechanism: null, refused: 'comes later' },
+  ],
+  limits: [{ name: 'max_memory_mb', declared: 256, mechanism: null }],
+  configuration_schema: null,
+  issues: [
+    { file: '/p/echo/plugin.toml', line: 1, column: 2, field: '', severity: 'warning', message: 'odd' },
+  ],
+  reported: { metadata: { kind: 'demo' }, capabilities: null },
+  instances: [
+    {
+      pid: 12,
+      uid: 20_001,
+      state: 'ready',
+      generation: 1,
+      workspace: '/w',
+      tier: 'namespace',
+      calls_in_flight: 0,
+      started_at: '2026-01-02T03:04:05.678Z',
+      ready_ms: 55,
+      memory_bytes: 10 * 1024 ** 2,
+      cpu_time_ms: null,
+      health: null,
+    },
+  ],
+  last_exit: {
+    class: 'oom',
+    at: '2026-01-02T03:04:05.678Z',
+    generation: 1,
+    code: null,
+    signal: 'SIGKILL',
+    message: 'over its limit',
+  },
+  notices: ['fs_write:./out: not writable for uid 20001'],
+}
+
+/** Whatever the terminal of the test run is: words are compared, not colours. */
+function plain(lines: readonly string[]): string {
+  return lines.map((line) => line.replace(/\u001b\[\d+m/g, '')).join('\n')
+}
+
+describe('formatInfo()', () => {
+  it('says what the plugin is, may do, is held to and does', () => {
+    expect(plain(formatInfo(info))).to.equal(`echo 1.0.0  Echo
+Answers \\x1b[31mwhat it is given
+
+type         javascript, built in
+state        enabled
+author       Somebody
+license      MIT
+tags         demo
+entry point  index.js
+libraries    arquero ^7
+folder       /p/echo
+
+Rights
+  DECLARED        EFFECTIVE             HELD BY
+  fs_read:./data  /w/data               mount namespace
+  network:*       refused: comes later
+
+Limits
+  LIMIT          DECLARED  HELD BY
+  max_memory_mb  256       nothing enforces it yet
+
+Operations
+  echo  input unchecked, idempotent, at most 2.0 s  Answers its input
+
+Processes
+  process 12, uid 20001, ready, tier namespace, generation 1, 0 calls, 10.0 MiB, ready in 55 ms
+    workspace /w
+  last exit: oom (SIGKILL) at 2026-01-02T03:04:05.678Z: over its limit
+
+Says of itself
+  metadata {"kind":"demo"}
+
+Notices
+  fs_write:./out: not writable for uid 20001
+
+Issues
+  /p/echo/plugin.toml:1:2 warning odd`)
+  })
+
+  it('leaves out what there is nothing to say about, but not that a plugin has no rights', () => {
+    const bare: PluginInfo = {
+      ...info,
+      permissions: [],
+      limits: [],
+      operation_details: [],
+      instances: [],
+      last_exit: null,
+      reported: null,
+      notices: [],
+      issues: [],
+    }
+    const text = plain(formatInfo(bare))
+    expect(text.match(/^[A-Z][a-z ]+$/gm)).to.deep.equal(['Rights'])
+    expect(text).to.include('none: the plugin sees its own folder')
+  })
+})
+
+describe('formatStatus()', () => {
+  it('shows the daemon, its plugins and its calls', () => {
+    const status: DaemonStatus = {
+      version: '0.1.0',
+      pid: 7,
+      uid: 1000,
+      runtime: '26.10.0',
+      uptime_ms: 61_000,
+      environment: 'production',
+      plugin_directory: '/p',
+      state_directory: '/s',
+      socket: '/s/phantom.sock',
+      private: true,
+      tier: 'process',
+      required_tier: 'namespace',
+      clients: 2,
+      plugins: { total: 3, by_state: { enabled: 2, invalid: 1 } },
+      instances: 1,
+      calls: { in_flight: 1, queued: 2, total: 9, failed: 3 },
+      memory_bytes: 50 * 1024 ** 2,
+    }
+    expect(plain(formatStatus(status))).to.equal(`daemon       0.1.0, process 7, uid 1000, Node 26.10.0
+up           1 min 1 s, private: ends with its last application
+environment  production
+plugins      3: 2 enabled, 1 invalid
+isolation    process (required at least: namespace)
+processes    1 of plugins, 2 connected applications
+calls        9: 1 running, 2 queued, 3 failed
+memory       50.0 MiB (the daemon alone)
+directory    /p
+state        /s
+socket       /s/phantom.sock`)
+  })
+})

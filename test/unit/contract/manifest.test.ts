@@ -1,0 +1,248 @@
+import { readFileSync } from 'node:fs'
+import { expect } from 'chai'
+import { issueText } from '../../../src/contract/manifest/issue-list.ts'
+import { parseManifest } from '../../../src/contract/manifest/parse-manifest.ts'
+import { HEAD, only, parse } from '../../helpers/parsed-manifest.ts'
+
+const specification = readFileSync(new URL('../../../docs/specification.md', import.meta.url), 'utf8')
+
+describe('parseManifest()', () => {
+  it("parses the specification's sample as it stands", () => {
+    const sample = /```toml\n([\s\S]*?)```/.exec(specification)?.[1] ?? ''
+    const { manifest, issues, id } = parse(sample)
+    expect(manifest).to.deep.equal({
+      id: 'my_custom_plugin',
+      name: 'My Custom Plugin',
+      version: '1.0.0',
+      type: 'native',
+      author: 'Your Name',
+      description: 'A custom plugin for data processing',
+      license: null,
+      homepage: null,
+      entryPoint: 'main',
+      dependencies: { serde: '^1.0.0' },
+      pluginDependencies: {},
+      permissions: [
+        { kind: 'fs_read', declared: 'fs_read:./data', path: './data' },
+        { kind: 'fs_write', declared: 'fs_write:./output', path: './output' },
+      ],
+      limits: { maxMemoryMb: 100, maxExecutionTimeMs: 10_000 },
+      runtime: { concurrency: 1, eval: false, logLevel: 'info' },
+      restart: { shutdownMs: 5_000 },
+      tags: ['data-processing', 'custom'],
+      operations: [],
+      configuration: {
+        type: 'object',
+        properties: {
+          enabled: { type: 'boolean', default: true },
+          batch_size: { type: 'number', default: 100 },
+        },
+        required: ['enabled'],
+      },
+    })
+    expect(id).to.deep.equal({ value: 'my_custom_plugin', line: 2, column: 1 })
+    expect(issues).to.have.length(1)
+    expect(issues[0]).to.include({
+      line: 18,
+      column: 1,
+      field: 'resource_limits.max_cpu_time_ms',
+      severity: 'warning',
+    })
+    expect(issues[0]?.message).to.match(
+      /^Cannot enforce "resource_limits.max_cpu_time_ms": this version does not/,
+    )
+  })
+
+  it('gives a silent manifest its defaults', () => {
+    const { manifest, issues } = parse(HEAD)
+    expect(issues).to.deep.equal([])
+    expect(manifest?.limits).to.deep.equal({ maxMemoryMb: 256, maxExecutionTimeMs: 30_000 })
+    expect(manifest?.runtime).to.deep.equal({ concurrency: 1, eval: false, logLevel: 'info' })
+    expect(manifest?.restart).to.deep.equal({ shutdownMs: 5_000 })
+    expect(manifest?.permissions).to.deep.equal([])
+    expect(manifest).to.include({ description: '', author: null, configuration: null })
+  })
+
+  it('reads every section of ours', () => {
+    const { manifest, issues } = parse(
+      `${HEAD}author = "A"
+description = """
+Two
+lines"""
+license = "MIT"
+homepage = "https://example.org/x"
+[plugin_dependencies]
+other = ">= 1.2 <2 || ^3.0.0-rc.1"
+third = "1.x - 2.0.0"
+fourth = "*"
+[runtime]
+concurrency = 64
+eval = true
+log_level = "debug"
+[restart]
+shutdown_ms = 0
+[[tags]]
+tags = ["a"]
+[[tags]]
+tags = ["b", "a"]
+[[operations]]
+name = "analyze.file-2"
+description = "d"
+input_schema = { type = "object", properties = { format = { enum = [ "format" ] }, size = { default = { format = 1 } } } }
+output_schema = "schemas/out.json"
+idempotent = true
+timeout_ms = 500
+[[operations]]
+name = "_"
+`,
+      { 'schemas/out.json': '{"type":"null","default":null}' },
+    )
+    expect(issues).to.deep.equal([])
+    expect(manifest?.pluginDependencies).to.deep.equal({
+      other: '>= 1.2 <2 || ^3.0.0-rc.1',
+      third: '1.x - 2.0.0',
+      fourth: '*',
+    })
+    expect(manifest?.runtime).to.deep.equal({ concurrency: 64, eval: true, logLevel: 'debug' })
+    expect(manifest?.restart).to.deep.equal({ shutdownMs: 0 })
+    expect(manifest?.tags).to.deep.equal(['a', 'b'])
+    expect(manifest?.operations).to.deep.equal([
+      {
+        name: 'analyze.file-2',
+        description: 'd',
+        inputSchema: {
+          type: 'object',
+          properties: { format: { enum: ['format'] }, size: { default: { format: 1 } } },
+        },
+        outputSchema: { type: 'null', default: null },
+        idempotent: true,
+        timeoutMs: 500,
+      },
+      {
+        name: '_',
+        description: '',
+        inputSchema: null,
+        outputSchema: null,
+        idempotent: false,
+        timeoutMs: null,
+      },
+    ])
+  })
+
+  it('warns of every limit and restart word that is not enforced yet, and still loads', () => {
+    const { manifest, issues } = parse(`${HEAD}[resource_limits]
+max_cpu_time_ms = 1
+max_open_files = 1
+max_processes = 1
+max_disk_mb = 1
+max_network_requests = 0
+[restart]
+policy = "transient"
+intensity = 3
+period_ms = 1000
+`)
+    expect(manifest).to.not.equal(null)
+    expect(issues.map(({ line, severity }) => `${line} ${severity}`)).to.deep.equal(
+      [8, 9, 10, 11, 12, 14, 15, 16].map((line) => `${line} warning`),
+    )
+    for (const { message, field } of issues) {
+      expect(message).to.match(/does not enforce it yet\. Keep the line/)
+      expect(message).to.include(field)
+    }
+  })
+
+  it('reports every mistake of a file, in the order of its lines', () => {
+    const { manifest, issues, id } = parse(`[plugin]
+id = "sample"
+nmae = "Sample"
+version = "1.0"
+type = "javascript"
+entry_point = "main.py"
+[runtime]
+concurrency = 0
+`)
+    expect(manifest).to.equal(null)
+    expect(id?.value).to.equal('sample')
+    expect(issues.map(issueText)).to.deep.equal([
+      'plugin.toml:1:2: Cannot use "plugin.name": it is missing. Add name = "My Plugin"',
+      'plugin.toml:3:1: Cannot use "plugin.nmae": this key is unknown here. Did you mean "name"?',
+      'plugin.toml:4:1: Cannot use "plugin.version": "1.0" is no semantic version. Write for example version = "1.0.0"',
+      'plugin.toml:6:1: Cannot use "plugin.entry_point": "main.py" is no JavaScript file, expected one that ends in .js, .mjs, .cjs, .ts or .mts. Write for example entry_point = "index.js"',
+      'plugin.toml:8:1: Cannot use "runtime.concurrency": found the integer 0, expected an integer between 1 and 1024. Write a number in that range',
+    ])
+  })
+
+  it('says what an empty file needs', () => {
+    for (const text of ['', ' \n\t\n']) {
+      expect(only(text)).to.match(
+        /^1:1 : Cannot read "plugin.toml": the file is empty\. Begin it with \[plugin\]/,
+      )
+    }
+  })
+
+  it('says once that the section [plugin] is missing', () => {
+    expect(only('# nothing\n')).to.match(
+      /^1:1 plugin: Cannot use "plugin": the section is missing\. Add \[plugin\]/,
+    )
+    expect(only('plugin = 3\n')).to.match(/^1:1 plugin: .*found the integer 3, expected a table/)
+    expect(only('[[plugin]]\n')).to.match(
+      /^1:3 plugin: .*found an array, expected a table\. Write the header \[plugin\]/,
+    )
+  })
+
+  it('names line and column of what is not TOML', () => {
+    expect(only(`${HEAD}[runtime\nx = 1\n`)).to.match(
+      /^7:9 : Cannot read "plugin.toml": it is not TOML, .*Mend it there/,
+    )
+    expect(only('{"plugin": {}}')).to.match(/^1:1 : .*not TOML/)
+    expect(only(`${HEAD}id = "again"\n`)).to.match(/^7:1 : .*redefine/)
+    expect(only('\u007fELF\u0001\u0002')).to.match(/^1:1 : .*not TOML/)
+  })
+
+  it('names line and column of a NUL byte', () => {
+    expect(only(`${HEAD}ab\0c\n`)).to.match(/^7:3 : .*NUL byte\. Save it as UTF-8 text/)
+  })
+
+  it('refuses ids that are none', () => {
+    for (const id of ['', 'A', '1a', 'a-b', '../a', 'a b', 'ä', `a${'b'.repeat(64)}`, '__proto__']) {
+      const { manifest, id: read } = parse(HEAD.replace('"sample"', JSON.stringify(id)))
+      expect([manifest, read], id).to.deep.equal([null, null])
+    }
+  })
+
+  it('refuses entry points that leave the folder, whatever the type', () => {
+    for (const type of ['native', 'wasm', 'javascript']) {
+      for (const path of [
+        '/bin/main.js',
+        '../main.js',
+        'a/../../main.js',
+        'a\\..\\..\\main.js',
+        'C:\\main.js',
+      ]) {
+        const text = HEAD.replace('javascript', type).replace('"src/index.ts"', JSON.stringify(path))
+        expect(only(text), path).to.match(
+          /^6:1 plugin\.entry_point: .*expected a path inside the plugin folder/,
+        )
+      }
+    }
+  })
+
+  it('asks for the entry point of a JavaScript plugin only, and only when its spelling is right', () => {
+    const asked: string[] = []
+    const options = {
+      file: 'plugin.toml',
+      readSchemaFile: () => ({ error: 'unasked' }),
+      checkEntryPoint: (path: string) => {
+        asked.push(path)
+        return { problem: 'it does not exist', remedy: 'Create it' }
+      },
+    }
+    const { issues } = parseManifest(HEAD, options)
+    parseManifest(HEAD.replace('javascript', 'wasm'), options)
+    parseManifest(HEAD.replace('src/', '../'), options)
+    expect(asked).to.deep.equal(['src/index.ts'])
+    expect(issues.map(issueText)).to.deep.equal([
+      'plugin.toml:6:1: Cannot use "plugin.entry_point": it does not exist. Create it',
+    ])
+  })
+})
