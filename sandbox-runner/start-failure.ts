@@ -1,59 +1,65 @@
 import { dirname, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { MAX_PLUGIN_TEXT_CHARS } from '../src/contract/limits.ts'
 import type { WireError } from '../src/contract/phantom-error.ts'
-import { locateSyntaxError } from './javascript/locate-syntax-error.ts'
+import { locateSyntaxError, type ErrorPlace } from './javascript/locate-syntax-error.ts'
 import { readText, runnerError, textOf, toRunnerError } from './runner-error.ts'
 import { StartRefused } from './start-refused.ts'
 
 const MAX_STACK_CHARS = 16 * 1024
+const MAX_NAME_CHARS = 64
 
 /** Says why a plugin did not start: its own words, behind the file and line they come from where that is known. */
 export function startFailure(error: unknown, entry: string): WireError {
-  if (error instanceof StartRefused)
+  if (error instanceof StartRefused) {
     return runnerError('fault', error.message, { name: error.name, message: error.message })
+  }
   const wire = toRunnerError(error)
-  const place = placeOf(error, dirname(entry))
-  const name = readText(error, 'name', 64)
-  const kind = name === null || name === 'Error' ? '' : `${name}: `
-  const advice = adviceFor(error)
-  const message = `${place === null ? '' : `${place}: `}${kind}${wire.data?.name === 'access_denied' ? wire.message : textOf(error)}${advice}`
-  return { ...wire, message: message.slice(0, MAX_STACK_CHARS) }
+  const name = readText(error, 'name', MAX_NAME_CHARS)
+  const isNamed = name !== null && name !== 'Error' && wire.data?.name !== 'access_denied'
+  const message = `${shownPlace(error, dirname(entry))}${isNamed ? `${name}: ` : ''}${wire.message}${adviceFor(error)}`
+  return { ...wire, message: message.slice(0, MAX_PLUGIN_TEXT_CHARS) }
 }
 
-/** `file:line` of the plugin's own code, relative to its entry point's folder. */
-function placeOf(error: unknown, folder: string): string | null {
+/** `file:line: `, relative to the entry point's folder; empty where it is not known. */
+function shownPlace(error: unknown, folder: string): string {
   const stack = readText(error, 'stack', MAX_STACK_CHARS) ?? ''
-  const place =
-    placeAbove(stack) ??
-    (readText(error, 'name', 64) === 'SyntaxError' ? locateSyntaxError() : null) ??
-    placeInFrames(stack)
-  if (place === null) return null
-  const file = place.file.startsWith('file:') ? fileURLToPath(place.file) : place.file
-  const inFolder = relative(folder, file)
-  const shown = inFolder.startsWith('..') ? file : inFolder
-  return place.line === null ? shown : `${shown}:${place.line}`
+  const isSyntaxError = readText(error, 'name', MAX_NAME_CHARS) === 'SyntaxError'
+  const place = placeAbove(stack) ?? (isSyntaxError ? locateSyntaxError() : null) ?? placeInFrames(stack)
+  if (place === null) return ''
+  const inFolder = relative(folder, place.file)
+  return `${inFolder.startsWith('..') ? place.file : inFolder}:${place.line}: `
 }
 
-/** Node puts `/path/file.cjs:3` above the stack of an error that a parser found. */
-function placeAbove(stack: string): { file: string; line: number | null } | null {
-  const found = /^((?:file:\/\/)?\/.+):(\d+)$/m.exec(
-    stack.slice(0, stack.indexOf('\n') + 1 || undefined).trimEnd(),
-  )
-  return found === null ? null : { file: found[1]!, line: Number(found[2]) }
+/** Node puts `/path/file.cjs:3` above the stack of most errors that a parser found. */
+function placeAbove(stack: string): ErrorPlace | null {
+  const [first = ''] = stack.split('\n', 1)
+  const [, file, line] = /^((?:file:\/\/)?\/.+):(\d+)$/.exec(first) ?? []
+  return placeOf(file, line)
 }
 
-function placeInFrames(stack: string): { file: string; line: number | null } | null {
-  const own = process.argv[1] ?? ''
+/** The innermost frame that is the plugin's own. */
+function placeInFrames(stack: string): ErrorPlace | null {
+  const runner = process.argv[1] ?? ''
   for (const [, file, line] of stack.matchAll(/^ +at .*?\(?((?:file:\/\/)?\/[^\n]+?):(\d+):\d+\)?$/gm)) {
-    if (file !== own && !file!.endsWith('/sdk.mjs')) return { file: file!, line: Number(line) }
+    const place = placeOf(file, line)
+    if (place !== null && dirname(place.file) !== dirname(runner)) return place
   }
   return null
 }
 
-function adviceFor(error: unknown): string {
-  const code = readText(error, 'code', 64)
-  if (code === 'ERR_MODULE_NOT_FOUND' && textOf(error).startsWith('Cannot find package')) {
-    return '. Bundle it into the plugin: nothing is installed for a plugin, and it imports from its own folder alone'
+function placeOf(file: string | undefined, line: string | undefined): ErrorPlace | null {
+  if (file === undefined || line === undefined) return null
+  try {
+    return { file: file.startsWith('file:') ? fileURLToPath(file) : file, line: Number(line) }
+  } catch {
+    // A stack is a text that plugin code can write: this one names no file.
+    return null
   }
-  return ''
+}
+
+function adviceFor(error: unknown): string {
+  const isPackage = textOf(error).startsWith('Cannot find package')
+  if (!isPackage || readText(error, 'code', MAX_NAME_CHARS) !== 'ERR_MODULE_NOT_FOUND') return ''
+  return '. Bundle it into the plugin: nothing is installed for a plugin, and it imports from its own folder alone'
 }

@@ -145,10 +145,13 @@ function privilegesCheck(idle: Observation | string): DoctorCheck {
  * stream for stdout (hence `writeSync`).
  */
 const STEP_MB = 24
+/** Where nothing limits it, the trial must not take the machine's memory. */
+const MAX_STEPS = 6
 const HOARDING_PROGRAM = `
 const { writeSync } = require('node:fs')
 const kept = []
-try { for (;;) kept.push(Buffer.alloc(${STEP_MB} * 1048576, 1)) } catch { writeSync(1, String(kept.length)) }
+try { while (kept.length < ${MAX_STEPS}) kept.push(Buffer.alloc(${STEP_MB} * 1048576, 1)) } catch {}
+writeSync(1, String(kept.length))
 `
 
 async function memoryCheck(machine: Machine): Promise<DoctorCheck> {

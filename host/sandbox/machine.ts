@@ -1,5 +1,6 @@
 import { constants } from 'node:fs'
 import fs from 'node:fs/promises'
+import os from 'node:os'
 import path from 'node:path'
 import { execa } from 'execa'
 
@@ -18,6 +19,8 @@ export interface Machine {
   readonly nodePath: string
   /** The daemon's. */
   readonly uid: number
+  /** As `uname -r` says it. */
+  readonly kernelRelease: string
   readonly bwrapPath: string | null
   readonly setprivPath: string | null
   readonly prlimitPath: string | null
@@ -44,6 +47,7 @@ export async function probeMachine(options: { readonly nodePath: string }): Prom
     tier: 'namespace',
     nodePath,
     uid: process.getuid?.() ?? -1,
+    kernelRelease: os.release(),
     bwrapPath,
     setprivPath,
     prlimitPath,

@@ -22,7 +22,7 @@ const EVERYWHERE = [
   'disk space: how much a plugin writes into its data_dir and its fs_write folders, beyond 1 GiB a file',
   'CPU time, except by the deadline of each call',
   'the memory of shared mappings',
-  'threads and programs as such: Node refuses to start them, the kernel only limits how many',
+  'threads and programs as such: Node refuses to start them, the kernel only limits how many (and not even that for an ordinary user without namespaces)',
 ]
 
 const UNENFORCED = {

@@ -29,7 +29,8 @@ type Mount = Bind | Empty | Made
 
 /** bubblewrap's arguments for the file system of one runner: nothing is there but what stands here. */
 export function mountArguments(machine: Machine, request: RunnerRequest): string[] {
-  const mounts = [...systemMounts(machine, request), ...grantMounts(request), ...ownMounts(request)]
+  const outer = [...grantMounts(request), ...ownMounts(request)]
+  const mounts = [...systemMounts(machine, request), ...temporaryFolders(outer, request), ...outer]
   const placed: Mount[] = []
   const args: string[] = []
   const made = new Set<string>()
@@ -58,6 +59,19 @@ function systemMounts(machine: Machine, { identity, runnerFiles }: RunnerRequest
   ]
 }
 
+/**
+ * Where a workspace or a grant lies below the host's /tmp, its way there. Left as folders of the private /tmp they
+ * would be writable, and a plugin that writes beside its grants would not notice that nothing comes of it.
+ */
+function temporaryFolders(mounts: readonly Mount[], { workspace }: RunnerRequest): Mount[] {
+  const first = [workspace, ...mounts.map((mount) => mount.at)].flatMap(
+    (at) => /^\/tmp\/[^/]+/.exec(at)?.[0] ?? [],
+  )
+  return [...new Set(first)]
+    .filter((folder) => !mounts.some((mount) => mount.at === folder))
+    .map((folder) => empty(folder))
+}
+
 function grantMounts({ policy, pluginDir, dataDir }: RunnerRequest): Mount[] {
   const grants = [...policy.readPaths, ...policy.writePaths]
   const covered = (inner: string): boolean => grants.some((granted) => contains(granted, inner))
@@ -69,7 +83,11 @@ function grantMounts({ policy, pluginDir, dataDir }: RunnerRequest): Mount[] {
     ...pins(policy.writePaths, [...protect, ...hide, pluginDir, dataDir]),
   ]
   // Guards after all grants, so that a grant inside one of them opens nothing.
-  return [...byDepth(folders), ...byDepth(protect.map((inner) => read(inner))), ...byDepth(hide.map(empty))]
+  return [
+    ...byDepth(folders),
+    ...byDepth(protect.map((inner) => read(inner))),
+    ...byDepth(hide.map((inner) => empty(inner))),
+  ]
 }
 
 /**

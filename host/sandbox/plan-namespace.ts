@@ -22,6 +22,7 @@ export function planNamespace(machine: Machine, request: RunnerRequest): RunnerP
       '--',
       ...(request.identity === null ? [] : [SETPRIV_INSIDE, ...setprivArguments(request.identity), '--']),
       ...runnerCommand(
+        machine,
         {
           node: NODE_INSIDE,
           main: MAIN_INSIDE,

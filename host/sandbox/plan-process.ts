@@ -7,6 +7,7 @@ export function planProcess(machine: Machine, request: RunnerRequest): RunnerPla
   const { identity, runnerFiles, dataDir } = request
   const pluginPath = request.overlayDir ?? request.pluginDir
   const command = runnerCommand(
+    machine,
     {
       node: machine.nodePath,
       main: runnerFiles.main,

@@ -1,7 +1,8 @@
 import type { RunnerRequest } from './plan-runner.ts'
 import type { RunnerIdentity } from './identity.ts'
+import type { Machine } from './machine.ts'
 import { nodeFlags } from './node-flags.ts'
-import { rlimitArguments } from './rlimits.ts'
+import { countsProcessesAlone, rlimitArguments } from './rlimits.ts'
 
 /** Where things lie for the runner, which differs between the tiers. */
 export interface RunnerPlaces {
@@ -16,7 +17,7 @@ export interface RunnerPlaces {
 }
 
 /** `prlimit … node … main.cjs`: last in every chain, so that the limits hold for nothing else. */
-export function runnerCommand(places: RunnerPlaces, request: RunnerRequest): string[] {
+export function runnerCommand(machine: Machine, places: RunnerPlaces, request: RunnerRequest): string[] {
   const { policy, dataDir, validatorDir } = request
   const writePaths = [dataDir, ...places.temporary, ...policy.writePaths]
   const readPaths = [
@@ -28,7 +29,8 @@ export function runnerCommand(places: RunnerPlaces, request: RunnerRequest): str
     ...policy.readPaths,
   ]
   const { maxMemoryMb } = request.limits
-  const limits = rlimitArguments({ baseDataBytes: request.baseDataBytes, maxMemoryMb })
+  const limitProcesses = countsProcessesAlone(machine)
+  const limits = rlimitArguments({ baseDataBytes: request.baseDataBytes, maxMemoryMb, limitProcesses })
   return [
     ...(places.prlimit === null ? [] : [places.prlimit, ...limits, '--']),
     places.node,

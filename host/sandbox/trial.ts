@@ -109,17 +109,33 @@ async function runPlan(machine: Machine, plan: RunnerPlan, observe: Trial['obser
   const channel = subprocess.stdio[3] as Duplex | null | undefined
   const status = subprocess.stdio[4] as Readable | null | undefined
   const sandboxPid = status ? readSandboxPid(status) : Promise.resolve(subprocess.pid ?? null)
-  channel?.once('data', () => {
-    void sandboxPid.then((pid) => {
-      const runnerPid = pid === null || !hasStatus ? pid : findRunnerPid(pid, machine.uid)
-      if (runnerPid !== null) observe?.(runnerPid)
-      channel.destroy()
-    })
-  })
-  channel?.on('error', ignoreReset)
-  const { exitCode, stdout, stderr } = await subprocess
+  const runnerPid = async (): Promise<number | null> => {
+    const pid = await sandboxPid
+    return pid === null || !hasStatus ? pid : findRunnerPid(pid, machine.uid)
+  }
+  const [{ exitCode, stdout, stderr }] = await Promise.all([
+    subprocess,
+    channel ? observeOnce(channel, runnerPid, observe) : null,
+  ])
   return { code: exitCode ?? null, stdout: String(stdout), stderr: String(stderr) }
 }
 
-/** A program that ends with unread data in its channel resets it; its exit says what there is to say. */
-function ignoreReset(): void {}
+/** Looks at the program once it has spoken, then lets it end. */
+async function observeOnce(
+  channel: Duplex,
+  runnerPid: () => Promise<number | null>,
+  observe: Trial['observe'],
+): Promise<void> {
+  // A program that ends with unread data in its channel resets it; its exit says what there is to say.
+  channel.on('error', () => {})
+  const spoke = await new Promise<boolean>((resolve) => {
+    channel.once('data', () => resolve(true))
+    channel.once('close', () => resolve(false))
+  })
+  try {
+    const pid = spoke ? await runnerPid() : null
+    if (pid !== null) observe?.(pid)
+  } finally {
+    channel.destroy()
+  }
+}

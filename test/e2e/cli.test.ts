@@ -1,4 +1,4 @@
-import { execFile, spawn, type ChildProcess, type SpawnOptions } from 'node:child_process'
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import os from 'node:os'
@@ -149,7 +149,7 @@ describe('phantom', function () {
       expect(table.stdout).to.match(/^ID +VERSION +TYPE +STATE +OPERATIONS\n/)
       expect(table.stdout).to.match(/talker +1\.2\.3 +javascript +enabled +echo, fail, wait, strict/)
       const plugins = JSON.parse((await phantom(['list', '--json'])).stdout) as PluginSummary[]
-      expect(plugins.map(({ id, state }) => [id, state])).to.have.deep.members([
+      expect(plugins.map(({ id, state }) => [id, state])).to.include.deep.members([
         ['talker', 'enabled'],
         ['broken', 'invalid'],
       ])
@@ -191,21 +191,25 @@ describe('phantom', function () {
   })
 
   describe('with the daemon of "phantom serve"', () => {
-    let daemon: ChildProcess
+    let daemon: Watched
+    const watched: Watched[] = []
 
     before(async () => {
-      const options: SpawnOptions = { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] }
-      daemon = spawn(process.execPath, [LAUNCHER, 'serve', '--environment', 'test'], options)
+      daemon = start('serve', '--environment', 'test')
       while ((await phantom(['status'])).code !== 0) {
-        if (daemon.exitCode !== null)
-          throw new Error(`"phantom serve" ended with exit code ${daemon.exitCode}`)
+        if (daemon.child.exitCode !== null) throw new Error(`"phantom serve" ended: ${daemon.text}`)
       }
     })
     after(async () => {
-      if (daemon.exitCode !== null) return
-      daemon.kill('SIGTERM')
-      await once(daemon, 'exit')
+      for (const { child } of watched) child.kill('SIGTERM')
+      await Promise.all(watched.map(({ exitCode }) => exitCode))
     })
+
+    function start(...args: string[]): Watched {
+      const started = new Watched(spawn(process.execPath, [LAUNCHER, ...args], { cwd: folder }))
+      watched.push(started)
+      return started
+    }
 
     async function status(): Promise<DaemonStatus> {
       return JSON.parse((await phantom(['status', '--json'])).stdout) as DaemonStatus
@@ -250,18 +254,18 @@ describe('phantom', function () {
     })
 
     it('follows the log until Ctrl-C', async () => {
-      const follower = new Watched(
-        spawn(process.execPath, [LAUNCHER, 'logs', '-n', '0', '--follow'], { cwd: folder }),
-      )
+      const follower = start('logs', '-n', '0', '--follow')
       // No sign tells that it listens but a line itself.
-      while (!follower.text.includes('echo was here')) await phantom(['run', 'talker', 'echo'])
+      while (!follower.text.includes('echo was here')) {
+        expect((await phantom(['run', 'talker', 'echo'])).stderr).to.equal('')
+      }
       follower.child.kill('SIGINT')
       expect(await follower.exitCode).to.equal(130)
     })
 
     it('cancels the call at Ctrl-C and exits with 130', async () => {
-      const call = new Watched(spawn(process.execPath, [LAUNCHER, 'run', 'talker', 'wait'], { cwd: folder }))
-      while ((await status()).calls.in_flight === 0) expect(call.child.exitCode).to.equal(null)
+      const call = start('run', 'talker', 'wait')
+      while ((await status()).calls.in_flight === 0) expect(call.child.exitCode, call.text).to.equal(null)
       call.child.kill('SIGINT')
       expect(await call.exitCode).to.equal(130)
       expect(call.text).to.include('Cancelled')
@@ -276,9 +280,8 @@ describe('phantom', function () {
     })
 
     it('passes SIGTERM on and ends with exit code 0', async () => {
-      daemon.kill('SIGTERM')
-      const [code] = (await once(daemon, 'exit')) as [number | null]
-      expect(code).to.equal(0)
+      daemon.child.kill('SIGTERM')
+      expect(await daemon.exitCode, daemon.text).to.equal(0)
       expect((await phantom(['status'])).code).to.equal(7)
     })
   })

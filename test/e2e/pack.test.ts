@@ -82,6 +82,8 @@ describe('the packed package', function () {
 
   before(async () => {
     folder = fs.mkdtempSync(path.join(os.tmpdir(), 'phantom-pack-'))
+    // A root daemon's runners have another uid, and where no mounts are allowed they read the package as it lies.
+    fs.chmodSync(folder, 0o755)
     await run(PINNED_NODE, ['.scripts/build.mjs'], { cwd: ROOT })
     const { stdout } = await run(
       'npm',
@@ -99,7 +101,10 @@ describe('the packed package', function () {
       .trim()
       .split('\n')
       .map((file) => file.replace(/^package\//, ''))
-    expect(PACKED.filter((file) => !files.includes(file)), 'missing').to.deep.equal([])
+    expect(
+      PACKED.filter((file) => !files.includes(file)),
+      'missing',
+    ).to.deep.equal([])
     const sources = files.filter((file) =>
       /(?<!\.d)\.ts$|\.map$|\.tmp$|^(src|host|sandbox-runner|test|bench|docs)\//.test(file),
     )
@@ -114,9 +119,6 @@ describe('the packed package', function () {
   it('has types that every module resolution of ES modules finds', async () => {
     // Exits with 1 on any problem of the profile.
     await run(bin('attw'), [tarball, '--profile', 'esm-only', '--no-color'], { cwd: ROOT })
-  })
-    const { problems } = JSON.parse(stdout) as { problems?: object }
-    expect(problems ?? {}).to.deep.equal({})
   })
 
   describe(`under Node ${RUNTIME_MAJOR}`, () => {
@@ -171,16 +173,20 @@ describe('the packed package', function () {
     })
   })
 
-  /** An empty project, with that Node as the only one on its PATH and none of this machine's npm configuration. */
+  /** An empty project that finds that Node first and none that is newer, without this machine's npm configuration. */
   async function install(name: string, node: string): Promise<Consumer> {
     const consumer = path.join(folder, name)
     const binaries = path.join(consumer, 'binaries')
     fs.mkdirSync(path.join(consumer, 'plugins'), { recursive: true })
     fs.mkdirSync(binaries)
     fs.symlinkSync(node, path.join(binaries, 'node'))
-    for (const tool of ['sh', 'bwrap', 'setpriv', 'prlimit']) linkTool(binaries, tool)
     fs.writeFileSync(path.join(consumer, 'package.json'), '{ "private": true, "type": "module" }\n')
-    const env = { PATH: binaries, HOME: consumer, TMPDIR: os.tmpdir(), ...markerOf() }
+    const env = {
+      PATH: [binaries, ...foldersWithoutRuntime()].join(path.delimiter),
+      HOME: consumer,
+      TMPDIR: os.tmpdir(),
+      ...markerOf(),
+    }
     const args = [npmCli(), 'install', tarball, '--offline', '--userconfig', path.join(consumer, '.npmrc')]
     const { stdout, stderr } = await run(node, args, { cwd: consumer, env })
     return { folder: consumer, env, installOutput: stdout + stderr }
@@ -264,11 +270,6 @@ function npmCli(): string {
   return fs.realpathSync(npm)
 }
 
-function linkTool(folder: string, tool: string): void {
-  const found = findOnPath(tool)
-  if (found !== undefined) fs.symlinkSync(found, path.join(folder, tool))
-}
-
 function findOnPath(name: string): string | undefined {
   return foldersOnPath()
     .map((folder) => path.join(folder, name))
@@ -276,11 +277,19 @@ function findOnPath(name: string): string | undefined {
 }
 
 function findNode(major: number): string | undefined {
-  const isOfMajor = (file: string) =>
-    spawnSync(file, ['--version'], { encoding: 'utf8' }).stdout?.startsWith(`v${major}.`)
   return foldersOnPath()
-    .flatMap((folder) => [path.join(folder, 'node'), path.join(folder, `node${major}`)])
-    .find((file) => fs.existsSync(file) && isOfMajor(file))
+    .map((folder) => path.join(folder, 'node'))
+    .find((file) => majorOf(file) === major)
+}
+
+function foldersWithoutRuntime(): string[] {
+  return foldersOnPath().filter((folder) => !(majorOf(path.join(folder, 'node')) >= RUNTIME_MAJOR))
+}
+
+/** NaN where there is no Node. */
+function majorOf(file: string): number {
+  if (!fs.existsSync(file)) return Number.NaN
+  return Number.parseInt(spawnSync(file, ['--version'], { encoding: 'utf8' }).stdout.slice(1), 10)
 }
 
 function foldersOnPath(): string[] {

@@ -5,6 +5,7 @@ import { enterRunFolder, entriesOf, removeRunFolder } from './run-folder.ts'
 /** What ends a moment after its test: a killed process, a closing socket. */
 const GRACE_MS = 3_000
 const POLL_MS = 20
+const EXIT_INTERRUPTED = 130
 
 /** Resources that come and go with Node's own work and keep no process alive for long. */
 const TRANSIENT_RESOURCES =
@@ -18,6 +19,14 @@ let resourcesAtStart = new Map<string, number>()
 /** Made while the test files were loaded, so in use until the last of them has run. */
 let filesInUse: readonly string[] = []
 
+process.on('exit', () => removeRunFolder(folder))
+// Ctrl-C runs no hook and no exit handler by itself.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    endProcesses()
+    process.exit(EXIT_INTERRUPTED)
+  })
+}
 process.on('warning', (warning) => warnings.push(`${warning.name}: ${warning.message}`))
 
 /**
@@ -37,7 +46,6 @@ export const mochaHooks = {
   async afterAll() {
     filesInUse = []
     await failOnLeftovers()
-    removeRunFolder(folder)
   },
 }
 
@@ -49,7 +57,7 @@ async function failOnLeftovers(): Promise<void> {
     leftovers = findLeftovers()
   }
   const found = [...leftovers, ...warnings.splice(0).map((text) => `warning: ${text}`)]
-  for (const { pid } of findProcessesOf(folder)) endProcess(pid)
+  endProcesses()
   for (const leftover of found) reported.add(leftover)
   if (found.length > 0) {
     throw new Error(`Tests left something behind. Close it in after():\n  ${found.join('\n  ')}`)
@@ -77,12 +85,14 @@ function countResources(): Map<string, number> {
   return counts
 }
 
-/** By id, and only what the run itself started; it may have ended since it was seen. */
-function endProcess(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch {
-    // ESRCH: gone already. EPERM: another user's, and reported all the same.
+/** By id, and only what the run itself started; any of them may have ended since it was seen. */
+function endProcesses(): void {
+  for (const { pid } of findProcessesOf(folder)) {
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch {
+      // ESRCH: gone already. EPERM: another user's, and reported all the same.
+    }
   }
 }
 

@@ -2,17 +2,11 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import path from 'node:path'
+import { nodeFlags } from '../../host/sandbox/node-flags.ts'
 import type { RunnerNotifications, RunnerParams } from '../../src/contract/runner-methods.ts'
 import { Connection, type Answer } from '../../src/rpc/connection.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '../..')
-const RUNNER_FLAGS = [
-  '--no-addons',
-  '--no-experimental-sqlite',
-  '--disable-sigusr1',
-  '--disallow-code-generation-from-strings',
-]
-
 /** The built runner, as the host starts it; built anew when a source is newer. */
 export function buildRunner(): string {
   execFileSync(process.execPath, [path.join(ROOT, '.scripts/build.mjs'), '--runner-if-stale'], {
@@ -46,13 +40,13 @@ export class RunnerDriver {
 
   constructor(settings: RunnerSettings) {
     this.#settings = settings
-    const readable = [
+    const readPaths = [
       path.dirname(settings.runner),
       path.dirname(settings.entry),
       ...(settings.readable ?? []),
     ]
-    const grants = readable.map((folder) => `--allow-fs-read=${folder}`)
-    this.child = spawn(process.execPath, ['--permission', ...grants, ...RUNNER_FLAGS, settings.runner], {
+    const flags = nodeFlags({ readPaths, writePaths: [], maxMemoryMb: 256, eval: false })
+    this.child = spawn(process.execPath, [...flags, settings.runner], {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
       env: {},
     })

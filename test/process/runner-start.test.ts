@@ -128,6 +128,7 @@ describe('sandbox-runner, starting a plugin', () => {
         { 'index.mjs': "import './inner.mjs'\n", 'inner.mjs': 'export const a = 1\n\nconst = 5\n' },
         { 'index.mjs': "import './inner.cjs'\n", 'inner.cjs': '\n\nconst = 5\n' },
         { 'index.ts': "import './inner.ts'\n", 'inner.ts': 'export const a = 1\n\nconst = 5\n' },
+        { 'index.js': "import './inner.js'\n", 'inner.js': 'export const a = 1\n\nconst = 5\n' },
       ]
       for (const files of sources) {
         const message = await refusal(files)
@@ -164,6 +165,11 @@ describe('sandbox-runner, starting a plugin', () => {
           'index.mjs': "export default { operations: {}, initialize() { throw 'plain words' } }",
         }),
       ).to.equal('plain words')
+      expect(
+        await refusal({
+          'index.mjs': "export default { operations: {},\n initialize() { JSON.parse('{') } }",
+        }),
+      ).to.match(/^index\.mjs:2: SyntaxError: Expected property name/)
     })
 
     it('says what is wrong with the definition', async () => {

@@ -4,7 +4,6 @@ import os from 'node:os'
 import path from 'node:path'
 import { expect } from 'chai'
 import { PACKAGE_VERSION } from '../../../src/contract/version.ts'
-import { skipBecause } from '../../helpers/skip.ts'
 
 const LAUNCHER = path.resolve(import.meta.dirname, '../../../src/cli/launcher.ts')
 
@@ -106,12 +105,40 @@ describe('phantom, where it needs no daemon', () => {
     ])
   })
 
-  it('sets up twice with the same words', function () {
-    if (spawnSync('bwrap', ['--version']).status !== 0) {
-      skipBecause.call(this, 'bubblewrap is not there, and a test installs nothing')
-    }
-    const first = phantom(['setup'])
-    expect(first).to.deep.equal(phantom(['setup']))
-    expect(first.stdout).to.include('✓ bubblewrap: there already')
+  it('installs bubblewrap once, after fetching the package lists that a fresh image lacks', () => {
+    const bin = path.join(folder, 'bin')
+    fs.mkdirSync(bin)
+    const script = (name: string, body: string): void =>
+      fs.writeFileSync(path.join(bin, name), `#!/bin/sh\n${body}\n`, { mode: 0o755 })
+    script('sudo', 'shift; exec "$@"')
+    script('env', 'shift; exec "$@"')
+    script('true', 'exit 0')
+    script(
+      'apt-get',
+      `echo "$1" >> "${bin}/calls"
+      if [ "$1" = update ]; then : > "${bin}/lists"; exit 0; fi
+      [ -e "${bin}/lists" ] || { echo "E: Unable to locate package bubblewrap" >&2; exit 100; }
+      printf '#!/bin/sh\\nexit 0\\n' > "${bin}/bwrap"; /bin/chmod +x "${bin}/bwrap"`,
+    )
+    const planned = phantom(['setup', '--dry-run'], { PATH: bin })
+    expect(planned.stdout).to.include('would run:').and.include('apt-get install bubblewrap')
+    expect(fs.existsSync(path.join(bin, 'calls'))).to.be.false
+
+    const first = phantom(['setup'], { PATH: bin })
+    expect(first.stdout).to.include('✓ bubblewrap: installed').and.include('tier namespace')
+    const second = phantom(['setup'], { PATH: bin })
+    expect(second.stdout).to.include('✓ bubblewrap: there already')
+    expect([first.status, second.status]).to.deep.equal([0, 0])
+    expect(fs.readFileSync(path.join(bin, 'calls'), 'utf8')).to.equal('install\nupdate\ninstall\n')
+  })
+
+  it('goes on when bubblewrap cannot make a sandbox, and says which tier that leaves', () => {
+    const bin = path.join(folder, 'broken-bin')
+    fs.mkdirSync(bin)
+    const refusal = 'bwrap: No permissions to create new namespace'
+    fs.writeFileSync(path.join(bin, 'bwrap'), `#!/bin/sh\necho "${refusal}" >&2\nexit 1\n`, { mode: 0o755 })
+    const { status, stdout } = phantom(['setup'], { PATH: bin })
+    expect(status).to.equal(0)
+    expect(stdout).to.include('! isolation: tier process').and.include(refusal)
   })
 })

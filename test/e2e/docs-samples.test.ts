@@ -1,0 +1,246 @@
+import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import { createConnection } from 'node:net'
+import os from 'node:os'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout as delay } from 'node:timers/promises'
+import { pathToFileURL } from 'node:url'
+import { expect } from 'chai'
+import { pageFiles, ROOT, samplesOf, wireExamples, type Sample } from '../helpers/docs-pages.ts'
+import { skipBecause } from '../helpers/skip.ts'
+
+const SAMPLE_TIMEOUT_MS = 60_000
+const PLUGINS = 'my-plugins'
+const SOCKET = `.phantom/${PLUGINS}/phantom.sock`
+
+interface Outcome {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+interface Expectation {
+  /** The sample talks to a daemon that is served already. */
+  readonly served?: boolean
+  readonly needs?: string
+  check(outcome: Outcome): void
+}
+
+const GREETING = /Hello, Ada, from process \d+!/
+
+/** What each sample of the docs must do. A sample without an entry, or an entry without a sample, fails. */
+const EXPECTED: Readonly<Record<string, Expectation>> = {
+  'readme-run': { check: ({ stdout }) => expect((JSON.parse(stdout) as Greeting).message).to.match(GREETING) },
+  'readme-api': { check: ({ stdout }) => expect(stdout).to.match(/^true Hello, Ada, from process \d+! \d+ bytes resident/) },
+  'readme-pipeline': {
+    check: ({ stdout }) => {
+      const { row_count, analysis } = JSON.parse(stdout) as { row_count: number; analysis: { mean: number }[] }
+      expect([row_count, analysis[0]?.mean]).to.deep.equal([2, 75])
+    },
+  },
+  smallest: { check: () => undefined },
+  typescript: { check: () => undefined },
+  validate: { check: ({ stdout }) => expect(stdout.match(/ valid$/gm)).to.have.length(2) },
+  files: {
+    check: ({ stdout, stderr }) => {
+      expect(stdout).to.equal('2\nexit code 4\n')
+      expect(stderr).to.include('"fs_read:/etc/hostname"')
+    },
+  },
+  testing: { check: ({ stdout }) => expect(stdout).to.match(/pass 2\b[\s\S]*fail 0\b/) },
+  serve: { check: ({ stdout }) => expect(stdout).to.match(/isolation\s+(namespace|process)/) },
+  'socat-list': {
+    served: true,
+    needs: 'socat',
+    check: ({ stdout }) => expect((JSON.parse(stdout) as { result: unknown[] }).result).to.not.be.empty,
+  },
+  'python-client': {
+    served: true,
+    needs: 'python3',
+    check: ({ stdout }) => {
+      expect(stdout).to.match(/^plugins \[.*'counter'/m)
+      expect(stdout).to.match(/^progress 1(\.0)? 3 of 3$/m)
+      expect(stdout).to.match(/^result True \{'counted': 3\}\nended CALL_CANCELLED$/m)
+    },
+  },
+}
+
+interface Greeting {
+  readonly message: string
+}
+
+const samples = pageFiles().flatMap(samplesOf)
+const runs = samples.filter(({ kind }) => kind === 'run')
+
+describe('the samples of README.md and docs/', function () {
+  this.timeout(SAMPLE_TIMEOUT_MS)
+  const scratch = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), 'phantom-docs-'))
+
+  before(() => prepare(scratch))
+  after(() => fs.rmSync(scratch, { recursive: true, force: true }))
+
+  it('each have something expected of them', () => {
+    expect(runs.map(({ name }) => name)).to.have.members(Object.keys(EXPECTED))
+  })
+
+  for (const sample of runs.filter(({ name }) => EXPECTED[name]?.served !== true)) {
+    it(`"${sample.name}" of ${sample.page} does what the page says`, async () => {
+      await expectSample(sample, scratch)
+    })
+  }
+
+  it('an input that does not fit its schema ends as README.md says', async () => {
+    const args = ['run', 'greeter', 'hello', '--plugins', PLUGINS, '--input', '{"nam": "Ada"}']
+    const { code, stderr } = await runProgram(path.join(scratch, 'bin/phantom'), args, scratch)
+    expect([code, stderr.includes('input.name: is missing')]).to.deep.equal([8, true])
+  })
+
+  describe('with a daemon that is served', () => {
+    let daemon: ChildProcess
+
+    before(async () => (daemon = await serve(scratch)))
+    after(async () => {
+      const ended = once(daemon, 'exit')
+      daemon.kill('SIGTERM')
+      expect(await ended).to.deep.equal([0, null])
+    })
+
+    for (const sample of runs.filter(({ name }) => EXPECTED[name]?.served === true)) {
+      it(`"${sample.name}" of ${sample.page} does what the page says`, async function () {
+        const { needs } = EXPECTED[sample.name]!
+        if (needs !== undefined && !isOnPath(needs)) skipBecause.call(this, `${needs} is not installed here`)
+        await expectSample(sample, scratch)
+      })
+    }
+
+    it('every request of docs/protocol.md is answered in the shape that stands there', async () => {
+      const examples = wireExamples('docs/protocol.md')
+      expect(examples).to.have.length.greaterThan(9)
+      for (const { request, answer } of examples) {
+        const found = await ask(path.join(scratch, SOCKET), request)
+        expectShape(found, JSON.parse(answer), request)
+      }
+    })
+  })
+})
+
+/** Files of the samples, a `phantom` on PATH, and our package by its name. */
+function prepare(scratch: string): void {
+  for (const { name, text } of samples.filter(({ kind }) => kind === 'file')) {
+    fs.mkdirSync(path.join(scratch, path.dirname(name)), { recursive: true })
+    fs.writeFileSync(path.join(scratch, name), text)
+  }
+  fs.mkdirSync(path.join(scratch, 'bin'))
+  const cli = path.join(ROOT, 'src/cli/main.ts')
+  fs.writeFileSync(path.join(scratch, 'bin/phantom'), `#!/bin/sh\nexec "${process.execPath}" "${cli}" "$@"\n`)
+  fs.chmodSync(path.join(scratch, 'bin/phantom'), 0o755)
+  const index = pathToFileURL(path.join(ROOT, 'src/index.ts')).href
+  fs.writeFileSync(
+    path.join(scratch, 'bin/package.mjs'),
+    `import { registerHooks } from 'node:module'
+registerHooks({
+  resolve: (name, context, next) => next(name === '@phantom-ml/core' ? '${index}' : name, context),
+})
+`,
+  )
+}
+
+async function expectSample(sample: Sample, scratch: string): Promise<void> {
+  const outcome = await runSample(sample, scratch)
+  const { code, stdout, stderr } = outcome
+  expect(code, `${sample.name}:\n${stdout}${stderr}`).to.equal(0)
+  const output = samples.find(({ kind, name }) => kind === 'output' && name === sample.name)
+  if (output !== undefined) expect(stdout).to.equal(output.text)
+  EXPECTED[sample.name]!.check(outcome)
+}
+
+async function runSample({ name, language, text }: Sample, scratch: string): Promise<Outcome> {
+  switch (language) {
+    case 'sh':
+      return await runProgram('bash', ['-ec', text.replaceAll('npm run -s phantom --', 'phantom')], scratch)
+    case 'python':
+      return await runProgram('python3', ['-c', text], scratch)
+    case 'javascript': {
+      const file = path.join(scratch, `${name}.mjs`)
+      fs.writeFileSync(file, text)
+      return await runProgram(process.execPath, ['--import', path.join(scratch, 'bin/package.mjs'), file], scratch)
+    }
+    default:
+      throw new Error(`Cannot run the sample "${name}": no rule for the language "${language}"`)
+  }
+}
+
+function runProgram(file: string, args: string[], cwd: string): Promise<Outcome> {
+  // Colours and mocha's own marks would stand in the way of what is compared.
+  const { NODE_TEST_CONTEXT: _, FORCE_COLOR: _colour, ...rest } = process.env
+  const env = { ...rest, NO_COLOR: '1', PATH: `${path.join(cwd, 'bin')}:${process.env['PATH']}` }
+  return new Promise((resolve) => {
+    execFile(file, args, { cwd, env, timeout: SAMPLE_TIMEOUT_MS }, (error, stdout, stderr) => {
+      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1
+      resolve({ code, stdout, stderr })
+    })
+  })
+}
+
+async function serve(scratch: string): Promise<ChildProcess> {
+  const args = [path.join(ROOT, 'host/main.ts'), '--plugins', PLUGINS, '--environment', 'test']
+  const daemon = spawn(process.execPath, args, { cwd: scratch, stdio: ['ignore', 'ignore', 'pipe'] })
+  let words = ''
+  daemon.stderr.setEncoding('utf8').on('data', (chunk: string) => (words += chunk))
+  const socket = path.join(scratch, SOCKET)
+  while (!(await answers(socket))) {
+    if (daemon.exitCode !== null) throw new Error(`The daemon ended with code ${daemon.exitCode}: ${words}`)
+    await delay(50)
+  }
+  return daemon
+}
+
+function answers(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const client = createConnection(socket)
+    client.once('connect', () => resolve(true))
+    client.once('error', () => resolve(false))
+    client.once('connect', () => client.destroy())
+  })
+}
+
+/** Sends one line and reads one, on a connection of its own. */
+async function ask(socket: string, request: string): Promise<unknown> {
+  const client = createConnection(socket)
+  client.end(`${request}\n`)
+  const [line] = (await once(createInterface({ input: client }), 'line')) as [string]
+  client.destroy()
+  return JSON.parse(line)
+}
+
+/** Everything that the page shows must be there, of the same kind; errors also with their code and name. */
+function expectShape(found: unknown, shown: unknown, place: string): void {
+  if (Array.isArray(shown)) {
+    expect(found, place).to.be.an('array')
+    if (shown.length > 0) expectShape((found as unknown[])[0], shown[0], `${place}[0]`)
+    return
+  }
+  if (typeof shown !== 'object' || shown === null) {
+    if (shown !== null && found !== null) expect(typeof found, place).to.equal(typeof shown)
+    if (/\.(code|name|id|success|cancelled|stopped)$/.test(place) && /error|result\./.test(place) && typeof shown !== 'string') {
+      expect(found, place).to.equal(shown)
+    }
+    return
+  }
+  expect(found, place).to.be.an('object')
+  for (const [key, value] of Object.entries(shown)) {
+    expect(found, place).to.have.property(key)
+    expectShape((found as Record<string, unknown>)[key], value, `${place}.${key}`)
+  }
+}
+
+function isOnPath(program: string): boolean {
+  try {
+    execFileSync(program, [program === 'socat' ? '-V' : '--version'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,419 @@
+import { spawn } from 'node:child_process'
+import fs from 'node:fs'
+import net from 'node:net'
+import path from 'node:path'
+import { expect } from 'chai'
+
+import { findRunnerPid } from '../../host/sandbox/sandbox-status.ts'
+import type { Permission } from '../../src/contract/permission.ts'
+import { skipBecause } from '../helpers/skip.ts'
+import { runPlan, SandboxWorld, type DaemonKind } from './sandbox-world.ts'
+
+const READ_DATA: Permission = { kind: 'fs_read', declared: 'fs_read:./data', path: './data' }
+const WRITE_OUT: Permission = { kind: 'fs_write', declared: 'fs_write:./out', path: './out' }
+const WRITE_ALL: Permission = { kind: 'fs_write', declared: 'fs_write:.', path: '.' }
+const KILL_TIMEOUT_MS = 3_000
+const POLL_MS = 10
+
+interface Facts {
+  descriptors: string[]
+  env: Record<string, string>
+  cwd: string
+  uid: number
+  gid: number
+  groups: number[]
+  capabilities: string
+  noNewPrivs: string
+  hostname: string
+  interfaces: string[]
+  processes: string[]
+  limits: string[]
+}
+type Said = Record<string, string>
+
+const kinds: DaemonKind[] = process.getuid?.() === 0 ? ['root', 'ordinary'] : ['ordinary']
+for (const daemon of kinds) {
+  describe(`the walls of a sandbox that a daemon of kind "${daemon}" starts`, () => {
+    const world = new SandboxWorld(daemon)
+    before(async function () {
+      await world.open()
+      const { tier, reasonNoNamespace } = world.machine
+      if (tier === 'process') skipBecause.call(this, `no namespaces here: ${reasonNoNamespace}`)
+    })
+    after(() => world.close())
+    filesOutside(world)
+    writableGrant(world)
+    processItself(world)
+    waysOut(world)
+    limits(world)
+    life(world)
+  })
+}
+
+describe('a runner of tier "process"', () => {
+  const world = new SandboxWorld(process.getuid?.() === 0 ? 'root' : 'ordinary', 'process')
+  before(async function () {
+    await world.open()
+    const { setprivPath, prlimitPath } = world.machine
+    if (setprivPath === null || prlimitPath === null) skipBecause.call(this, 'no setpriv or prlimit here')
+    const { code, stderr } = await runPlan(world.plan('facts.cjs', { kernelOnly: true }), null)
+    if (code !== 0) skipBecause.call(this, `its uid does not reach Node: ${stderr}`)
+  })
+  after(() => world.close())
+
+  it('is denied files, programs and the network by Node, and has no privilege', async () => {
+    const input = { read: ['/etc/passwd', world.secret, path.join(world.workspace, 'data/given.txt')] }
+    const said = await world.report<Said>('attempts.cjs', { input, permissions: [READ_DATA] })
+    expect(Object.values(said)).to.deep.equal(['ERR_ACCESS_DENIED', 'ERR_ACCESS_DENIED', 'got given'])
+    const out = await world.report<Said>('reach-out.cjs', {
+      input: { port: 1, outside: world.secret, skip: [] },
+    })
+    expect(out).to.include({
+      spawn: 'ERR_ACCESS_DENIED',
+      worker: 'ERR_ACCESS_DENIED',
+      loopback: 'ERR_ACCESS_DENIED',
+    })
+    expect(out).to.include({ sqlite: 'ERR_UNKNOWN_BUILTIN_MODULE' })
+    const facts = await world.report<Facts>('facts.cjs', { kernelOnly: true })
+    expect(facts).to.include({ noNewPrivs: '1', cwd: world.workspace })
+    expect(facts.uid).to.not.equal(0)
+    expect(Object.keys(facts.env).toSorted()).to.deep.equal([
+      'HOME',
+      'LANG',
+      'PATH',
+      'PROBE',
+      'PWD',
+      'TMPDIR',
+    ])
+  })
+
+  it('ends memory at its allowance', async () => {
+    const { code, takenMb } = await world.report<{ code: string; takenMb: number }>('hoard-memory.cjs', {
+      maxMemoryMb: 98,
+    })
+    expect(code).to.equal('ERR_MEMORY_ALLOCATION_FAILED')
+    expect(takenMb).to.be.within(80, 98)
+  })
+
+  life(world)
+})
+
+function filesOutside(world: SandboxWorld): void {
+  const outside = (): string[] => [
+    '/etc/passwd',
+    '/etc/shadow',
+    world.secret,
+    path.join(world.workspace, 'private/kept.txt'),
+    path.join(world.workspace, 'data/link/secret.txt'),
+    path.join(world.pluginDir, 'link.txt'),
+    path.join(world.pluginDir, '../other/index.mjs'),
+    path.join(world.stateDir, 'state.db'),
+    path.join(world.dataDir, '../other/theirs.txt'),
+    `/proc/self/root${world.secret}`,
+    '/proc/1/root/etc/passwd',
+  ]
+  const given = (): string => path.join(world.workspace, 'data/given.txt')
+
+  it('shows no file outside the grants, with Node in the way and without', async () => {
+    const input = { read: [...outside(), given()] }
+    const full = await world.report<Said>('attempts.cjs', { input, permissions: [READ_DATA] })
+    const bare = await world.report<Said>('attempts.cjs', {
+      input,
+      permissions: [READ_DATA],
+      kernelOnly: true,
+    })
+    for (const file of outside()) {
+      expect(full[`read ${file}`], `with Node, ${file}`).to.equal(nodesAnswer(file, 'ENOENT'))
+      expect(bare[`read ${file}`], `kernel alone, ${file}`).to.be.oneOf(['ENOENT', 'EACCES'])
+    }
+    expect(full[`read ${given()}`]).to.equal('got given')
+    expect(bare[`read ${given()}`]).to.equal('got given')
+  })
+
+  it('shows of the folders above only the way to what is granted', async () => {
+    const list = [
+      '/',
+      world.root,
+      world.workspace,
+      path.dirname(world.pluginDir),
+      world.stateDir,
+      '/root',
+      '/home',
+      '/etc',
+    ]
+    const input = { list }
+    const bare = await world.report<Said>('attempts.cjs', {
+      input,
+      permissions: [READ_DATA],
+      kernelOnly: true,
+    })
+    expect(bare[`list ${world.workspace}`]).to.equal('got .phantom,data,plugins')
+    expect(bare[`list ${path.dirname(world.pluginDir)}`]).to.equal('got mine')
+    expect(bare[`list ${world.stateDir}`]).to.equal('got data')
+    expect(bare[`list ${world.root}`]).to.equal('got workspace')
+    expect(bare['list /'])
+      .to.match(/^got \.phantom-runner,dev,lib/)
+      .and.not.match(/etc|root|home|usr/)
+    for (const folder of ['/root', '/home', '/etc']) expect(bare[`list ${folder}`]).to.equal('ENOENT')
+  })
+
+  it('lets nothing be written but the granted folder, data_dir and /tmp', async () => {
+    const closed = [
+      '/x',
+      '/dev/x',
+      '/proc/x',
+      '/.phantom-runner/main.cjs',
+      '/lib/x',
+      `${world.workspace}/x`,
+      `${world.root}/x`,
+    ]
+    const readOnly = [path.join(world.pluginDir, 'x'), path.join(world.pluginDir, 'index.mjs'), given()]
+    const open = [
+      path.join(world.workspace, 'out/new.txt'),
+      path.join(world.dataDir, 'new.txt'),
+      '/tmp/new.txt',
+    ]
+    const input = { write: [...closed, ...readOnly, ...open] }
+    const options = { input, permissions: [READ_DATA, WRITE_OUT] }
+    const bare = await world.report<Said>('attempts.cjs', { ...options, kernelOnly: true })
+    const full = await world.report<Said>('attempts.cjs', options)
+    for (const file of [...closed, ...readOnly]) {
+      expect(bare[`write ${file}`], file).to.be.oneOf(['EROFS', 'EACCES', 'ENOENT'])
+      expect(full[`write ${file}`], file).to.equal(nodesAnswer(file, 'EROFS'))
+    }
+    for (const file of open)
+      expect([bare[`write ${file}`], full[`write ${file}`]], file).to.deep.equal([
+        'got undefined',
+        'got undefined',
+      ])
+    expect(fs.readFileSync(path.join(world.workspace, 'out/new.txt'), 'utf8')).to.equal('written')
+    expect(fs.existsSync('/tmp/new.txt'), 'the host has its own /tmp').to.equal(false)
+  })
+
+  it('keeps the switches of the kernel out of reach', async () => {
+    const open = [
+      '/proc/sys/kernel/core_pattern',
+      '/proc/sys/kernel/modprobe',
+      '/proc/sysrq-trigger',
+      '/proc/self/oom_score_adj',
+      '/dev/mem',
+      '/dev/kmsg',
+    ]
+    const bare = await world.report<Said>('attempts.cjs', {
+      input: { open, list: ['/proc/sys'] },
+      kernelOnly: true,
+    })
+    for (const file of open.filter((one) => !one.includes('self'))) {
+      expect(bare[`open ${file}`], file).to.be.oneOf(['ENOENT', 'EACCES', 'EROFS'])
+    }
+    expect(bare['open /proc/self/oom_score_adj'], 'the attempt itself works').to.equal('got undefined')
+    expect(bare['list /proc/sys']).to.equal('got ')
+  })
+}
+
+/** Node lets every plugin into /tmp, where this test's folders lie: there the kernel answers. */
+function nodesAnswer(file: string, kernels: string): string {
+  return path.resolve(file).startsWith('/tmp/') ? kernels : 'ERR_ACCESS_DENIED'
+}
+
+function writableGrant(world: SandboxWorld): void {
+  it('keeps plugins and state closed inside a grant to write the whole workspace', async () => {
+    const plugins = path.dirname(world.pluginDir)
+    const write = [
+      `${world.workspace}/new.txt`,
+      `${world.pluginDir}/index.mjs`,
+      `${plugins}/other/index.mjs`,
+      `${plugins}/x`,
+      `${world.stateDir}/x`,
+    ]
+    const input = {
+      write,
+      list: [world.stateDir],
+      rename: [plugins, world.stateDir, world.pluginDir].map((folder) => [folder, `${folder}-aside`]),
+    }
+    const bare = await world.report<Said>('attempts.cjs', {
+      input,
+      permissions: [WRITE_ALL],
+      kernelOnly: true,
+    })
+    expect(bare[`write ${write[0]}`]).to.equal('got undefined')
+    for (const file of write.slice(1)) expect(bare[`write ${file}`], file).to.equal('EROFS')
+    expect(bare[`list ${world.stateDir}`]).to.equal('got data')
+    expect(bare[`rename ${plugins}`]).to.equal('EBUSY')
+    expect(bare[`rename ${world.stateDir}`]).to.equal('EBUSY')
+    expect(bare[`rename ${world.pluginDir}`]).to.be.oneOf(['EBUSY', 'EROFS'])
+    expect(fs.existsSync(`${world.stateDir}/state.db`)).to.equal(true)
+  })
+}
+
+function processItself(world: SandboxWorld): void {
+  it('has no privilege, no uid of root, and nothing inherited', async () => {
+    const environment = { GIVEN: 'value', SECRET_OF_DAEMON: 'secret' }
+    const permissions: Permission[] = [{ kind: 'env', declared: 'env:GIVEN', variables: ['GIVEN'] }]
+    const facts = await world.report<Facts>('facts.cjs', { environment, permissions, kernelOnly: true })
+    expect(facts.capabilities).to.match(/^0+$/)
+    expect(facts.noNewPrivs).to.equal('1')
+    expect(facts.uid).to.equal(world.daemon === 'root' ? 0x7fff_0000 : 65534)
+    expect(facts.gid).to.equal(world.daemon === 'root' ? 0x7fff_0001 : 65534)
+    expect(facts.groups.filter((group) => group === 0)).to.deep.equal([])
+    expect(facts.env).to.deep.equal({
+      HOME: '/tmp',
+      LANG: 'C.UTF-8',
+      PATH: '/nonexistent',
+      PWD: world.workspace,
+      GIVEN: 'value',
+      PROBE: '{}',
+    })
+    expect(facts.cwd).to.equal(world.workspace)
+    expect(facts.hostname).to.equal('plugin')
+    expect(facts.processes).to.have.lengthOf(world.daemon === 'root' ? 2 : 1)
+    expect(facts.interfaces).to.deep.equal(['lo'])
+  })
+
+  it('has the four descriptors of its contract and what Node itself opens', async () => {
+    const { descriptors } = await world.report<Facts>('facts.cjs', { kernelOnly: true })
+    const links = new Map(descriptors.map((line) => line.split(' ') as [string, string]))
+    expect(links.get('0')).to.equal('/dev/null')
+    for (const name of ['1', '2', '3']) expect(links.get(name), `descriptor ${name}`).to.match(/^socket:/)
+    const others = [...links].filter(([name]) => Number(name) > 3).map(([, link]) => link)
+    // Its event loop, its wake-up pipes, /dev/null, and the folder that is being listed.
+    for (const link of others)
+      expect(link).to.match(/^(?:anon_inode:.*|pipe:.*|\/dev\/null|gone|\/proc\/\d+\/fd)$/)
+  })
+
+  it('shows nothing of other processes', async () => {
+    const host = process.pid
+    const read = ['/proc/1/environ', `/proc/${host}/environ`, `/proc/${process.ppid}/cmdline`]
+    const bare = await world.report<Said>('attempts.cjs', { input: { read }, kernelOnly: true })
+    expect(bare[`read /proc/${host}/environ`]).to.equal('ENOENT')
+    expect(bare[`read /proc/${process.ppid}/cmdline`]).to.equal('ENOENT')
+    // Under an ordinary daemon the probe itself is process 1.
+    if (world.daemon === 'root') expect(bare['read /proc/1/environ']).to.equal('EACCES')
+    else expect(bare['read /proc/1/environ']).to.match(/^got (?:HOME|LANG|PATH|PROBE|PWD)=/)
+  })
+
+  it('keeps the values of variables out of the command line', () => {
+    const environment = { TOKEN: 'topsecret' }
+    const permissions: Permission[] = [{ kind: 'env', declared: 'env:TOKEN', variables: ['TOKEN'] }]
+    const { args, env } = world.plan('facts.cjs', { environment, permissions })
+    expect(args.join(' ')).not.to.include('topsecret')
+    expect(env['TOKEN']).to.equal('topsecret')
+  })
+}
+
+function waysOut(world: SandboxWorld): void {
+  async function reach(options: { kernelOnly?: boolean; eval?: boolean }): Promise<Said> {
+    const server = net.createServer((socket) => socket.destroy())
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    try {
+      // A thread does not fit beside RLIMIT_DATA, and Node aborts.
+      const skip = options.kernelOnly === true ? ['worker', 'inspector', 'ffi'] : []
+      const { port } = server.address() as net.AddressInfo
+      return await world.report<Said>('reach-out.cjs', {
+        input: { port, outside: world.secret, skip },
+        ...options,
+      })
+    } finally {
+      server.close()
+    }
+  }
+
+  it('has no programs, threads, network, database, debugger or code from strings by Node', async () => {
+    const said = await reach({})
+    for (const name of ['spawn', 'shell', 'worker', 'loopback', 'internet']) {
+      expect(said[name], name).to.equal('ERR_ACCESS_DENIED')
+    }
+    expect(said['sqlite']).to.equal('ERR_UNKNOWN_BUILTIN_MODULE')
+    expect(said['ffi']).to.equal('ERR_UNKNOWN_BUILTIN_MODULE')
+    expect(said['inspector']).to.be.oneOf(['ERR_ACCESS_DENIED', 'ERR_INSPECTOR_NOT_AVAILABLE'])
+    expect(said['eval']).to.match(/^Code generation from strings disallowed/)
+    expect(said['dns']).to.be.oneOf(['ERR_ACCESS_DENIED', 'EAI_AGAIN'])
+  })
+
+  it('has no network, no shell and no foreign file by the kernel alone', async () => {
+    const said = await reach({ kernelOnly: true })
+    expect(said['loopback']).to.equal('ECONNREFUSED')
+    expect(said['internet']).to.equal('ENETUNREACH')
+    expect(said['dns']).to.be.oneOf(['EAI_AGAIN', 'ENOTFOUND'])
+    expect(said['shell']).to.equal('ENOENT')
+    expect(said['sqlite'], 'a file that is not there').to.be.oneOf(['ERR_SQLITE_ERROR', 'ENOENT'])
+    expect(said['spawn'], 'Node itself is there').to.match(/^got v26\./)
+  })
+
+  it('makes code from strings where the manifest asked for it', async () => {
+    expect(await reach({ eval: true })).to.include({ eval: 'got 1' })
+  })
+
+  it('loads a plugin by import() with resolve hooks, and speaks on fd 3', async () => {
+    const outcome = await runPlan(world.plan('load-module.cjs', { input: world.pluginDir }), 'hello')
+    expect(outcome).to.deep.equal({ stdout: '', stderr: '', channel: 'hello from the sdk', code: 0 })
+  })
+}
+
+function limits(world: SandboxWorld): void {
+  it('ends memory at its allowance, where the plugin can catch it', async () => {
+    const { code, takenMb } = await world.report<{ code: string; takenMb: number }>('hoard-memory.cjs', {
+      maxMemoryMb: 98,
+    })
+    expect(code).to.equal('ERR_MEMORY_ALLOCATION_FAILED')
+    expect(takenMb).to.be.within(80, 98)
+  })
+
+  it('ends /tmp at 16 MiB', async () => {
+    const { code, writtenMb } = await world.report<{ code: string; writtenMb: number }>('fill-temporary.cjs')
+    expect(code).to.equal('ENOSPC')
+    expect(writtenMb).to.be.within(15, 16)
+  })
+
+  it('sets each limit soft and hard', async () => {
+    const { limits: lines } = await world.report<Facts>('facts.cjs', { kernelOnly: true, maxMemoryMb: 100 })
+    const bytes = String((562 + 100) * 1024 * 1024)
+    expect(
+      lines.map((line) =>
+        line
+          .split(/\s{2,}/)
+          .slice(0, 3)
+          .join(' '),
+      ),
+    ).to.have.members([
+      `Max data size ${bytes} ${bytes}`,
+      'Max open files 256 256',
+      'Max processes 64 64',
+      'Max file size 1073741824 1073741824',
+      'Max core file size 0 0',
+    ])
+  })
+}
+
+function life(world: SandboxWorld): void {
+  it('dies with a daemon that is killed, even while it spins', async () => {
+    const plan = JSON.stringify(world.plan('spin.cjs'))
+    const daemon = spawn(
+      process.execPath,
+      [path.join(import.meta.dirname, '../fixtures/probes/spawner.mjs'), plan],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    )
+    const sandboxPid = Number(await new Promise((resolve) => daemon.stdout.once('data', resolve)))
+    const { tier, uid } = world.machine
+    const runnerPid = tier === 'process' ? sandboxPid : findRunnerPid(sandboxPid, uid)
+    const command = fs.readFileSync(`/proc/${runnerPid}/cmdline`, 'utf8')
+    daemon.kill('SIGKILL')
+    expect(command, 'this was the runner').to.include('/node\0--permission\0')
+    const deadline = performance.now() + KILL_TIMEOUT_MS
+    while (isAlive(runnerPid) && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+    }
+    expect(isAlive(runnerPid), `process ${runnerPid} outlived the daemon`).to.equal(false)
+  })
+}
+
+function isAlive(pid: number | null): boolean {
+  try {
+    // A dead process that nobody has asked for yet still has its folder.
+    return !/^State:\s+[ZX]/m.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,190 @@
+import { spawn } from 'node:child_process'
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import type { Duplex } from 'node:stream'
+
+import type { RunnerIdentity } from '../../host/sandbox/identity.ts'
+import { probeMachine, type Machine } from '../../host/sandbox/machine.ts'
+import { planRunner, type RunnerPlan } from '../../host/sandbox/plan-runner.ts'
+import { resolvePolicy } from '../../host/sandbox/policy.ts'
+import type { IsolationTier } from '../../src/contract/life.ts'
+import type { Permission } from '../../src/contract/permission.ts'
+
+const PROBES = path.join(import.meta.dirname, '../fixtures/probes')
+/** Nobody's, and not the daemon's. */
+const ORDINARY_UID = 65533
+const IDENTITY: RunnerIdentity = { uid: 0x7fff_0000, gid: 0x7fff_0001 }
+const PROBE_TIMEOUT_MS = 30_000
+/** VmData of an idle Node 26 on x86-64, rounded; `measureMemoryBase` has a test of its own. */
+export const BASE_DATA_BYTES = 562 * 1024 * 1024
+
+/** Which daemon starts the sandbox: root, or anybody else. */
+export type DaemonKind = 'root' | 'ordinary'
+
+export interface ProbeOptions {
+  readonly permissions?: readonly Permission[]
+  readonly environment?: NodeJS.ProcessEnv
+  /** For `process.env.PROBE` inside: a string as it is, anything else as JSON. */
+  readonly input?: unknown
+  readonly eval?: boolean
+  readonly maxMemoryMb?: number
+  /** Without Node's own layer, so that only the kernel holds. */
+  readonly kernelOnly?: boolean
+}
+
+/** A workspace, a plugin, other plugins and a daemon's state, and a secret outside of all. */
+export class SandboxWorld {
+  readonly daemon: DaemonKind
+  readonly root: string
+  readonly workspace: string
+  readonly pluginDir: string
+  readonly dataDir: string
+  readonly stateDir: string
+  readonly secret: string
+  /** null for what the machine gives. */
+  readonly #tier: IsolationTier | null
+  #machine: Machine | null = null
+
+  constructor(daemon: DaemonKind, tier: IsolationTier | null = null) {
+    this.daemon = daemon
+    this.#tier = tier
+    this.root = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'phantom-walls-')))
+    this.workspace = path.join(this.root, 'workspace')
+    this.pluginDir = path.join(this.workspace, 'plugins/mine')
+    this.stateDir = path.join(this.workspace, '.phantom')
+    this.dataDir = path.join(this.stateDir, 'data/mine')
+    this.secret = path.join(this.root, 'secret.txt')
+  }
+
+  async open(): Promise<void> {
+    this.#machine = await probeMachine({ nodePath: process.execPath })
+    const files = {
+      'secret.txt': 'SECRET',
+      'workspace/data/given.txt': 'given',
+      'workspace/private/kept.txt': 'SECRET',
+      'workspace/out/old.txt': 'old',
+      'workspace/plugins/mine/index.mjs': "import { word } from 'sdk'\nexport const answer = word",
+      'workspace/plugins/other/index.mjs': 'export {}',
+      'workspace/.phantom/state.db': 'SECRET',
+      'workspace/.phantom/data/mine/old.txt': 'old',
+      'workspace/.phantom/data/other/theirs.txt': 'SECRET',
+    }
+    for (const [name, text] of Object.entries(files)) {
+      fs.mkdirSync(path.dirname(path.join(this.root, name)), { recursive: true })
+      fs.writeFileSync(path.join(this.root, name), text)
+    }
+    fs.symlinkSync(this.secret, path.join(this.pluginDir, 'link.txt'))
+    fs.symlinkSync(this.root, path.join(this.workspace, 'data/link'))
+    // Ordinary permissions let everybody in everywhere: whatever is denied, the sandbox denied.
+    openToAll(this.root)
+  }
+
+  close(): void {
+    fs.rmSync(this.root, { recursive: true, force: true })
+  }
+
+  get machine(): Machine {
+    if (this.#machine === null) throw new TypeError('open() comes first')
+    const uid = this.daemon === 'root' ? 0 : process.getuid?.() || ORDINARY_UID
+    return { ...this.#machine, uid, tier: this.#tier ?? this.#machine.tier }
+  }
+
+  /** The plan for one probe, with whatever makes this process the daemon it stands for. */
+  plan(probe: string, options: ProbeOptions = {}): RunnerPlan {
+    const { machine, workspace, pluginDir, dataDir, stateDir } = this
+    const identity = this.daemon === 'root' ? IDENTITY : null
+    const input = typeof options.input === 'string' ? options.input : JSON.stringify(options.input ?? {})
+    const policy = resolvePolicy(
+      [...(options.permissions ?? []), { kind: 'env', declared: 'env:PROBE', variables: ['PROBE'] }],
+      {
+        workspace,
+        pluginDir,
+        dataDir,
+        stateDir,
+        protect: [path.join(workspace, 'plugins')],
+        environment: { ...options.environment, PROBE: input },
+        identity,
+      },
+      machine,
+    )
+    const runnerFiles = { main: path.join(PROBES, probe), sdk: this.#sdk() }
+    const { eval: mayEval = false, maxMemoryMb = 100 } = options
+    const plan = planRunner(machine, {
+      ...{ runnerFiles, pluginDir, workspace, dataDir, policy, identity },
+      ...{ overlayDir: null, validatorDir: null, eval: mayEval },
+      limits: { maxMemoryMb },
+      baseDataBytes: BASE_DATA_BYTES,
+    })
+    return this.#asDaemon(options.kernelOnly === true ? withoutNodeLayer(plan) : plan)
+  }
+
+  /** Runs a probe to its end; what it wrote to stdout, parsed. */
+  async report<Report>(probe: string, options: ProbeOptions = {}): Promise<Report> {
+    const { stdout, stderr, code } = await runPlan(this.plan(probe, options), null)
+    if (code !== 0 || stderr !== '') throw new Error(`the probe ended with code ${code}: ${stderr}`)
+    return JSON.parse(stdout) as Report
+  }
+
+  #sdk(): string {
+    const file = path.join(this.root, 'sdk.mjs')
+    if (!fs.existsSync(file)) fs.writeFileSync(file, "export const word = 'from the sdk'", { mode: 0o644 })
+    return file
+  }
+
+  #asDaemon(plan: RunnerPlan): RunnerPlan {
+    if (this.daemon === 'root' || process.getuid?.() !== 0) return plan
+    const drop = [`--reuid=${ORDINARY_UID}`, `--regid=${ORDINARY_UID}`, '--clear-groups', '--']
+    return { ...plan, file: this.machine.setprivPath ?? 'setpriv', args: [...drop, plan.file, ...plan.args] }
+  }
+}
+
+export interface PlanOutcome {
+  readonly stdout: string
+  readonly stderr: string
+  readonly channel: string
+  readonly code: number | null
+}
+
+/** Spawns as the daemon does. `say` goes to fd 3. */
+export async function runPlan(plan: RunnerPlan, say: string | null): Promise<PlanOutcome> {
+  const child = spawn(plan.file, plan.args, {
+    cwd: plan.cwd,
+    env: { ...plan.env },
+    timeout: PROBE_TIMEOUT_MS,
+    killSignal: 'SIGKILL',
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe', ...(plan.statusFd === null ? [] : (['pipe'] as const))],
+  })
+  const [, stdout, stderr, channel, status] = child.stdio as unknown as (Duplex | undefined)[]
+  status?.resume()
+  channel?.on('error', () => {})
+  if (say !== null) channel?.write(say)
+  const exited = new Promise<number | null>((resolve) => child.once('close', resolve))
+  const [out, err, words, code] = await Promise.all([text(stdout), text(stderr), text(channel), exited])
+  return { stdout: out, stderr: err, channel: words, code }
+}
+
+async function text(stream: Duplex | undefined): Promise<string> {
+  let all = ''
+  try {
+    for await (const chunk of stream ?? []) all += String(chunk)
+  } catch {
+    // A channel is reset when its peer dies with unread data.
+  }
+  return all
+}
+
+function withoutNodeLayer(plan: RunnerPlan): RunnerPlan {
+  const isNodes = (one: string): boolean =>
+    /^--(?:permission|allow-fs|no-addons|no-experimental|disallow-code)/.test(one)
+  return { ...plan, args: plan.args.filter((one) => !isNodes(one)) }
+}
+
+function openToAll(folder: string): void {
+  fs.chmodSync(folder, 0o777)
+  for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
+    const full = path.join(folder, entry.name)
+    if (entry.isDirectory()) openToAll(full)
+    else if (entry.isFile()) fs.chmodSync(full, 0o666)
+  }
+}

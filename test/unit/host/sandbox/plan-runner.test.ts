@@ -1,0 +1,217 @@
+import { expect } from 'chai'
+
+import type { Machine } from '../../../../host/sandbox/machine.ts'
+import { unenforced } from '../../../../host/sandbox/mechanisms.ts'
+import { planRunner, type RunnerRequest } from '../../../../host/sandbox/plan-runner.ts'
+import type { Policy } from '../../../../host/sandbox/policy.ts'
+
+const MACHINE: Machine = {
+  tier: 'namespace',
+  nodePath: '/opt/node',
+  uid: 1000,
+  kernelRelease: '6.1.0-1-amd64',
+  bwrapPath: '/usr/bin/bwrap',
+  setprivPath: '/usr/bin/setpriv',
+  prlimitPath: '/usr/bin/prlimit',
+  hasBindFd: true,
+  reasonNoNamespace: null,
+  libraries: ['/lib/libc.so.6'],
+}
+const POLICY: Policy = {
+  readPaths: [],
+  writePaths: [],
+  createPaths: [],
+  hide: ['/ws/.phantom'],
+  protect: ['/ws/plugins'],
+  env: { TOKEN: 'secret' },
+  permissions: [],
+  notices: [],
+}
+const REQUEST: RunnerRequest = {
+  runnerFiles: { main: '/pkg/main.cjs', sdk: '/pkg/sdk.mjs' },
+  pluginDir: '/ws/plugins/a/mine',
+  overlayDir: null,
+  validatorDir: '/ws/.phantom/validators',
+  workspace: '/ws',
+  dataDir: '/ws/.phantom/data/mine',
+  policy: POLICY,
+  limits: { maxMemoryMb: 100 },
+  baseDataBytes: 500 * 1024 * 1024,
+  eval: false,
+  identity: null,
+}
+const withPolicy = (policy: Partial<Policy>): RunnerRequest => ({
+  ...REQUEST,
+  policy: { ...POLICY, ...policy },
+})
+
+/** `--bind /a /b` and the like, in order. */
+function mounts(args: readonly string[]): string[] {
+  return args.flatMap((one, at) => {
+    if (one === '--bind' || one === '--ro-bind') return [`${one.slice(2)} ${args[at + 1]} ${args[at + 2]}`]
+    if (one === '--tmpfs' || one === '--remount-ro') return [`${one.slice(2)} ${args[at + 1]}`]
+    return []
+  })
+}
+
+describe('planRunner()', () => {
+  it('refuses to run a plugin as root', () => {
+    const root = { ...MACHINE, uid: 0 }
+    const denied =
+      /^Cannot start a plugin from "\/ws\/plugins\/a\/mine": the daemon is root and .*no plugin runs as root\./
+    expect(() => planRunner(root, REQUEST)).to.throw(denied)
+    const identity = { uid: 1, gid: 1 }
+    expect(() => planRunner({ ...root, setprivPath: null }, { ...REQUEST, identity })).to.throw(
+      /"setpriv" is not installed/,
+    )
+    expect(() =>
+      planRunner({ ...root, setprivPath: null, tier: 'process' }, { ...REQUEST, identity }),
+    ).to.throw(denied)
+  })
+
+  it('uses a user namespace for an ordinary daemon, and mounts by root and drops the uid for root', () => {
+    const ordinary = planRunner(MACHINE, REQUEST)
+    expect(ordinary.args).to.include.members(['--unshare-user', '--as-pid-1'])
+    expect(ordinary.args.join(' '))
+      .to.include('--cap-drop ALL')
+      .and.not.include('setpriv')
+      .and.not.include('--cap-add')
+    const root = planRunner({ ...MACHINE, uid: 0 }, { ...REQUEST, identity: { uid: 70, gid: 71 } })
+    expect(root.args).not.to.include.members(['--unshare-user'])
+    expect(root.args, "a runner of another uid would not get its monitor's signal").not.to.include(
+      '--as-pid-1',
+    )
+    expect(root.args.join(' ')).to.include(
+      '-- /.phantom-runner/setpriv --reuid=70 --regid=71 --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all -- /.phantom-runner/prlimit --data=',
+    )
+    for (const { args } of [ordinary, root]) {
+      expect(args).to.include.members([
+        '--unshare-pid',
+        '--unshare-net',
+        '--unshare-ipc',
+        '--unshare-uts',
+        '--die-with-parent',
+        '--new-session',
+      ])
+    }
+  })
+
+  it('puts the allowance on top of what an idle runner counts', () => {
+    expect(planRunner(MACHINE, REQUEST).args).to.include(`--data=${600 * 1024 * 1024}`)
+    expect(planRunner(MACHINE, REQUEST).args).to.include('--max-old-space-size=100')
+  })
+
+  it('limits processes only where a uid has a count of its own', () => {
+    const limited = (machine: Partial<Machine>, identity: RunnerRequest['identity'] = null): boolean =>
+      planRunner({ ...MACHINE, ...machine }, { ...REQUEST, identity }).args.includes('--nproc=64')
+    expect(limited({})).to.equal(true)
+    expect(limited({ kernelRelease: '5.10.0' })).to.equal(false)
+    expect(limited({ tier: 'process' })).to.equal(false)
+    expect(limited({ tier: 'process', uid: 0 }, { uid: 1, gid: 1 })).to.equal(true)
+  })
+
+  it('mounts the plugin, its data and its validators last, over whatever a grant opened', () => {
+    const { args } = planRunner(MACHINE, withPolicy({ writePaths: ['/ws'] }))
+    const all = mounts(args)
+    expect(all.slice(all.indexOf('bind /ws /ws'))).to.deep.equal([
+      'bind /ws /ws',
+      'ro-bind /ws/plugins /ws/plugins',
+      'tmpfs /ws/.phantom',
+      'bind /ws/.phantom/data/mine /ws/.phantom/data/mine',
+      'ro-bind /ws/plugins/a/mine /ws/plugins/a/mine',
+      'ro-bind /ws/.phantom/validators /ws/.phantom/validators',
+      'remount-ro /proc/sys',
+      'remount-ro /dev',
+      'remount-ro /ws/.phantom',
+      'remount-ro /',
+    ])
+  })
+
+  it('pins the folders between a writable grant and what is guarded in it', () => {
+    const { args } = planRunner(MACHINE, withPolicy({ writePaths: ['/ws'], protect: [] }))
+    const all = mounts(args)
+    expect(all.slice(all.indexOf('bind /ws /ws'), all.indexOf('tmpfs /ws/.phantom'))).to.deep.equal([
+      'bind /ws /ws',
+      'bind /ws/plugins /ws/plugins',
+      'bind /ws/plugins/a /ws/plugins/a',
+    ])
+  })
+
+  it('masks and guards nothing that no grant shows', () => {
+    const all = mounts(planRunner(MACHINE, withPolicy({ readPaths: ['/ws/data'] })).args)
+    expect(all).not.to.include('tmpfs /ws/.phantom').and.not.to.include('ro-bind /ws/plugins /ws/plugins')
+    expect(all).to.include('ro-bind /ws/data /ws/data')
+  })
+
+  it('mounts parents before what lies in them', () => {
+    const request = withPolicy({ readPaths: ['/srv/b', '/srv/b-2'], writePaths: ['/srv/b/out', '/srv/a'] })
+    const all = mounts(planRunner(MACHINE, request).args).filter((mount) => mount.includes(' /srv'))
+    expect(all).to.deep.equal([
+      'bind /srv/a /srv/a',
+      'ro-bind /srv/b /srv/b',
+      'ro-bind /srv/b-2 /srv/b-2',
+      'bind /srv/b/out /srv/b/out',
+    ])
+  })
+
+  it('makes every folder on the way to a mount readable for the uid of the runner', () => {
+    const args = planRunner(MACHINE, withPolicy({ readPaths: ['/srv/deep/data'] })).args.join(' ')
+    for (const folder of ['/srv', '/srv/deep', '/ws', '/ws/plugins', '/ws/plugins/a', '/lib']) {
+      expect(args).to.include(`--perms 0755 --dir ${folder} `)
+    }
+    expect(args, 'not the mounted folder itself').not.to.include('--dir /srv/deep/data ')
+  })
+
+  it('seals the way to what lies below /tmp', () => {
+    const args = planRunner(MACHINE, { ...REQUEST, workspace: '/tmp/work/here' }).args.join(' ')
+    expect(args)
+      .to.include('--tmpfs /tmp/work')
+      .and.include('--dir /tmp/work/here')
+      .and.include('--remount-ro /tmp/work ')
+  })
+
+  it('puts a stripped copy in the place of the plugin, or starts from the copy where nothing can be mounted', () => {
+    const request = { ...REQUEST, overlayDir: '/cache/copy' }
+    const namespace = planRunner(MACHINE, request)
+    expect(mounts(namespace.args)).to.include('ro-bind /cache/copy /ws/plugins/a/mine')
+    expect(namespace.pluginPath).to.equal('/ws/plugins/a/mine')
+    const bare = planRunner({ ...MACHINE, tier: 'process' }, request)
+    expect(bare.pluginPath).to.equal('/cache/copy')
+    expect(bare.args).to.include('--allow-fs-read=/cache/copy')
+  })
+
+  it('gives an exact environment beside the arguments, and no values in them', () => {
+    for (const tier of ['namespace', 'process'] as const) {
+      const { args, env } = planRunner({ ...MACHINE, tier }, REQUEST)
+      expect(args.join(' ')).not.to.include('secret')
+      expect(env).to.include({ TOKEN: 'secret', LANG: 'C.UTF-8', PATH: '/nonexistent', PWD: '/ws' })
+    }
+  })
+
+  it('ties tier process to the daemon and lowers what it can', () => {
+    const plan = planRunner({ ...MACHINE, tier: 'process' }, REQUEST)
+    expect(plan).to.include({ tier: 'process', file: '/usr/bin/setpriv', cwd: '/ws', statusFd: null })
+    expect(plan.args.slice(0, 4)).to.deep.equal([
+      '--no-new-privs',
+      '--pdeathsig=KILL',
+      '--',
+      '/usr/bin/prlimit',
+    ])
+    const alone = planRunner({ ...MACHINE, tier: 'process', setprivPath: null, prlimitPath: null }, REQUEST)
+    expect(alone.file).to.equal('/opt/node')
+    expect(alone.mechanisms).to.include({ memory: null, privileges: null, uid: null })
+  })
+
+  it('forbids code from strings unless the manifest asked for it', () => {
+    const flag = '--disallow-code-generation-from-strings'
+    expect(planRunner(MACHINE, REQUEST).args).to.include(flag)
+    expect(planRunner(MACHINE, { ...REQUEST, eval: true }).args).not.to.include(flag)
+  })
+})
+
+describe('unenforced()', () => {
+  it('names more for tier process than for tier namespace', () => {
+    expect(unenforced('process').length).to.be.greaterThan(unenforced('namespace').length)
+    expect(unenforced('process').join()).to.include('permission model is no boundary')
+  })
+})
