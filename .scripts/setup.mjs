@@ -45,7 +45,7 @@ function installPackages() {
   if (isStamped && wanted.direct.every(isInstalled)) return 'as the lock file says'
   process.stdout.write('setup: packages: npm ci, about a minute …\n')
   // Only errors: under Node 20 npm warns of development tools that want a newer one, and they get the pinned one.
-  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+  run('npm', ['ci', '--no-audit', '--no-fund', '--no-update-notifier', '--loglevel=error'], {
     env: { ...process.env, PATH: pathWithoutBin() },
     failed:
       'npm ci failed (its words are above). Check the network and the npm registry, then run npm run setup again',

@@ -80,7 +80,7 @@ export class CallRunner {
 
   #returned(id: RequestId, call: Call, value: unknown): void {
     const output = writeOutput(value, this.#options.maxPayloadBytes)
-    if (output instanceof Uint8Array) this.#finish(id, call, output, null)
+    if (typeof output === 'string') this.#finish(id, call, output, null)
     else this.#finish(id, call, null, output)
   }
 
@@ -101,7 +101,7 @@ export class CallRunner {
     this.#finish(id, call, null, toRunnerError(thrown))
   }
 
-  #finish(id: RequestId, call: Call, payload: Uint8Array | null, error: WireError | null): void {
+  #finish(id: RequestId, call: Call, payload: string | null, error: WireError | null): void {
     call.end()
     this.#running.delete(id)
     if (error === null) this.#options.connection.respond(id, null, payload)
@@ -130,8 +130,8 @@ function readInput({ payload }: IncomingRequest, operation: LoadedOperation): In
   }
 }
 
-/** The result as bytes, or why it is none. Never throws. */
-function writeOutput(value: unknown, maxPayloadBytes: number): Buffer | WireError {
+/** The result as JSON text, or why it is none. Never throws. */
+function writeOutput(value: unknown, maxPayloadBytes: number): string | WireError {
   if (typeof value === 'function' || typeof value === 'symbol' || ArrayBuffer.isView(value)) {
     const kind = ArrayBuffer.isView(value) ? 'bytes' : `a ${typeof value}`
     return notJson(`it returned ${kind}. Return what JSON can hold: bytes as a base64 text, for example`)
@@ -142,7 +142,7 @@ function writeOutput(value: unknown, maxPayloadBytes: number): Buffer | WireErro
       const measured = Buffer.byteLength(text)
       if (measured > maxPayloadBytes) return tooLarge(`${measured} bytes`, maxPayloadBytes, measured)
     }
-    return Buffer.from(text)
+    return text
   } catch (error) {
     return outputError(error, maxPayloadBytes)
   }

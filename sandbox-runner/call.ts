@@ -9,7 +9,7 @@ import { ProgressThrottle, type SendProgress } from './progress-throttle.ts'
  * asked for. `progress` and `remaining_ms` are getters of functions, so that they can be taken apart.
  */
 export class Call implements ExecutionContext {
-  readonly execution_id: string
+  readonly #id: RequestId
   readonly #plugin: PluginEnvironment
   readonly #startedMs = performance.now()
   readonly #timeoutMs: number
@@ -24,10 +24,14 @@ export class Call implements ExecutionContext {
     plugin: PluginEnvironment,
     sendProgress: SendProgress,
   ) {
-    this.execution_id = params.execution_id
+    this.#id = id
     this.#plugin = plugin
     this.#timeoutMs = params.timeout_ms
     this.#throttle = params.progress === true ? new ProgressThrottle(id as number, sendProgress) : null
+  }
+
+  get execution_id(): string {
+    return this.#plugin.executionIdOf(this.#id)
   }
 
   get plugin_id(): string {

@@ -1,5 +1,6 @@
 import type { RunnerParams } from '../src/contract/runner-methods.ts'
 import type { PluginContext, PluginLog } from '../src/plugin/plugin-context.ts'
+import type { RequestId } from '../src/rpc/connection.ts'
 import type { LogSender } from './plugin-log.ts'
 
 /** The context of `initialize`, and what every call's context looks up. */
@@ -11,6 +12,7 @@ export class PluginEnvironment implements PluginContext {
   readonly workspace: string
   readonly generation: number
   readonly #sender: LogSender
+  readonly #executionIdPrefix: string
   readonly #shutdown = new AbortController()
 
   constructor(params: RunnerParams['initialize'], sender: LogSender) {
@@ -20,11 +22,16 @@ export class PluginEnvironment implements PluginContext {
     this.workspace = params.workspace
     this.generation = params.generation
     this.#sender = sender
+    this.#executionIdPrefix = params.execution_id_prefix
     this.log = sender.logFor()
   }
 
   get signal(): AbortSignal {
     return this.#shutdown.signal
+  }
+
+  executionIdOf(requestId: RequestId): string {
+    return this.#executionIdPrefix + Number(requestId).toString(36)
   }
 
   logOfCall(executionId: string): PluginLog {

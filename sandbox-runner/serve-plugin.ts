@@ -11,6 +11,7 @@ import { toJsonReport } from './json-report.ts'
 import type { LoadedPlugin } from './loaded-plugin.ts'
 import { PluginEnvironment } from './plugin-environment.ts'
 import { LogSender } from './plugin-log.ts'
+import { ReadBuffer } from '../src/rpc/read-buffer.ts'
 import { textOf, toRunnerError } from './runner-error.ts'
 import { startFailure } from './start-failure.ts'
 import { startPlugin } from './start-plugin.ts'
@@ -19,8 +20,9 @@ type Exit = (code: number) => never
 
 /** Serves contract Runner on a descriptor until the host closes it. */
 export function servePlugin(fd: number, exit: Exit): void {
-  const socket = new Socket({ fd, readable: true, writable: true })
-  const runner = new PluginServer(socket, exit)
+  const reading = new ReadBuffer()
+  const socket = new Socket({ fd, readable: true, writable: true, onread: reading.onread })
+  const runner = new PluginServer(socket, { reading, exit })
   // What was answered leaves also when plugin code calls process.exit(), or throws where nobody catches.
   process.on('exit', () => runner.sendLastWords())
   process.on('unhandledRejection', (reason) => runner.reportRejection(reason))
@@ -41,18 +43,20 @@ class PluginServer {
   #isLeaving = false
   #served: Served | null = null
 
-  constructor(socket: Socket, exit: Exit) {
+  constructor(socket: Socket, options: { reading: ReadBuffer; exit: Exit }) {
     this.#socket = socket
-    this.#exit = exit
+    this.#exit = options.exit
     this.#connection = new Connection(socket, {
       // The host has held every input to its own configuration, which is not known here yet.
       maxPayloadBytes: Number.MAX_SAFE_INTEGER,
       payloadFrames: true,
       strict: true,
+      pushesChunks: true,
       onRequest: (request) => this.#serve(request),
       onNotification: (method, params) => this.#notified(method, params),
       onClose: (error) => this.#closed(error),
     })
+    options.reading.attach(this.#connection)
     this.#log = new LogSender(this.#connection, 'info')
     socket.on('end', () => this.#closed(null))
   }

@@ -4,7 +4,7 @@ import { isPhantomError, PhantomError } from '../../src/contract/phantom-error.t
 import type { PluginLogLine } from '../../src/contract/execution.ts'
 import type { SystemMethod, SystemParams, SystemResults } from '../../src/contract/system-methods.ts'
 import { Connection, type IncomingRequest, type RequestId } from '../../src/rpc/connection.ts'
-import type { Settlement } from '../execution/execution.ts'
+import type { Execution, Settlement } from '../execution/execution.ts'
 import type { DaemonLog } from '../observe/daemon-log.ts'
 import { checkMethod, checkParams } from './param-checks.ts'
 
@@ -22,9 +22,10 @@ export interface SessionPowers {
   readonly maxPayloadBytes: number
   readonly defaultWorkspace: string
   readonly log: DaemonLog
-  /** Runs a call; returns its execution id. Throws what refuses it. */
-  execute(call: SessionCall): string
-  cancel(executionId: string): boolean
+  /** Runs a call. Throws what refuses it. */
+  execute(call: SessionCall): Execution
+  cancel(execution: Execution): boolean
+  cancelById(executionId: string): boolean
   onClosed(session: ClientSession): void
 }
 
@@ -37,7 +38,8 @@ export interface SessionCall {
 }
 
 interface PendingCall {
-  executionId: string
+  /** Null until it was accepted. */
+  execution: Execution | null
   readonly inputBytes: number
 }
 
@@ -116,12 +118,13 @@ export class ClientSession {
     const { id, payload } = request
     const params = checkParams('execute_plugin', request.params)
     if (this.#calls.has(id)) throw duplicateId(id)
-    const call: PendingCall = { executionId: '', inputBytes: payload?.length ?? 0 }
+    if (payload !== null && params.input !== undefined) throw doubleInput()
+    const call: PendingCall = { execution: null, inputBytes: payload?.length ?? 0 }
     this.#calls.set(id, call)
     this.#open += 1
     this.#hold(call.inputBytes)
     try {
-      call.executionId = this.#powers.execute({
+      call.execution = this.#powers.execute({
         params,
         input: payload,
         workspace: params.workspace ?? this.workspace,
@@ -184,8 +187,9 @@ export class ClientSession {
   }
 
   #cancel(params: SystemParams<'cancel'>): boolean {
-    const executionId = params.execution_id ?? this.#calls.get(params.id!)?.executionId
-    return executionId !== undefined && this.#powers.cancel(executionId)
+    if (params.execution_id !== undefined) return this.#powers.cancelById(params.execution_id)
+    const execution = this.#calls.get(params.id!)?.execution ?? null
+    return execution !== null && this.#powers.cancel(execution)
   }
 
   /** A cancel may also come as a notification: who leaves a call behind needs no answer. */
@@ -225,7 +229,7 @@ export class ClientSession {
       this.#powers.log.warn('a client was refused', { reason: error.message })
     }
     for (const cleanUp of this.#cleanUps) cleanUp()
-    for (const { executionId } of this.#calls.values()) this.#powers.cancel(executionId)
+    for (const { execution } of this.#calls.values()) if (execution !== null) this.#powers.cancel(execution)
     this.#socket.destroy()
     this.#powers.onClosed(this)
   }
@@ -236,6 +240,10 @@ function duplicateId(id: RequestId): PhantomError {
     'REQUEST_INVALID',
     `Cannot take request: its id ${JSON.stringify(id)} is that of a call still open. Use a new id for each request`,
   )
+}
+
+function doubleInput(): PhantomError {
+  return new PhantomError('PARAMS_INVALID', 'Cannot call "execute_plugin": its input came twice, in params and as payload')
 }
 
 function stackOf(error: unknown): string {

@@ -9,8 +9,9 @@ const MEGABYTE = 1024 * 1024
 
 /** The call's time is up. Whose deadline it was says whether a limit was broken or somebody was impatient. */
 export function deadlineError(execution: Execution, nowMs: number): PhantomError {
-  const { pluginId, operation, timeoutMs, runLimitMs } = execution.request
-  const what = `Cannot finish "${operation}" of "${pluginId}"`
+  const { timeoutMs } = execution.call
+  const runLimitMs = execution.runLimit.limitMs
+  const what = `Cannot finish ${nameOf(execution)}`
   if (execution.deadlineOwner === 'caller') {
     const measured = Math.round(nowMs - execution.acceptedAtMs)
     return new PhantomError(
@@ -36,9 +37,12 @@ export function deadlineError(execution: Execution, nowMs: number): PhantomError
   )
 }
 
+function nameOf({ call }: Execution): string {
+  return `"${call.operation}" of "${call.plugin.id}"`
+}
+
 export function cancelledError(execution: Execution): PhantomError {
-  const { pluginId, operation } = execution.request
-  return new PhantomError('CALL_CANCELLED', `Cannot finish "${operation}" of "${pluginId}": the call was cancelled`)
+  return new PhantomError('CALL_CANCELLED', `Cannot finish ${nameOf(execution)}: the call was cancelled`)
 }
 
 export interface MemoryUse {
@@ -52,7 +56,7 @@ export function memoryError(execution: Execution, memory: MemoryUse): PhantomErr
   const measured = Math.round(memory.usedBytes / MEGABYTE)
   return new PhantomError(
     'LIMIT_EXCEEDED',
-    `Cannot finish "${execution.request.operation}" of "${execution.request.pluginId}": it asked for more memory than its ` +
+    `Cannot finish ${nameOf(execution)}: it asked for more memory than its ` +
       `limit max_memory_mb = ${declared} allows (it held ${measured} MB above an idle runner). Its process is replaced. ` +
       'Give it less data, or raise the limit in [resource_limits] of its plugin.toml',
     { details: { limit: 'max_memory_mb', declared, measured } },
@@ -62,8 +66,8 @@ export function memoryError(execution: Execution, memory: MemoryUse): PhantomErr
 /** The process died under the call. */
 export function exitError(execution: Execution, exit: ExitInfo, memory: MemoryUse): PhantomError {
   if (exit.class === 'oom') return memoryError(execution, memory)
-  const { pluginId, operation } = execution.request
-  const what = `Cannot finish "${operation}" of "${pluginId}"`
+  const pluginId = execution.call.plugin.id
+  const what = `Cannot finish ${nameOf(execution)}`
   if (exit.class === 'host_shutdown') {
     return new PhantomError('DAEMON_SHUTTING_DOWN', `${what}: the daemon is shutting down. Call again when it is back`)
   }
@@ -80,16 +84,15 @@ export function exitError(execution: Execution, exit: ExitInfo, memory: MemoryUs
 
 /** A refusal of the runner, as the error a caller gets; null for the plugin's own failure, which is a result. */
 export function runnerError(execution: Execution, error: WireError): PhantomError | null {
-  const { pluginId, operation } = execution.request
   const text = error.message.slice(0, MAX_PLUGIN_TEXT_CHARS)
   const details = safeDetails(error)
   switch (error.code) {
     case RUNNER_ERRORS.input_invalid:
-      return new PhantomError('INPUT_INVALID', `Cannot run "${operation}" of "${pluginId}": ${text}`, { details })
+      return new PhantomError('INPUT_INVALID', `Cannot run ${nameOf(execution)}: ${text}`, { details })
     case RUNNER_ERRORS.operation_not_found:
-      return new PhantomError('OPERATION_NOT_FOUND', `Cannot run "${operation}" of "${pluginId}": ${text}`, { details })
+      return new PhantomError('OPERATION_NOT_FOUND', `Cannot run ${nameOf(execution)}: ${text}`, { details })
     case RUNNER_ERRORS.payload_too_large:
-      return new PhantomError('PAYLOAD_TOO_LARGE', `Cannot return from "${operation}" of "${pluginId}": ${text}`, { details })
+      return new PhantomError('PAYLOAD_TOO_LARGE', `Cannot return from ${nameOf(execution)}: ${text}`, { details })
     case RUNNER_ERRORS.access_denied:
       return new PhantomError('PERMISSION_DENIED', deniedMessage(execution, error, text), { details })
     case RUNNER_ERRORS.cancelled:
@@ -107,10 +110,9 @@ const PERMISSION_LINES: Readonly<Record<string, string>> = {
 
 /** Names the very line that the manifest would need. */
 function deniedMessage(execution: Execution, error: WireError, text: string): string {
-  const { pluginId, operation } = execution.request
   const details = (error.data?.details ?? {}) as { permission?: unknown; resource?: unknown }
   const kind = PERMISSION_LINES[String(details.permission)]
-  const what = `Cannot finish "${operation}" of "${pluginId}": ${text}`
+  const what = `Cannot finish ${nameOf(execution)}: ${text}`
   if (kind === undefined) return `${what}. The sandbox grants this to no plugin`
   const resource = typeof details.resource === 'string' ? details.resource.slice(0, 512) : '<path>'
   return `${what}. If the plugin should have this, add to its plugin.toml: [permissions] permissions = ["${kind}:${resource}"]`

@@ -1,4 +1,5 @@
-import type { ExecutionMetadata, PluginExecutionResult } from '../../src/contract/execution.ts'
+import type { ExecutionMetadata } from '../../src/contract/execution.ts'
+import { writeResultText } from '../../src/rpc/result-lines.ts'
 import type { ProcessSample } from '../monitor/process-sampler.ts'
 import type { Execution } from './execution.ts'
 
@@ -12,13 +13,13 @@ export interface Measured {
   readonly createdFiles: readonly string[]
 }
 
-/** The specification's result, without `result` itself: that travels beside it as payload. */
-export function toResult(execution: Execution, error: string | null, measured: Measured): PluginExecutionResult {
+/** The JSON text of the specification's result, without `result` itself: that travels beside it as payload. */
+export function toResultText(execution: Execution, error: string | null, measured: Measured): string {
   const { sampleAtStart } = execution
   const { sampleAtEnd, nowMs } = measured
-  return {
-    plugin_id: execution.request.pluginId,
-    execution_id: execution.request.executionId,
+  return writeResultText({
+    plugin_id: execution.call.plugin.id,
+    execution_id: execution.executionId!,
     success: error === null,
     result: null,
     error,
@@ -30,7 +31,7 @@ export function toResult(execution: Execution, error: string | null, measured: M
     created_files: measured.createdFiles as string[],
     network_requests: 0,
     metadata: { figures: figuresOf(execution, nowMs, sampleAtEnd), generation: measured.generation },
-  }
+  })
 }
 
 /** A sample that was made before the call began says nothing of the call: its figures are the window's. */

@@ -1,33 +1,34 @@
 import type { ExecutionProgress } from '../../src/contract/execution.ts'
 import { MAX_RESULT_LOG_LINES } from '../../src/contract/limits.ts'
 import type { ProcessSample } from '../monitor/process-sampler.ts'
+import type { RunLimit, RunnablePlugin } from '../registry/plugin-record.ts'
 import type { WheelEntry } from './timing-wheel.ts'
 
-/** What ends a call: who set the deadline decides which error its passing is. */
-export type DeadlineOwner = 'caller' | 'operation' | 'max_execution_time_ms'
-
-export interface ExecutionRequest {
-  readonly executionId: string
-  readonly pluginId: string
+/** A call as control hands it over: authorised, its plugin found, its workspace canonical. */
+export interface CallRequest {
+  readonly plugin: RunnablePlugin
   readonly operation: string
-  /** What the caller allows, waiting included; null where it did not say. */
+  readonly workspace: string
+  readonly input: Buffer | null
+  /** What the caller allows, waiting included; null where he did not say. */
   readonly timeoutMs: number | null
-  /** What the plugin allows itself once it runs, and which of its two limits that is. */
-  readonly runLimitMs: number
-  readonly runLimitOwner: DeadlineOwner
   /** Null where nobody wants progress. */
   readonly onProgress: ((progress: ExecutionProgress) => void) | null
+  /** Called exactly once. */
   readonly onSettled: (settlement: Settlement) => void
 }
 
-/** The one terminal answer of a call. */
+/** The one terminal answer of a call. `result` is the JSON text of the result, its payload travels beside it. */
 export type Settlement =
   | { readonly kind: 'rejected'; readonly error: unknown }
-  | { readonly kind: 'resolved'; readonly result: object; readonly payload: Buffer | null }
+  | { readonly kind: 'resolved'; readonly result: string; readonly payload: Buffer | null }
+
+export type DeadlineOwner = 'caller' | RunLimit['owner']
 
 /** One call, from its acceptance to its one terminal answer. */
 export class Execution implements WheelEntry {
-  readonly request: ExecutionRequest
+  readonly call: CallRequest
+  readonly runLimit: RunLimit
   readonly acceptedAtMs: number
   /** The payload; let go of as soon as it is on its way or nobody wants it, since it can be large. */
   input: Buffer | null
@@ -38,6 +39,8 @@ export class Execution implements WheelEntry {
   wheelSlot = -1
   /** The request's id on the runner's channel while it is in flight; null before. */
   channelId: number | null = null
+  /** Given when it is dispatched; nobody hears of a call by its id before. */
+  executionId: string | null = null
   dispatchedAtMs = 0
   /** Wall clock, to compare with the birth of files. */
   dispatchedAtEpochMs = 0
@@ -46,19 +49,16 @@ export class Execution implements WheelEntry {
   shared = false
   warnings: string[] | null = null
   logs: string[] | null = null
-  readonly #onDeadline: (execution: Execution) => void
+  readonly #events: ExecutionEvents
   #settled = false
 
-  constructor(
-    request: ExecutionRequest,
-    options: { input: Buffer | null; nowMs: number; onDeadline: (execution: Execution) => void },
-  ) {
-    const { nowMs } = options
-    this.request = request
-    this.input = options.input
+  constructor(call: CallRequest, nowMs: number, events: ExecutionEvents) {
+    this.call = call
+    this.runLimit = call.plugin.runLimitOf(call.operation)
+    this.input = call.input
     this.acceptedAtMs = nowMs
-    this.deadlineMs = nowMs + (request.timeoutMs ?? Infinity)
-    this.#onDeadline = options.onDeadline
+    this.deadlineMs = nowMs + (call.timeoutMs ?? Infinity)
+    this.#events = events
   }
 
   get isSettled(): boolean {
@@ -70,23 +70,24 @@ export class Execution implements WheelEntry {
     if (this.#settled) return false
     this.#settled = true
     this.input = null
-    this.request.onSettled(settlement)
+    this.#events.onSettled(this, settlement)
+    this.call.onSettled(settlement)
     return true
   }
 
   /** The call leaves the queue: from now on the plugin's own limits count, too. */
   beginRun(nowMs: number): void {
     this.dispatchedAtMs = nowMs
-    this.dispatchedAtEpochMs = Date.now()
-    const runDeadlineMs = nowMs + this.request.runLimitMs
+    if (this.call.plugin.mayWrite) this.dispatchedAtEpochMs = Date.now()
+    const runDeadlineMs = nowMs + this.runLimit.limitMs
     if (runDeadlineMs > this.deadlineMs) return
     this.deadlineMs = runDeadlineMs
-    this.deadlineOwner = this.request.runLimitOwner
+    this.deadlineOwner = this.runLimit.owner
   }
 
   /** Called by the timing wheel. */
   expire(): void {
-    this.#onDeadline(this)
+    this.#events.onDeadline(this)
   }
 
   addLog(level: string, message: string): void {
@@ -100,4 +101,11 @@ export class Execution implements WheelEntry {
     this.warnings ??= []
     if (this.warnings.length < MAX_RESULT_LOG_LINES) this.warnings.push(message)
   }
+}
+
+/** Whoever runs executions hears of these; one object for all of them. */
+export interface ExecutionEvents {
+  onDeadline(execution: Execution): void
+  /** Before the caller hears of it. */
+  onSettled(execution: Execution, settlement: Settlement): void
 }

@@ -1,5 +1,3 @@
-import { randomBytes } from 'node:crypto'
-import type { ExecutionProgress } from '../../src/contract/execution.ts'
 import type { ExitInfo } from '../../src/contract/plugin-info.ts'
 import { MAX_PLUGIN_TEXT_CHARS } from '../../src/contract/limits.ts'
 import { PhantomError } from '../../src/contract/phantom-error.ts'
@@ -10,26 +8,15 @@ import type { RunnerInstance } from '../process/runner-instance.ts'
 import type { RunnablePlugin } from '../registry/plugin-record.ts'
 import { cancelledError, deadlineError, exitError, memoryError, runnerError, type MemoryUse } from './call-errors.ts'
 import { findCreatedFiles } from './created-files.ts'
-import { Execution, type DeadlineOwner, type Settlement } from './execution.ts'
-import { toResult } from './execution-result.ts'
+import { Execution, type CallRequest, type ExecutionEvents, type Settlement } from './execution.ts'
+import { toResultText } from './execution-result.ts'
 import { InstanceLane } from './instance-lane.ts'
 import { TimingWheel, type WheelEntry } from './timing-wheel.ts'
-
-/** A call as control hands it over: authorised, its plugin found, its workspace canonical. */
-export interface CallRequest {
-  readonly plugin: RunnablePlugin
-  readonly operation: string
-  readonly workspace: string
-  readonly input: Buffer | null
-  readonly timeoutMs: number | null
-  readonly onProgress: ((progress: ExecutionProgress) => void) | null
-  readonly onSettled: (settlement: Settlement) => void
-}
 
 /** What the executor needs from the world. */
 export interface ExecutorPowers {
   spawnInstance(plugin: RunnablePlugin, lane: InstanceLane): Promise<RunnerInstance>
-  /** Folders that the plugin may write in that workspace; empty for most plugins. */
+  /** Folders that a plugin with a right to write may write in that workspace. */
   writePathsOf(plugin: RunnablePlugin, workspace: string): readonly string[]
   onExit(plugin: RunnablePlugin, exit: ExitInfo): void
   readonly cancelGraceMs: number
@@ -42,16 +29,22 @@ const TICK_MS = 10
 export class Executor {
   readonly #powers: ExecutorPowers
   readonly #wheel = new TimingWheel({ now: () => performance.now(), tickMs: TICK_MS })
-  readonly #running = new Map<string, { execution: Execution; lane: InstanceLane }>()
   readonly #lanes = new Set<InstanceLane>()
-  readonly #plugins = new WeakMap<InstanceLane, RunnablePlugin>()
-  readonly #idPrefix = randomBytes(5).toString('hex')
+  readonly #events: ExecutionEvents
   #accepted = 0
+  #settled = 0
   #failed = 0
   #refusal: PhantomError | null = null
 
   constructor(powers: ExecutorPowers) {
     this.#powers = powers
+    this.#events = {
+      onDeadline: (execution) => {
+        const error = deadlineError(execution, performance.now())
+        if (execution.settle({ kind: 'rejected', error })) this.#abandon(execution)
+      },
+      onSettled: (execution, settlement) => this.#count(execution, settlement),
+    }
   }
 
   get lanes(): ReadonlySet<InstanceLane> {
@@ -61,45 +54,34 @@ export class Executor {
   figures(): { in_flight: number; queued: number; total: number; failed: number } {
     let queued = 0
     for (const lane of this.#lanes) queued += lane.queuedCount
-    return { in_flight: this.#running.size - queued, queued, total: this.#accepted, failed: this.#failed }
+    const open = this.#accepted - this.#settled
+    return { in_flight: open - queued, queued, total: this.#accepted, failed: this.#failed }
   }
 
-  /** Takes a call; `onSettled` is called exactly once, never before this returns its id. */
-  submit(call: CallRequest): string {
+  /** Takes a call; its `onSettled` is called exactly once, maybe before this returns. */
+  submit(call: CallRequest): Execution {
     this.#accepted += 1
-    const executionId = `${this.#idPrefix}-${this.#accepted.toString(36)}`
-    const lane = this.#laneOf(call.plugin, call.workspace)
-    const execution = new Execution(
-      {
-        executionId,
-        pluginId: call.plugin.id,
-        operation: call.operation,
-        timeoutMs: call.timeoutMs,
-        ...runLimitOf(call),
-        onProgress: call.onProgress,
-        onSettled: (settlement) => {
-          this.#wheel.remove(execution)
-          this.#running.delete(executionId)
-          if (settlement.kind === 'rejected') this.#failed += 1
-          call.onSettled(settlement)
-        },
-      },
-      { input: call.input, nowMs: performance.now(), onDeadline: (late) => this.#expire(late, lane) },
-    )
-    this.#running.set(executionId, { execution, lane })
+    const nowMs = performance.now()
+    const execution = new Execution(call, nowMs, this.#events)
     if (call.timeoutMs !== null) this.#wheel.add(execution)
-    lane.submit(execution)
-    return executionId
+    this.#laneOf(call).submit(execution, nowMs)
+    return execution
   }
 
-  /** False when no such call runs (any more). */
-  cancel(executionId: string): boolean {
-    const running = this.#running.get(executionId)
-    if (running === undefined) return false
-    const { execution, lane } = running
-    const wasSettled = !execution.settle({ kind: 'rejected', error: cancelledError(execution) })
-    if (!wasSettled) this.#abandon(execution, lane)
-    return !wasSettled
+  /** False when the call has its answer already. */
+  cancel(execution: Execution): boolean {
+    const isCancelled = execution.settle({ kind: 'rejected', error: cancelledError(execution) })
+    if (isCancelled) this.#abandon(execution)
+    return isCancelled
+  }
+
+  /** Cancels whichever call has this id; false when none in flight has. */
+  cancelById(executionId: string): boolean {
+    for (const lane of this.#lanes) {
+      const execution = lane.instance?.findInFlight(executionId) ?? null
+      if (execution !== null) return this.cancel(execution)
+    }
+    return false
   }
 
   /** Ends every instance; calls still open get `refusal`. Settles when all processes are gone. */
@@ -109,11 +91,12 @@ export class Executor {
     this.#wheel.close()
   }
 
-  #laneOf(plugin: RunnablePlugin, workspace: string): InstanceLane {
+  #laneOf(call: CallRequest): InstanceLane {
+    const { plugin, workspace } = call
     const known = plugin.lanes.get(workspace)
     if (known !== undefined) return known
     const lane = new InstanceLane(
-      { pluginId: plugin.id, workspace, concurrency: plugin.manifest.runtime.concurrency },
+      { plugin, workspace },
       {
         spawnInstance: (of) => this.#powers.spawnInstance(plugin, of),
         onDispatch: (execution, nowMs) => {
@@ -128,18 +111,18 @@ export class Executor {
     if (this.#refusal !== null) void lane.close('host_shutdown', this.#refusal)
     plugin.lanes.set(workspace, lane)
     this.#lanes.add(lane)
-    this.#plugins.set(lane, plugin)
     return lane
   }
 
-  #expire(execution: Execution, lane: InstanceLane): void {
-    const error = deadlineError(execution, performance.now())
-    if (execution.settle({ kind: 'rejected', error })) this.#abandon(execution, lane)
+  #count(execution: Execution, settlement: Settlement): void {
+    this.#wheel.remove(execution)
+    this.#settled += 1
+    if (settlement.kind === 'rejected') this.#failed += 1
   }
 
   /** The caller has its answer; the plugin gets a moment to let go of the call, then its process is ended. */
-  #abandon(execution: Execution, lane: InstanceLane): void {
-    const instance = lane.instance
+  #abandon(execution: Execution): void {
+    const instance = execution.call.plugin.lanes.get(execution.call.workspace)?.instance ?? null
     if (instance === null || !instance.isInFlight(execution)) return
     instance.cancel(execution)
     const grace: WheelEntry = {
@@ -156,11 +139,10 @@ export class Executor {
 
   #answered(lane: InstanceLane, execution: Execution, answer: Answer): void {
     if (execution.isSettled) return
-    const plugin = this.#plugins.get(lane)!
     if (answer.error !== null && this.#rejectFor(lane, execution, answer)) return
     const error = answer.error === null ? null : answer.error.message.slice(0, MAX_PLUGIN_TEXT_CHARS)
     const payload = answer.error === null ? answer.payload : null
-    const writePaths = this.#powers.writePathsOf(plugin, lane.workspace)
+    const writePaths = lane.plugin.mayWrite ? this.#powers.writePathsOf(lane.plugin, lane.workspace) : NO_FILES
     if (writePaths.length === 0) {
       this.#resolve(lane, execution, { error, payload, createdFiles: NO_FILES })
       return
@@ -189,9 +171,9 @@ export class Executor {
     outcome: { error: string | null; payload: Buffer | null; createdFiles: readonly string[] },
   ): void {
     const nowMs = performance.now()
-    const result = toResult(execution, outcome.error, {
+    const result = toResultText(execution, outcome.error, {
       nowMs,
-      generation: 1,
+      generation: lane.plugin.generation,
       sampleAtEnd: lane.instance?.sampler?.sample(nowMs) ?? null,
       createdFiles: outcome.createdFiles,
     })
@@ -203,7 +185,7 @@ export class Executor {
     for (const execution of inFlight) {
       execution.settle({ kind: 'rejected', error: exitError(execution, exit, memory) })
     }
-    this.#powers.onExit(this.#plugins.get(lane)!, exit)
+    this.#powers.onExit(lane.plugin, exit)
   }
 
   #memoryOf(lane: InstanceLane): MemoryUse {
@@ -211,18 +193,9 @@ export class Executor {
     const rssBytes = instance?.sampler?.sample(performance.now()).rssBytes ?? 0
     return {
       usedBytes: Math.max(0, rssBytes - (instance?.idleRssBytes ?? 0)),
-      manifest: this.#plugins.get(lane)!.manifest,
+      manifest: lane.plugin.manifest,
     }
   }
 }
 
 const NO_FILES: readonly string[] = []
-
-/** The nearer of the operation's timeout and the plugin's limit, and which it is. */
-function runLimitOf(call: CallRequest): { runLimitMs: number; runLimitOwner: DeadlineOwner } {
-  const { limits, operations } = call.plugin.manifest
-  const operationMs = operations.find((known) => known.name === call.operation)?.timeoutMs ?? Infinity
-  return operationMs < limits.maxExecutionTimeMs
-    ? { runLimitMs: operationMs, runLimitOwner: 'operation' }
-    : { runLimitMs: limits.maxExecutionTimeMs, runLimitOwner: 'max_execution_time_ms' }
-}

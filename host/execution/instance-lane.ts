@@ -4,6 +4,7 @@ import { PhantomError } from '../../src/contract/phantom-error.ts'
 import type { Answer } from '../../src/rpc/connection.ts'
 import type { EndCause } from '../process/exit-reason.ts'
 import type { RunnerInstance } from '../process/runner-instance.ts'
+import type { RunnablePlugin } from '../registry/plugin-record.ts'
 import type { Execution } from './execution.ts'
 
 export interface LaneEvents {
@@ -20,7 +21,7 @@ export interface LaneEvents {
  * first call comes or the last one died, and hands out at most `concurrency` calls at once, in order.
  */
 export class InstanceLane {
-  readonly pluginId: string
+  readonly plugin: RunnablePlugin
   readonly workspace: string
   readonly #concurrency: number
   readonly #events: LaneEvents
@@ -31,10 +32,10 @@ export class InstanceLane {
   #starting: Promise<void> | null = null
   #refusal: PhantomError | null = null
 
-  constructor(options: { pluginId: string; workspace: string; concurrency: number }, events: LaneEvents) {
-    this.pluginId = options.pluginId
+  constructor(options: { plugin: RunnablePlugin; workspace: string }, events: LaneEvents) {
+    this.plugin = options.plugin
     this.workspace = options.workspace
-    this.#concurrency = options.concurrency
+    this.#concurrency = options.plugin.manifest.runtime.concurrency
     this.#events = events
   }
 
@@ -45,7 +46,7 @@ export class InstanceLane {
     return this.#waiting.length - this.#head
   }
 
-  submit(execution: Execution): void {
+  submit(execution: Execution, nowMs: number): void {
     if (this.#refusal !== null) {
       execution.settle({ kind: 'rejected', error: this.#refusal })
       return
@@ -54,18 +55,18 @@ export class InstanceLane {
     if (this.queuedCount >= MAX_QUEUED_CALLS) {
       const error = new PhantomError(
         'QUEUE_FULL',
-        `Cannot run "${execution.request.operation}" of "${this.pluginId}": ${MAX_QUEUED_CALLS} calls wait already. Try again later`,
+        `Cannot run "${execution.call.operation}" of "${this.plugin.id}": ${MAX_QUEUED_CALLS} calls wait already. Try again later`,
         { details: { queued: this.queuedCount, limit: MAX_QUEUED_CALLS } },
       )
       execution.settle({ kind: 'rejected', error })
       return
     }
     this.#waiting.push(execution)
-    this.pump()
+    this.pump(nowMs)
   }
 
   /** Hands out what can be handed out now. */
-  pump(): void {
+  pump(nowMs = performance.now()): void {
     const instance = this.#instance
     if (instance === null) {
       if (this.#hasWork() && this.#starting === null) this.#starting = this.#start()
@@ -74,7 +75,6 @@ export class InstanceLane {
     while (instance.inFlightCount < this.#concurrency && instance.canTakeCall && this.#hasWork()) {
       const execution = this.#waiting[this.#head]!
       this.#head += 1
-      const nowMs = performance.now()
       this.#events.onDispatch(execution, nowMs)
       instance.dispatch(execution, nowMs)
     }

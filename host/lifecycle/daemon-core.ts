@@ -20,7 +20,6 @@ import type { Store } from '../store/store.ts'
 import { SchemaCompiler } from '../validation/schema-compiler.ts'
 
 const MEGABYTE = 1024 * 1024
-const NO_PATHS: readonly string[] = []
 
 export interface CoreOptions {
   readonly pluginDirectory: string
@@ -90,7 +89,7 @@ export class DaemonCore {
     })
     this.executor = new Executor({
       spawnInstance: (plugin, lane) => this.launcher.spawn(plugin, lane),
-      writePathsOf: (plugin, workspace) => this.#writePathsOf(plugin, workspace),
+      writePathsOf: (plugin, workspace) => this.launcher.policyOf(plugin, workspace).writePaths,
       onExit: (plugin, exit) => this.#recordExit(plugin, exit),
       cancelGraceMs: config.execution.cancelGraceMs,
     })
@@ -116,12 +115,6 @@ export class DaemonCore {
     await this.#flushLog()
   }
 
-  /** Only plugins that may write have files to look for. */
-  #writePathsOf(plugin: RunnablePlugin, workspace: string): readonly string[] {
-    const mayWrite = plugin.manifest.permissions.some((permission) => permission.kind === 'fs_write')
-    return mayWrite ? this.launcher.policyOf(plugin, workspace).writePaths : NO_PATHS
-  }
-
   #recordExit(plugin: RunnablePlugin, exit: ExitInfo): void {
     plugin.lastExit = exit
     this.options.store.recordExit(plugin.id, exit)
@@ -130,11 +123,9 @@ export class DaemonCore {
   }
 
   #watchedInstances() {
-    return [...this.executor.lanes].flatMap((lane) => {
-      const { manifest } = this.registry.get(lane.pluginId)
-      if (lane.instance === null || manifest === null) return []
-      return [{ instance: lane.instance, maxMemoryBytes: manifest.limits.maxMemoryMb * MEGABYTE }]
-    })
+    return [...this.executor.lanes].flatMap(({ instance, plugin }) =>
+      instance === null ? [] : [{ instance, maxMemoryBytes: plugin.manifest.limits.maxMemoryMb * MEGABYTE }],
+    )
   }
 }
 

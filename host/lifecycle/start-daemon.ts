@@ -113,7 +113,8 @@ function createServer(core: DaemonCore, powers: ServerPowers): ControlServer {
     defaultWorkspace: parent,
     log,
     onClients: powers.onClients,
-    cancel: (executionId) => executor.cancel(executionId),
+    cancel: (execution) => executor.cancel(execution),
+    cancelById: (executionId) => executor.cancelById(executionId),
     execute: ({ params, input, workspace, onProgress, onSettled }) =>
       executor.submit({
         plugin: registry.getRunnable(params.plugin_id, params.operation),

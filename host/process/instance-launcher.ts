@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { LogLevel, PluginLogLine } from '../../src/contract/execution.ts'
 import { PhantomError } from '../../src/contract/phantom-error.ts'
@@ -37,7 +38,9 @@ export interface LauncherOptions {
 /** Brings a plugin's instance to life for one workspace: policy, plan, identity, process. */
 export class InstanceLauncher {
   readonly #options: LauncherOptions
+  readonly #idPrefix = randomBytes(4).toString('hex')
   readonly #prepared = new WeakMap<RunnablePlugin, Promise<PreparedPlugin>>()
+  #spawned = 0
 
   constructor(options: LauncherOptions) {
     this.#options = options
@@ -92,7 +95,7 @@ export class InstanceLauncher {
     release: () => void
   }): RunnerInstance {
     const { plugin, lane, prepared } = start
-    const { machine, stateDirectory, maxPayloadBytes } = this.#options
+    const { machine, maxPayloadBytes } = this.#options
     const dataDir = this.#dataDirectory(plugin)
     const policy = this.policyOf(plugin, lane.workspace, start.identity)
     makeGrantedFolders(policy.createPaths, start.identity)
@@ -123,6 +126,7 @@ export class InstanceLauncher {
           plugin_id: plugin.id,
           plugin_version: plugin.manifest.version,
           generation: plugin.generation,
+          execution_id_prefix: this.#nextPrefix(),
           entry: join(plan.pluginPath, plugin.manifest.entryPoint),
           workspace: lane.workspace,
           data_dir: dataDir,
@@ -154,6 +158,12 @@ export class InstanceLauncher {
         `(${machine.reasonNoNamespace}). Run "phantom doctor" to see what to mend`,
       { details: { required_tier: requiredTier, tier: machine.tier } },
     )
+  }
+
+  /** Unlike any other of this and of earlier daemons; request ids follow it. */
+  #nextPrefix(): string {
+    this.#spawned += 1
+    return `${this.#idPrefix}-${this.#spawned.toString(36)}-`
   }
 
   #prepare(plugin: RunnablePlugin): Promise<PreparedPlugin> {

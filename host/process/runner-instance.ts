@@ -6,6 +6,7 @@ import { messageOf, PhantomError } from '../../src/contract/phantom-error.ts'
 import type { RunnerParams } from '../../src/contract/runner-methods.ts'
 import { Connection, type Answer } from '../../src/rpc/connection.ts'
 import { ProcessSampler } from '../monitor/process-sampler.ts'
+import { escapeControl } from '../observe/escape-control.ts'
 import { captureLines } from '../observe/line-capture.ts'
 import type { RunnerPlan } from '../sandbox/plan-runner.ts'
 import { nextInstanceState, type InstanceEvent } from '../supervisor/instance-state.ts'
@@ -124,13 +125,12 @@ export class RunnerInstance {
   }
 
   dispatch(execution: Execution, nowMs: number): void {
-    const { request } = execution
+    const { operation, onProgress } = execution.call
     const params: RunnerParams['execute'] = {
-      execution_id: request.executionId,
-      operation: request.operation,
+      operation,
       timeout_ms: Math.max(1, Math.round(execution.deadlineMs - nowMs)),
     }
-    if (request.onProgress !== null) params.progress = true
+    if (onProgress !== null) params.progress = true
     if (this.#inFlight.size > 0) {
       execution.shared = true
       for (const other of this.#inFlight.values()) other.shared = true
@@ -144,6 +144,7 @@ export class RunnerInstance {
     })
     execution.input = null
     execution.channelId = id
+    execution.executionId = this.spec.initialize.execution_id_prefix + id.toString(36)
     this.#inFlight.set(id, execution)
   }
 
@@ -154,6 +155,12 @@ export class RunnerInstance {
 
   isInFlight(execution: Execution): boolean {
     return execution.channelId !== null && this.#inFlight.get(execution.channelId) === execution
+  }
+
+  findInFlight(executionId: string): Execution | null {
+    const { execution_id_prefix: prefix } = this.spec.initialize
+    if (!executionId.startsWith(prefix)) return null
+    return this.#inFlight.get(Number.parseInt(executionId.slice(prefix.length), 36)) ?? null
   }
 
   /** What the plugin's own `health()` says; null when it says nothing in time. */
@@ -238,26 +245,19 @@ export class RunnerInstance {
   }
 
   #logged(level: LogLevel, message: string, executionId: unknown): void {
-    const execution = typeof executionId === 'string' ? this.#findInFlight(executionId) : null
-    execution?.addLog(level, message)
-    this.#events.onLog({ level, source: 'log', execution_id: execution?.request.executionId ?? null, message })
+    const execution = typeof executionId === 'string' ? this.findInFlight(executionId) : null
+    execution?.addLog(level, escapeControl(message))
+    this.#events.onLog({ level, source: 'log', execution_id: execution?.executionId ?? null, message })
   }
 
   #progressed(id: number, fraction: unknown, message: unknown): void {
     const execution = this.#inFlight.get(id)
     if (execution === undefined || execution.isSettled) return
-    execution.request.onProgress?.({
-      execution_id: execution.request.executionId,
+    execution.call.onProgress?.({
+      execution_id: execution.executionId!,
       fraction: typeof fraction === 'number' ? Math.min(1, Math.max(0, fraction)) : null,
       message: typeof message === 'string' ? message.slice(0, MAX_PLUGIN_TEXT_CHARS) : null,
     })
-  }
-
-  #findInFlight(executionId: string): Execution | null {
-    for (const execution of this.#inFlight.values()) {
-      if (execution.request.executionId === executionId) return execution
-    }
-    return null
   }
 
   /** Settles when both pipes are closed. A line names a call only while exactly one is in flight. */
@@ -270,8 +270,8 @@ export class RunnerInstance {
         onLine: (message) => {
           const only = this.#inFlight.size === 1 ? this.#inFlight.values().next().value : undefined
           if (source === 'stderr') this.#stderrTail = `${this.#stderrTail}${message}\n`.slice(-STDERR_TAIL_CHARS)
-          only?.addLog(level, message)
-          this.#events.onLog({ level, source, execution_id: only?.request.executionId ?? null, message })
+          only?.addLog(level, escapeControl(message))
+          this.#events.onLog({ level, source, execution_id: only?.executionId ?? null, message })
         },
         onDropped: (bytes) =>
           this.#events.onLog({ level: 'warn', source: 'host', execution_id: null, message: `${bytes} bytes of ${source} dropped` }),

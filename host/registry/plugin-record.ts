@@ -7,6 +7,12 @@ import { nextPluginState, type PluginEvent } from '../supervisor/plugin-state.ts
 /** A plugin that can run: its manifest is there. */
 export type RunnablePlugin = PluginRecord & { readonly manifest: Manifest }
 
+/** What the plugin allows one run of an operation, and which of its two limits says so. */
+export interface RunLimit {
+  readonly limitMs: number
+  readonly owner: 'operation' | 'max_execution_time_ms'
+}
+
 /** What the daemon knows of one plugin. */
 export class PluginRecord {
   readonly id: string
@@ -21,6 +27,10 @@ export class PluginRecord {
   lastExit: ExitInfo | null = null
   /** Why it is `invalid`, `blocked` or `failed`. */
   reason: string | null = null
+  /** Whether its manifest asks for a right to write: then calls may create files. */
+  readonly mayWrite: boolean
+  readonly #runLimits: ReadonlyMap<string, RunLimit>
+  readonly #generalLimit: RunLimit
   #state: PluginState = 'discovered'
 
   constructor(found: {
@@ -35,6 +45,12 @@ export class PluginRecord {
     this.builtin = found.builtin
     this.manifest = found.manifest
     this.issues = found.issues
+    const { manifest } = found
+    this.mayWrite = manifest?.permissions.some((permission) => permission.kind === 'fs_write') ?? false
+    this.#generalLimit = { limitMs: manifest?.limits.maxExecutionTimeMs ?? 0, owner: 'max_execution_time_ms' }
+    this.#runLimits = new Map(
+      manifest?.operations.map(({ name, timeoutMs }) => [name, nearerLimit(timeoutMs, this.#generalLimit)]),
+    )
   }
 
   get state(): PluginState {
@@ -46,7 +62,20 @@ export class PluginRecord {
     this.reason = reason
   }
 
+  /** A plugin whose manifest lists no operations takes any name. */
+  hasOperation(operation: string): boolean {
+    return this.#runLimits.size === 0 || this.#runLimits.has(operation)
+  }
+
+  runLimitOf(operation: string): RunLimit {
+    return this.#runLimits.get(operation) ?? this.#generalLimit
+  }
+
   isEnabled(): this is RunnablePlugin {
     return this.#state === 'enabled' && this.manifest !== null
   }
+}
+
+function nearerLimit(timeoutMs: number | null, general: RunLimit): RunLimit {
+  return timeoutMs === null || timeoutMs >= general.limitMs ? general : { limitMs: timeoutMs, owner: 'operation' }
 }

@@ -112,7 +112,7 @@ function checkOperation(plugin: RunnablePlugin, operation: string): void {
       { details: { plugin_id: plugin.id, type } },
     )
   }
-  if (operations.length === 0 || operations.some((known) => known.name === operation)) return
+  if (plugin.hasOperation(operation)) return
   const names = operations.map((known) => known.name)
   const nearest = nearestName(operation, names)
   throw new PhantomError(

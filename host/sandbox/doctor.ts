@@ -80,10 +80,11 @@ function bubblewrapCheck({ bwrapPath, hasBindFd }: Machine): DoctorCheck {
 
 function namespacesCheck(machine: Machine, idle: Observation | string): DoctorCheck {
   const name = 'namespaces'
-  if (machine.tier === 'process' || typeof idle === 'string') {
-    const reason = machine.reasonNoNamespace ?? `a plugin can't be started: ${String(idle)}`
-    return { name, ok: false, found: 'none: isolation is of tier process', mechanism: null, remedy: reason }
+  if (machine.tier === 'process') {
+    const found = 'none: isolation is of tier process'
+    return { name, ok: false, found, mechanism: null, remedy: machine.reasonNoNamespace }
   }
+  if (typeof idle === 'string') return notStarted(name, idle)
   const needed = NAMESPACES.filter((kind) => kind !== 'user' && kind !== 'cgroup')
   const missing = needed.filter((kind) => !idle.namespaces.includes(kind))
   return {

@@ -2,6 +2,13 @@ import { join, resolve } from 'node:path'
 import { findRuntime } from './find-runtime.ts'
 import { isCheckout, packageRoot } from './package-root.ts'
 
+/**
+ * The young generation at its full size from the start. Left to grow by itself, the daemon's many read buffers, which
+ * are freed with it, made V8 mark the whole heap every few hundred calls (measured: 39 times against 2 in 12,000
+ * calls of 10 KB).
+ */
+const NODE_FLAG = '--max-semi-space-size=16'
+
 export interface DaemonOptions {
   plugin_directory: string
   environment: string
@@ -16,6 +23,7 @@ export async function daemonCommand(options: DaemonOptions): Promise<{ file: str
   const runtime = await findRuntime()
   const main = isCheckout ? 'host/main.ts' : 'dist/host/main.js'
   const args = [
+    NODE_FLAG,
     join(packageRoot(), main),
     '--plugins',
     resolve(options.plugin_directory),

@@ -12,11 +12,16 @@ import type {
 import { PACKAGE_VERSION, PROTOCOL_VERSION } from '../contract/version.ts'
 import { Connection, type Answer } from '../rpc/connection.ts'
 import { parseHostileJson } from '../rpc/hostile-json.ts'
+import { ReadBuffer } from '../rpc/read-buffer.ts'
+import { ResultLines } from '../rpc/result-lines.ts'
 
 export interface SessionOptions {
   /** Workspace of calls that name none: absolute. */
   workspace: string
 }
+
+/** How long after its last answer a session lets its process end. */
+const IDLE_MS = 20
 
 type ProgressListener = (progress: SystemNotifications['progress']) => void
 
@@ -30,15 +35,19 @@ export class DaemonSession {
   #onLog: ((line: PluginLogLine) => void) | null = null
   #handshake: HandshakeResult | null = null
   #isReferenced = true
+  #idleTimer: NodeJS.Timeout | null = null
 
-  private constructor(socketPath: string, socket: Socket) {
+  private constructor(socketPath: string, { socket, reading }: { socket: Socket; reading: ReadBuffer }) {
     this.socketPath = socketPath
     this.#socket = socket
     this.#closed = new Promise((resolve) => socket.once('close', () => resolve()))
+    const results = new ResultLines()
     this.#connection = new Connection(socket, {
       maxPayloadBytes: DEFAULT_MAX_PAYLOAD_BYTES * 4,
       payloadFrames: false,
       strict: false,
+      pushesChunks: true,
+      readLine: (line) => results.read(line),
       onRequest: (request) =>
         this.#connection.respondError(
           request.id,
@@ -47,6 +56,7 @@ export class DaemonSession {
       onNotification: (method, params) => this.#notified(method, params),
       onClose: () => this.#updateLiveness(),
     })
+    reading.attach(this.#connection)
   }
 
   /** @throws PhantomError DAEMON_UNREACHABLE, VERSION_UNSUPPORTED */
@@ -92,10 +102,10 @@ export class DaemonSession {
     })
   }
 
-  /** Runs an operation. Returns its JSON-RPC id, by which it can be cancelled, and the promise of its result. */
+  /** Runs an operation; `params` may be their JSON text. Returns its JSON-RPC id, by which it can be cancelled, and the promise of its result. */
   execute(
-    params: SystemParams<'execute_plugin'>,
-    input: Uint8Array | null,
+    params: SystemParams<'execute_plugin'> | string,
+    input: string | null,
     onProgress: ProgressListener | null,
   ): { id: number; result: Promise<PluginExecutionResult> } {
     let id = 0
@@ -125,13 +135,27 @@ export class DaemonSession {
     await this.#closed
   }
 
-  /** An idle session keeps no process alive; one with an open request or a log listener does. */
+  /**
+   * An idle session keeps no process alive; one with an open request or a log listener does. It is let go of a moment
+   * after its last answer: an application that calls again and again would pay for it every time.
+   */
   #updateLiveness(): void {
-    const isBusy = this.#connection.pendingRequests > 0 || this.#onLog !== null
-    if (isBusy === this.#isReferenced) return
-    this.#isReferenced = isBusy
-    if (isBusy) this.#socket.ref()
-    else this.#socket.unref()
+    if (this.#isBusy && !this.#isReferenced) {
+      this.#isReferenced = true
+      this.#socket.ref()
+    }
+    if (this.#isBusy || !this.#isReferenced || this.#idleTimer !== null) return
+    this.#idleTimer = setTimeout(() => {
+      this.#idleTimer = null
+      if (this.#isBusy) return
+      this.#isReferenced = false
+      this.#socket.unref()
+    }, IDLE_MS)
+    this.#idleTimer.unref()
+  }
+
+  get #isBusy(): boolean {
+    return this.#connection.pendingRequests > 0 || this.#onLog !== null
   }
 
   #errorOf(answer: Answer & { error: object }): PhantomError {
@@ -160,12 +184,13 @@ function readResult(answer: Answer & { error: null }): PluginExecutionResult {
   return result
 }
 
-function connectSocket(path: string): Promise<Socket> {
+function connectSocket(path: string): Promise<{ socket: Socket; reading: ReadBuffer }> {
   return new Promise((resolve, reject) => {
-    const socket = createConnection(path)
+    const reading = new ReadBuffer()
+    const socket = createConnection({ path, onread: reading.onread })
     socket.once('connect', () => {
       socket.removeAllListeners('error')
-      resolve(socket)
+      resolve({ socket, reading })
     })
     socket.once('error', (error: NodeJS.ErrnoException) => {
       reject(

@@ -47,6 +47,7 @@ export interface LogOptions {
 export class PluginSystemApi implements AsyncDisposable {
   #attached: Attached | null = null
   #isShutDown = false
+  #lastCall = { id: '', operation: '', text: '' }
 
   /** For `create_plugin_system` and `connect`; applications use those, or `initialize`. */
   static ofSession(attached: Attached): PluginSystemApi {
@@ -90,29 +91,22 @@ export class PluginSystemApi implements AsyncDisposable {
    * @throws PhantomError PLUGIN_NOT_FOUND, OPERATION_NOT_FOUND, INPUT_INVALID, PERMISSION_DENIED, LIMIT_EXCEEDED,
    * CALL_TIMEOUT, CALL_CANCELLED, QUEUE_FULL, PLUGIN_CRASHED, PLUGIN_START_FAILED, DAEMON_LOST and others
    */
-  async execute_plugin<Result = unknown>(
+  execute_plugin<Result = unknown>(
     id: string,
     operation: string,
     input?: unknown,
     options?: ExecuteOptions,
   ): Promise<PluginExecutionResult<Result>> {
-    const session = this.#session()
-    const params: SystemParams<'execute_plugin'> = { plugin_id: id, operation }
-    const payload = input === undefined ? null : Buffer.from(toInputText(input))
-    if (options === undefined) {
-      return session.execute(params, payload, null).result as Promise<PluginExecutionResult<Result>>
-    }
-    if (options.timeout_ms !== undefined) params.timeout_ms = options.timeout_ms
-    if (options.workspace !== undefined) params.workspace = resolve(options.workspace)
-    if (options.on_progress !== undefined) params.progress = true
-    if (options.signal?.aborted === true) throw cancelledBefore(id, operation, options.signal)
-    const call = session.execute(params, payload, options.on_progress ?? null)
-    const cancel = (): void => session.cancelRequest(call.id)
-    options.signal?.addEventListener('abort', cancel, { once: true })
     try {
-      return (await call.result) as PluginExecutionResult<Result>
-    } finally {
-      options.signal?.removeEventListener('abort', cancel)
+      const session = this.#session()
+      const text = input === undefined ? null : toInputText(input)
+      const result =
+        options === undefined
+          ? session.execute(this.#paramsText(id, operation), text, null).result
+          : executeWith(session, { plugin_id: id, operation }, text, options)
+      return result as Promise<PluginExecutionResult<Result>>
+    } catch (error) {
+      return Promise.reject(error)
     }
   }
 
@@ -167,6 +161,14 @@ export class PluginSystemApi implements AsyncDisposable {
     await this.shutdown()
   }
 
+  /** The last call's params as JSON: an application mostly makes the same call again. */
+  #paramsText(id: string, operation: string): string {
+    if (this.#lastCall.id !== id || this.#lastCall.operation !== operation) {
+      this.#lastCall = { id, operation, text: JSON.stringify({ plugin_id: id, operation }) }
+    }
+    return this.#lastCall.text
+  }
+
   #session(): DaemonSession {
     if (this.#isShutDown) throw new TypeError('Cannot use this plugin system: it was shut down')
     if (this.#attached === null) throw new TypeError('Cannot use this plugin system: call initialize() first')
@@ -178,6 +180,27 @@ export class PluginSystemApi implements AsyncDisposable {
   }
 }
 
+async function executeWith(
+  session: DaemonSession,
+  params: SystemParams<'execute_plugin'>,
+  text: string | null,
+  options: ExecuteOptions,
+): Promise<PluginExecutionResult> {
+  const { signal } = options
+  if (options.timeout_ms !== undefined) params.timeout_ms = options.timeout_ms
+  if (options.workspace !== undefined) params.workspace = resolve(options.workspace)
+  if (options.on_progress !== undefined) params.progress = true
+  if (signal?.aborted === true) throw cancelledBefore(params, signal)
+  const call = session.execute(params, text, options.on_progress ?? null)
+  const cancel = (): void => session.cancelRequest(call.id)
+  signal?.addEventListener('abort', cancel, { once: true })
+  try {
+    return await call.result
+  } finally {
+    signal?.removeEventListener('abort', cancel)
+  }
+}
+
 function toInputText(input: unknown): string {
   try {
     return toJsonText(input)
@@ -186,8 +209,9 @@ function toInputText(input: unknown): string {
   }
 }
 
-function cancelledBefore(id: string, operation: string, signal: AbortSignal): PhantomError {
-  return new PhantomError('CALL_CANCELLED', `Cannot run "${operation}" of "${id}": its signal was aborted before`, {
+function cancelledBefore(params: SystemParams<'execute_plugin'>, signal: AbortSignal): PhantomError {
+  const what = `Cannot run "${params.operation}" of "${params.plugin_id}"`
+  return new PhantomError('CALL_CANCELLED', `${what}: its signal was aborted before`, {
     cause: signal.reason,
   })
 }

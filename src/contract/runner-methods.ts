@@ -11,6 +11,8 @@ export interface RunnerParams {
     plugin_id: string
     plugin_version: string
     generation: number
+    /** A call's execution id is this and its request id, written to base 36. */
+    execution_id_prefix: string
     /** Absolute path of the entry point. */
     entry: string
     workspace: string
@@ -22,7 +24,6 @@ export interface RunnerParams {
   }
   /** Runs one operation; the input is the request's payload, the result the answer's. */
   execute: {
-    execution_id: string
     operation: string
     /** What is left until the host's deadline when the request was sent. */
     timeout_ms: number

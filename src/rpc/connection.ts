@@ -9,6 +9,9 @@ const LAST_WORDS_MS = 1000
 
 export type RequestId = number | string
 
+/** Bytes, or text that travels as UTF-8; null where a message has none. */
+export type Payload = Uint8Array | string | null
+
 export interface IncomingRequest {
   readonly id: RequestId
   readonly method: string
@@ -36,6 +39,10 @@ export interface ConnectionOptions extends ConnectionHandlers {
   maxPayloadBytes: number
   /** Payloads travel beside their envelope, both ways. Switched on later by `usePayloadFrames`. */
   payloadFrames: boolean
+  /** See FrameDecoderOptions. */
+  readLine?: (line: string) => Message | null
+  /** The owner hands over what arrives by `receive()`, see `ReadBuffer`; otherwise the stream is listened to. */
+  pushesChunks?: boolean
   /** A line that is no JSON ends the connection; otherwise it is answered with PARSE_ERROR. */
   strict: boolean
 }
@@ -67,10 +74,11 @@ export class Connection {
       maxFrameBytes: options.payloadFrames ? MAX_FRAME_BYTES : MAX_PLAIN_FRAME_BYTES,
       maxPayloadBytes: options.maxPayloadBytes,
       payloadFrames: options.payloadFrames,
+      readLine: options.readLine,
       onFrame: (message, payload) => this.#receive(message, payload),
       onBadLine: (error) => this.#receiveBadLine(error),
     })
-    stream.on('data', (chunk: Buffer) => this.#read(chunk))
+    if (!options.pushesChunks) stream.on('data', (chunk: Buffer) => this.receive(chunk))
     stream.on('drain', () => this.#resume())
     stream.on('error', (error) => this.#end(lostStream(error)))
     stream.on('close', () => this.#end(null))
@@ -104,8 +112,13 @@ export class Connection {
     this.#decoder.allow({ payloadFrames: true, maxFrameBytes: MAX_FRAME_BYTES })
   }
 
-  /** Sends a request; `onAnswer` is called exactly once, with DAEMON_LOST's wire form if the stream ends first. */
-  request(method: string, params: unknown, payload: Uint8Array | null, onAnswer: (answer: Answer) => void): number {
+  /**
+   * Sends a request; `onAnswer` is called exactly once, with DAEMON_LOST's wire form if the stream ends first.
+   *
+   * @param params an object, or its JSON text
+   * @param payload bytes, or text that is sent as UTF-8
+   */
+  request(method: string, params: object | string, payload: Payload, onAnswer: (answer: Answer) => void): number {
     const id = this.#nextId++
     if (this.#closed) {
       onAnswer({ error: toWireError(closedError()) })
@@ -113,8 +126,9 @@ export class Connection {
     }
     this.#pending.set(id, onAnswer)
     const head = `{"jsonrpc":"2.0","id":${id},"method":"${method}","params":`
-    if (payload === null || this.#payloadFrames) this.#send(head + JSON.stringify(params), payload)
-    else this.#send(head + JSON.stringify(inlinePayload(params, 'input', payload)), null)
+    const text = typeof params === 'string' ? params : JSON.stringify(params)
+    if (payload === null || this.#payloadFrames) this.#send(head + text, payload)
+    else this.#send(head + JSON.stringify(inlinePayload(JSON.parse(text), 'input', payload)), null)
     return id
   }
 
@@ -123,15 +137,16 @@ export class Connection {
     this.#send(`{"jsonrpc":"2.0","method":"${method}","params":${JSON.stringify(params)}`, null)
   }
 
-  respond(id: RequestId, result: unknown, payload: Uint8Array | null): void {
+  /** @param result an object or null, or the JSON text of either */
+  respond(id: RequestId, result: unknown, payload: Payload): void {
     if (this.#closed) return
-    const head = `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":`
+    const head = `{"jsonrpc":"2.0","id":${typeof id === 'number' ? id : JSON.stringify(id)},"result":`
     if (payload === null || this.#payloadFrames) {
-      this.#send(head + JSON.stringify(result), payload)
+      this.#send(head + (typeof result === 'string' ? result : JSON.stringify(result)), payload)
       return
     }
     try {
-      this.#send(head + JSON.stringify(inlinePayload(result, 'result', payload)), null)
+      this.#send(head + JSON.stringify(inlinePayload(typeof result === 'string' ? JSON.parse(result) : result, 'result', payload)), null)
     } catch (error) {
       this.respondError(id, error)
     }
@@ -166,9 +181,13 @@ export class Connection {
     this.#end(error)
   }
 
-  #send(head: string, payload: Uint8Array | null): void {
-    if (payload === null) this.#writer.send(`${head}}\n`, null)
-    else this.#writer.send(`${head},"payload_bytes":${payload.length}}\n`, payload)
+  #send(head: string, payload: Payload): void {
+    if (payload === null) {
+      this.#writer.send(`${head}}\n`, null)
+    } else {
+      const bytes = typeof payload === 'string' ? Buffer.byteLength(payload) : payload.length
+      this.#writer.send(`${head},"payload_bytes":${bytes}}\n`, payload)
+    }
     if (!this.#pausedForBudget && this.isOverBudget) {
       this.#pausedForBudget = true
       this.#stream.pause()
@@ -183,7 +202,8 @@ export class Connection {
     this.#options.onDrain?.()
   }
 
-  #read(chunk: Buffer): void {
+  /** Takes what arrived. The bytes may be overwritten when this returns. */
+  receive(chunk: Buffer): void {
     if (this.#closed) return
     try {
       this.#decoder.push(chunk)

@@ -1,4 +1,5 @@
 import { isPhantomError, PhantomError } from '../contract/phantom-error.ts'
+import { CanonicalLines } from './canonical-lines.ts'
 import { parseHostileJson } from './hostile-json.ts'
 
 /** One message: its JSON line, and the bytes that travelled beside it. */
@@ -9,12 +10,16 @@ export interface FrameDecoderOptions {
   maxPayloadBytes: number
   /** Whether a line may announce `payload_bytes`. */
   payloadFrames: boolean
+  /** Where chunks come in one buffer that is filled anew, a payload must be used before this returns. */
   onFrame(message: Message, payload: Buffer | null): void
+  /** Reads lines of a shape that the owner knows, faster than a parser would; null leaves the line to that. */
+  readLine?: ((line: string) => Message | null) | undefined
   /** A whole line that is no JSON object; the stream goes on behind it. */
   onBadLine(error: PhantomError): void
 }
 
 const NEWLINE = 0x0a
+const EMPTY = Buffer.alloc(0)
 
 /**
  * Cuts a byte stream into frames: a JSON object on one line and, where the line says `"payload_bytes": N`, exactly
@@ -22,6 +27,7 @@ const NEWLINE = 0x0a
  */
 export class FrameDecoder {
   readonly #options: FrameDecoderOptions
+  readonly #canonical = new CanonicalLines()
   #line: Buffer[] = []
   #lineBytes = 0
   #message: Message | null = null
@@ -66,7 +72,8 @@ export class FrameDecoder {
       )
     }
     if (end === -1) {
-      this.#line.push(chunk.subarray(start))
+      // A copy: the chunk may be filled anew before the rest of the line is here.
+      this.#line.push(Buffer.from(chunk.subarray(start)))
       this.#lineBytes += length
       return chunk.length
     }
@@ -93,12 +100,14 @@ export class FrameDecoder {
       this.#options.onFrame(message, null)
       return
     }
+    this.#checkPayloadBytes(bytes)
     this.#message = message
-    this.#payload = this.#preparePayload(bytes)
-    this.#payloadFilled = 0
+    if (bytes === 0) this.#endPayload(EMPTY)
   }
 
   #parseLine(line: string): Message | null {
+    const known = this.#canonical.read(line) ?? this.#options.readLine?.(line) ?? null
+    if (known !== null) return known
     try {
       const value = parseHostileJson(line)
       if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Message
@@ -113,8 +122,7 @@ export class FrameDecoder {
     }
   }
 
-  /** Null for a payload of no bytes and, until its first bytes are here, for one that fits into their chunk. */
-  #preparePayload(bytes: unknown): Buffer | null {
+  #checkPayloadBytes(bytes: unknown): void {
     const { maxPayloadBytes, payloadFrames } = this.#options
     if (!payloadFrames) {
       throw new PhantomError(
@@ -128,7 +136,6 @@ export class FrameDecoder {
         `Cannot read frame: "payload_bytes" is ${String(bytes).slice(0, 40)}, expected a whole number from 0 to ${maxPayloadBytes}`,
       )
     }
-    return null
   }
 
   #readPayload(chunk: Buffer, start: number): number {
@@ -139,7 +146,10 @@ export class FrameDecoder {
       return start + total
     }
     // Pages of a large buffer that nothing was written to cost no memory, so a lie about the length costs nothing.
-    this.#payload ??= Buffer.allocUnsafeSlow(total)
+    if (this.#payload === null) {
+      this.#payload = Buffer.allocUnsafeSlow(total)
+      this.#payloadFilled = 0
+    }
     const taken = chunk.copy(this.#payload, this.#payloadFilled, start)
     this.#payloadFilled += taken
     if (this.#payloadFilled === total) this.#endPayload(this.#payload)

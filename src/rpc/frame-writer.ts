@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
 const BATCH_BYTES = 64 * 1024
@@ -10,7 +11,11 @@ const COPY_LIMIT_BYTES = 16 * 1024
  */
 export class FrameWriter {
   readonly #stream: Duplex
+  /** Other streams hand the same bytes on, so they never serve twice there. */
+  readonly #isSocket: boolean
+  /** The buffer being filled, from where it was last sent; null when it is full. */
   #batch: Buffer | null = null
+  #whole: Buffer | null = null
   #filled = 0
   #chunks: Uint8Array[] = []
   #waitingBytes = 0
@@ -19,6 +24,7 @@ export class FrameWriter {
 
   constructor(stream: Duplex) {
     this.#stream = stream
+    this.#isSocket = stream instanceof Socket
   }
 
   /** Bytes accepted and not yet taken by the kernel. */
@@ -26,10 +32,11 @@ export class FrameWriter {
     return this.#waitingBytes + this.#filled + this.#stream.writableLength
   }
 
-  /** `line` ends with its newline. */
-  send(line: string, payload: Uint8Array | null): void {
+  /** `line` ends with its newline. A payload that is text goes out as UTF-8. */
+  send(line: string, payload: Uint8Array | string | null): void {
     this.#append(line)
-    if (payload !== null && payload.length > 0) this.#appendPayload(payload)
+    if (typeof payload === 'string') this.#append(payload)
+    else if (payload !== null && payload.length > 0) this.#appendPayload(payload)
     if (this.#scheduled) return
     this.#scheduled = true
     // After the callback that is running, or after all promise jobs: either way behind its last send().
@@ -46,11 +53,13 @@ export class FrameWriter {
     if (this.#stream.destroyed || this.#stream.writableEnded) return
     if (chunks.length === 1) {
       this.#stream.write(chunks[0])
-      return
+    } else {
+      this.#stream.cork()
+      for (const chunk of chunks) this.#stream.write(chunk)
+      this.#stream.uncork()
     }
-    this.#stream.cork()
-    for (const chunk of chunks) this.#stream.write(chunk)
-    this.#stream.uncork()
+    // The kernel has copied it all: nothing reads these bytes any more, and the buffer serves again.
+    if (this.#isSocket && this.#stream.writableLength === 0) this.#batch = this.#whole
   }
 
   #append(line: string): void {
@@ -84,11 +93,11 @@ export class FrameWriter {
       this.#closeBatch()
       this.#batch = null
     }
-    this.#batch ??= Buffer.allocUnsafeSlow(BATCH_BYTES)
+    this.#batch ??= this.#whole = Buffer.allocUnsafeSlow(BATCH_BYTES)
     return this.#batch
   }
 
-  /** What is written may be read by the kernel later, so its bytes are never written again. */
+  /** What was handed to the stream may be read by the kernel later, so until then its bytes stay as they are. */
   #closeBatch(): void {
     if (this.#batch === null || this.#filled === 0) return
     this.#chunks.push(this.#batch.subarray(0, this.#filled))

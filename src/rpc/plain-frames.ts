@@ -10,7 +10,7 @@ export type PayloadSlot = 'input' | 'result'
  *
  * @throws PhantomError PAYLOAD_TOO_LARGE or PARSE_ERROR
  */
-export function inlinePayload(envelope: unknown, slot: PayloadSlot, payload: Uint8Array): object {
+export function inlinePayload(envelope: unknown, slot: PayloadSlot, payload: Uint8Array | string): object {
   if (payload.length > MAX_PLAIN_FRAME_BYTES) {
     throw new PhantomError(
       'PAYLOAD_TOO_LARGE',
@@ -19,7 +19,10 @@ export function inlinePayload(envelope: unknown, slot: PayloadSlot, payload: Uin
       { details: { limit: MAX_PLAIN_FRAME_BYTES, measured: payload.length } },
     )
   }
-  const text = Buffer.from(payload.buffer, payload.byteOffset, payload.length).toString('utf8')
+  const text =
+    typeof payload === 'string'
+      ? payload
+      : Buffer.from(payload.buffer, payload.byteOffset, payload.length).toString('utf8')
   return { ...(envelope as object), [slot]: parseHostileJson(text) }
 }
 

@@ -58,6 +58,9 @@ export function samplesOf(page: string): Sample[] {
 /** Requests (`→`) and answers (`←`) of the fences of language `wire`, in order. */
 export function wireExamples(page: string): { request: string; answer: string }[] {
   return [...readPage(page).matchAll(/^```wire\n([\s\S]*?)^```$/gm)].flatMap(([, text]) =>
-    [...text!.matchAll(/^→ (.*)\n← (.*)$/gm)].map(([, request, answer]) => ({ request: request!, answer: answer! })),
+    [...text!.matchAll(/^→ (.*)\n← (.*)$/gm)].map(([, request, answer]) => ({
+      request: request!,
+      answer: answer!,
+    })),
   )
 }

@@ -9,9 +9,12 @@ const ROOT = path.resolve(import.meta.dirname, '../..')
  */
 export function interfaceMembers(file: string, name: string): string[] {
   const lines = read(file).split('\n')
-  const start = lines.findIndex((line) => new RegExp(`(?:interface ${name}\\b.*|^\\s*${name}: )\\{$`).test(line))
+  const start = lines.findIndex((line) =>
+    new RegExp(`(?:interface ${name}\\b.*|^\\s*${name}: )\\{$`).test(line),
+  )
   const inline = lines.map((line) => new RegExp(`^\\s*${name}: \\{ (.*) \\}$`).exec(line)?.[1]).find(Boolean)
-  if (start === -1 && inline !== undefined) return [...inline.matchAll(/(\w+)\??:/g)].map(([, member]) => member!)
+  if (start === -1 && inline !== undefined)
+    return [...inline.matchAll(/(\w+)\??:/g)].map(([, member]) => member!)
   if (start === -1) throw new Error(`Cannot find "${name}" in ${file}: no interface or member of that name`)
   const indent = /^ */.exec(lines[start]!)![0]
   const end = lines.findIndex((line, at) => at > start && line.startsWith(`${indent}}`))

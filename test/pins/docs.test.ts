@@ -35,12 +35,14 @@ function expectExitCodes(table: string, codes: Readonly<Record<string, number>>)
 
 describe('docs/errors.md', () => {
   it('has every error code with its number, whether it is retryable, and its exit code', () => {
-    const documented = columnsOf('docs/errors.md', 'error-codes').map(([code, number, retryable, , , exit]) => [
-      wordOf(code),
-      Number(number),
-      retryable === 'yes',
-      Number(exit),
-    ])
+    const documented = columnsOf('docs/errors.md', 'error-codes').map(
+      ([code, number, retryable, , , exit]) => [
+        wordOf(code),
+        Number(number),
+        retryable === 'yes',
+        Number(exit),
+      ],
+    )
     const wanted = Object.entries(ERROR_CODES).map(([code, { rpc, retryable }]) => {
       return [code, rpc, retryable, exitCodeOf(new PhantomError(code as ErrorCode, ''))]
     })
@@ -48,7 +50,9 @@ describe('docs/errors.md', () => {
   })
 
   it('says of each error code when it comes and what to do', () => {
-    const silent = columnsOf('docs/errors.md', 'error-codes').filter(([, , , when, remedy]) => !when || !remedy)
+    const silent = columnsOf('docs/errors.md', 'error-codes').filter(
+      ([, , , when, remedy]) => !when || !remedy,
+    )
     expect(silent).to.deep.equal([])
   })
 
@@ -63,7 +67,8 @@ describe('docs/protocol.md', () => {
   const page = 'docs/protocol.md'
   const systemTypes = 'src/contract/system-methods.ts'
 
-  it('has every method of contract System', () => expectWords(page, 'system-methods', Object.keys(SYSTEM_PARAMS)))
+  it('has every method of contract System', () =>
+    expectWords(page, 'system-methods', Object.keys(SYSTEM_PARAMS)))
 
   it('has every param of every method, and which are required', () => {
     for (const method of Object.keys(SYSTEM_PARAMS) as SystemMethod[]) {
@@ -71,7 +76,10 @@ describe('docs/protocol.md', () => {
       if (Object.keys(schema.properties).length === 0) continue
       expectWords(page, `params ${method}`, Object.keys(schema.properties))
       const required = columnsOf(page, `params ${method}`).filter((cells) => cells[2] === 'yes')
-      expect(required.map((cells) => wordOf(cells[0])), method).to.have.members([...(schema.required ?? [])])
+      expect(
+        required.map((cells) => wordOf(cells[0])),
+        method,
+      ).to.have.members([...(schema.required ?? [])])
     }
   })
 
@@ -116,8 +124,11 @@ describe('docs/architecture.md', () => {
     const plugin = movesOf('host/supervisor/plugin-state.ts', 'PluginState', 'PluginEvent', (state, event) =>
       nextPluginState(state as PluginState, event as PluginEvent),
     )
-    const instance = movesOf('host/supervisor/instance-state.ts', 'InstanceState', 'InstanceEvent', (state, event) =>
-      nextInstanceState(state as InstanceState, event as InstanceEvent),
+    const instance = movesOf(
+      'host/supervisor/instance-state.ts',
+      'InstanceState',
+      'InstanceEvent',
+      (state, event) => nextInstanceState(state as InstanceState, event as InstanceEvent),
     )
     expect(documentedMoves(page, 'plugin-states')).to.have.members(plugin)
     expect(documentedMoves(page, 'instance-states')).to.have.members(instance)
@@ -145,14 +156,19 @@ describe('docs/writing-plugins.md', () => {
   const page = 'docs/writing-plugins.md'
 
   it('has every key of plugin.toml', () => {
-    const keys = Object.entries(MANIFEST_KEYS).flatMap(([section, known]: [string, readonly string[] | null]) =>
-      known === null ? [`${section}.*`] : known.map((key) => `${section}.${key}`),
+    const keys = Object.entries(MANIFEST_KEYS).flatMap(
+      ([section, known]: [string, readonly string[] | null]) =>
+        known === null ? [`${section}.*`] : known.map((key) => `${section}.${key}`),
     )
     expectWords(page, 'manifest-keys', keys)
   })
 
   it('has every key of definePlugin and of the context', () => {
-    expectWords(page, 'PluginDefinition', interfaceMembers('src/plugin/plugin-definition.ts', 'PluginDefinition'))
+    expectWords(
+      page,
+      'PluginDefinition',
+      interfaceMembers('src/plugin/plugin-definition.ts', 'PluginDefinition'),
+    )
     const context = 'src/plugin/plugin-context.ts'
     const members = ['PluginContext', 'ExecutionContext'].flatMap((name) => interfaceMembers(context, name))
     expectWords(page, 'context', new Set(members))
@@ -162,7 +178,13 @@ describe('docs/writing-plugins.md', () => {
 describe('docs/permissions.md', () => {
   it('has every kind of permission with an example that is read, and says which are granted', () => {
     const rows = columnsOf('docs/permissions.md', 'permissions')
-    expect(rows.map(([kind]) => wordOf(kind))).to.have.members(['fs_read', 'fs_write', 'network', 'env', 'process'])
+    expect(rows.map(([kind]) => wordOf(kind))).to.have.members([
+      'fs_read',
+      'fs_write',
+      'network',
+      'env',
+      'process',
+    ])
     for (const [kind, example, today] of rows) {
       const permission = parsePermission(wordOf(example))
       if ('error' in permission) throw new Error(permission.error)
@@ -181,7 +203,10 @@ describe('docs/operations.md and README.md', () => {
     const keys = Object.entries(CONFIG_SCHEMA.properties).flatMap(([section, { properties }]) =>
       Object.keys(properties).map((key) => [`${section}.${key}`, defaults[section]?.[key]] as const),
     )
-    const documented = columnsOf(page, 'config-keys').map(([key, value]) => [wordOf(key), parse(wordOf(value)) as unknown])
+    const documented = columnsOf(page, 'config-keys').map(([key, value]) => [
+      wordOf(key),
+      parse(wordOf(value)) as unknown,
+    ])
     expect(documented).to.have.deep.members(keys)
   })
 
@@ -194,7 +219,9 @@ describe('docs/operations.md and README.md', () => {
     const options = [buildProgram(), ...commands].flatMap((command, at) =>
       command.options.map((option) => `${at === 0 ? 'all' : command.name()} ${optionWords(option.flags)}`),
     )
-    const documented = columnsOf(page, 'cli-options').map(([command, option]) => `${wordOf(command)} ${wordOf(option)}`)
+    const documented = columnsOf(page, 'cli-options').map(
+      ([command, option]) => `${wordOf(command)} ${wordOf(option)}`,
+    )
     expect(documented).to.have.members(options)
   })
 })
@@ -206,7 +233,10 @@ describe('docs/decisions.md', () => {
       devDependencies: Record<string, string>
     }
     expect(manifest.dependencies ?? {}).to.deep.equal({})
-    const documented = columnsOf('docs/decisions.md', 'dependencies').map(([name, version]) => [wordOf(name), version])
+    const documented = columnsOf('docs/decisions.md', 'dependencies').map(([name, version]) => [
+      wordOf(name),
+      version,
+    ])
     expect(documented).to.have.deep.members(Object.entries(manifest.devDependencies))
   })
 
@@ -262,6 +292,8 @@ function movesOf(
 
 function documentedMoves(page: string, table: string): string[] {
   return columnsOf(page, table).flatMap(([state, , moves = '']) =>
-    [...moves.matchAll(/`(\w+)` → `(\w+)`/g)].map(([, event, next]) => `${wordOf(state)}: ${event} → ${next}`),
+    [...moves.matchAll(/`(\w+)` → `(\w+)`/g)].map(
+      ([, event, next]) => `${wordOf(state)}: ${event} → ${next}`,
+    ),
   )
 }

@@ -71,6 +71,7 @@ export class RunnerDriver {
       plugin_id: 'driven',
       plugin_version: '1.0.0',
       generation: 3,
+      execution_id_prefix: 'exec-',
       entry,
       workspace: '/workspace',
       data_dir: '/data',
@@ -88,7 +89,7 @@ export class RunnerDriver {
 
   execute(operation: string, input?: unknown, more: object = {}): Promise<Answer> {
     const payload = input === undefined ? null : Buffer.from(JSON.stringify(input))
-    return this.call('execute', { execution_id: 'exec-1', operation, timeout_ms: 10_000, ...more }, payload)
+    return this.call('execute', { operation, timeout_ms: 10_000, ...more }, payload)
   }
 
   /** Waits for a notification; the test's own time limit ends a wait for one that never comes. */

@@ -123,7 +123,7 @@ describe('sandbox-runner', () => {
         data_dir: '/data',
         workspace: '/workspace',
         generation: 3,
-        execution_id: 'exec-1',
+        execution_id: 'exec-2',
         seen: { plugin_id: 'driven', aborted: false },
       })
       expect(context['left']).to.be.within(1, 10_000)
@@ -138,7 +138,7 @@ describe('sandbox-runner', () => {
 
     it('fails one call alone when its input is no JSON, nests too deep or has a key "__proto__"', async () => {
       const send = (text: string) =>
-        runner.call('execute', { execution_id: 'e', operation: 'echo', timeout_ms: 1000 }, Buffer.from(text))
+        runner.call('execute', { operation: 'echo', timeout_ms: 1000 }, Buffer.from(text))
       for (const text of ['{"a":', '{"__proto__":1}', '['.repeat(200) + ']'.repeat(200)]) {
         const { name, message } = errorOf(await send(text))
         expect(name, text).to.equal('input_invalid')
@@ -215,11 +215,11 @@ describe('sandbox-runner', () => {
         runner.logs.length = 0
         let id = 0
         const answered = new Promise<Parameters<typeof errorOf>[0]>((resolve) => {
-          const params = { execution_id: 'exec-9', operation, timeout_ms: 10_000 }
+          const params = { operation, timeout_ms: 10_000 }
           id = runner.connection.request('execute', params, null, resolve)
         })
         await runner.until(() => runner.logs.length > 0)
-        expect(runner.logs[0]).to.deep.equal({ level: 'info', message: 'waiting', execution_id: 'exec-9' })
+        expect(runner.logs[0]).to.deep.equal({ level: 'info', message: 'waiting', execution_id: `exec-${id.toString(36)}` })
         runner.connection.notify('cancel', { id })
         const answer = await answered
         expect(operation === 'waits' ? errorOf(answer).name : resultOf(answer)).to.equal(expected)
@@ -228,7 +228,7 @@ describe('sandbox-runner', () => {
 
     it('sends logs of the asked level and above, capped, with the call they belong to', async () => {
       await runner.execute('logs')
-      expect(runner.logs.every(({ execution_id: id }) => id === 'exec-1' || id === undefined)).to.equal(true)
+      expect(runner.logs.every(({ execution_id: id }) => id === 'exec-2' || id === undefined)).to.equal(true)
       const own = runner.logs.filter(({ execution_id: id }) => id !== undefined)
       expect(own.map(({ level, message }) => `${level} ${message.slice(0, 40)}`)).to.deep.equal([
         'info seen {"rows":3,"name":"a"}',

@@ -70,9 +70,9 @@ export class SandboxWorld {
       'workspace/.phantom/data/mine/old.txt': 'old',
       'workspace/.phantom/data/other/theirs.txt': 'SECRET',
     }
-    for (const [name, text] of Object.entries(files)) {
+    for (const [name, content] of Object.entries(files)) {
       fs.mkdirSync(path.dirname(path.join(this.root, name)), { recursive: true })
-      fs.writeFileSync(path.join(this.root, name), text)
+      fs.writeFileSync(path.join(this.root, name), content)
     }
     fs.symlinkSync(this.secret, path.join(this.pluginDir, 'link.txt'))
     fs.symlinkSync(this.root, path.join(this.workspace, 'data/link'))
@@ -111,8 +111,15 @@ export class SandboxWorld {
     const runnerFiles = { main: path.join(PROBES, probe), sdk: this.#sdk() }
     const { eval: mayEval = false, maxMemoryMb = 100 } = options
     const plan = planRunner(machine, {
-      ...{ runnerFiles, pluginDir, workspace, dataDir, policy, identity },
-      ...{ overlayDir: null, validatorDir: null, eval: mayEval },
+      runnerFiles,
+      pluginDir,
+      workspace,
+      dataDir,
+      policy,
+      identity,
+      overlayDir: null,
+      validatorDir: null,
+      eval: mayEval,
       limits: { maxMemoryMb },
       baseDataBytes: BASE_DATA_BYTES,
     })

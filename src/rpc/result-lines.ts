@@ -1,0 +1,101 @@
+import type { PluginExecutionResult } from '../contract/execution.ts'
+import type { Message } from './frame-decoder.ts'
+
+/**
+ * The answer to `execute_plugin` between our own daemon and client. What differs from call to call stands first, what
+ * is mostly the same behind it, so that the client parses that rest once and knows it by its text from then on.
+ * Plain JSON-RPC all the same: any parser reads it.
+ */
+export function writeResultText(result: PluginExecutionResult): string {
+  const { execution_id, execution_time_ms, memory_used_bytes, cpu_time_ms } = result
+  return (
+    `{"execution_id":"${execution_id}","execution_time_ms":${execution_time_ms},` +
+    `"memory_used_bytes":${memory_used_bytes},"cpu_time_ms":${cpu_time_ms},${steadyText(result)}`
+  )
+}
+
+/** Reads such answers; one for each connection. */
+export class ResultLines {
+  readonly #known = new Map<string, Steady>()
+
+  /** The message, or null for a line of any other shape: the real parser takes that. */
+  read(line: string): Message | null {
+    const head = HEAD.exec(line)
+    if (head === null) return null
+    const payloadStart = line.lastIndexOf(PAYLOAD)
+    const bytes = payloadStart === -1 ? null : CLOSING_NUMBER.exec(line.slice(payloadStart + PAYLOAD.length))
+    if (bytes === null) return null
+    const steady = this.#readSteady(`{${line.slice(head[0].length, payloadStart)}`)
+    if (steady === null) return null
+    return {
+      jsonrpc: '2.0',
+      id: Number(head[1]),
+      result: toResult(steady, head),
+      payload_bytes: Number(bytes[1]),
+    }
+  }
+
+  #readSteady(text: string): Steady | null {
+    const known = this.#known.get(text)
+    if (known !== undefined) return known
+    let steady: Steady
+    try {
+      steady = JSON.parse(text) as Steady
+    } catch {
+      return null
+    }
+    // Lists are handed to the application, which may change them: shared ones must be empty, and are made anew.
+    if (text.length > MAX_KNOWN_CHARS || !hasEmptyLists(steady)) return null
+    if (this.#known.size >= MAX_KNOWN) this.#known.clear()
+    this.#known.set(text, steady)
+    return steady
+  }
+}
+
+type Steady = Omit<
+  PluginExecutionResult,
+  'execution_id' | 'execution_time_ms' | 'memory_used_bytes' | 'cpu_time_ms'
+>
+
+const HEAD =
+  /^\{"jsonrpc":"2\.0","id":(\d{1,15}),"result":\{"execution_id":"([\w-]+)","execution_time_ms":(\d+(?:\.\d+)?),"memory_used_bytes":(\d+),"cpu_time_ms":(\d+(?:\.\d+)?),/
+const PAYLOAD = ',"payload_bytes":'
+const CLOSING_NUMBER = /^(0|[1-9]\d{0,14})\}$/
+const MAX_KNOWN = 64
+const MAX_KNOWN_CHARS = 1024
+
+function steadyText(result: PluginExecutionResult): string {
+  return JSON.stringify({
+    plugin_id: result.plugin_id,
+    success: result.success,
+    result: null,
+    error: result.error,
+    warnings: result.warnings,
+    logs: result.logs,
+    created_files: result.created_files,
+    network_requests: result.network_requests,
+    metadata: result.metadata,
+  } satisfies Steady).slice(1)
+}
+
+function hasEmptyLists(steady: Steady): boolean {
+  return steady.warnings.length === 0 && steady.logs.length === 0 && steady.created_files.length === 0
+}
+
+function toResult(steady: Steady, head: RegExpExecArray): PluginExecutionResult {
+  return {
+    plugin_id: steady.plugin_id,
+    execution_id: head[2]!,
+    success: steady.success,
+    result: null,
+    error: steady.error,
+    warnings: [],
+    logs: [],
+    execution_time_ms: Number(head[3]),
+    memory_used_bytes: Number(head[4]),
+    cpu_time_ms: Number(head[5]),
+    created_files: [],
+    network_requests: steady.network_requests,
+    metadata: { ...steady.metadata },
+  }
+}
