@@ -99,11 +99,11 @@ async function showDenial(system: PluginSystemApi): Promise<void> {
 async function showDeadline(system: PluginSystemApi): Promise<void> {
   printHeading('4. A plugin never gives its thread back; another one goes on answering')
   const spinning = system.execute_plugin('stubborn', 'spin').catch((error: unknown) => error)
-  let isSpinning = true
-  void spinning.then(() => (isSpinning = false))
+  const spin = { isOver: false }
+  void spinning.then(() => (spin.isOver = true))
   let answered = 0
   let slowestMs = 0
-  while (isSpinning) {
+  while (!spin.isOver) {
     const { execution_time_ms: ms } = await system.execute_plugin('data_processor', 'process_pipeline', {
       data: [{ n: answered }],
       pipeline: [],

@@ -32,5 +32,5 @@ export function printRows(rows: readonly Readonly<Record<string, unknown>>[], co
 
 function cellText(value: unknown): string {
   if (typeof value === 'number') return Number.isInteger(value) ? String(value) : value.toFixed(3)
-  return String(value ?? '').slice(0, MAX_CELL_CHARS)
+  return typeof value === 'string' ? value.slice(0, MAX_CELL_CHARS) : ''
 }

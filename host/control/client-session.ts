@@ -29,7 +29,7 @@ export interface SessionPowers {
   onClosed(session: ClientSession): void
 }
 
-export interface SessionCall {
+interface SessionCall {
   readonly params: SystemParams<'execute_plugin'>
   readonly input: Buffer | null
   readonly workspace: string

@@ -1,5 +1,5 @@
 import { chmodSync, existsSync, lstatSync, mkdirSync, unlinkSync } from 'node:fs'
-import { createServer, type Server } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { PhantomError } from '../../src/contract/phantom-error.ts'
 import { ClientSession, type SessionPowers } from './client-session.ts'
@@ -8,7 +8,7 @@ export interface ControlServerOptions extends Omit<SessionPowers, 'onClosed'> {
   readonly socketPath: string
   readonly maxClients: number
   /** The number of clients changed. */
-  onClients(count: number): void
+  readonly onClients: (count: number) => void
 }
 
 /** The unix socket where applications attach. Its file mode (0600) is the authorisation. */
@@ -44,7 +44,7 @@ export class ControlServer {
       })
       chmodSync(path, 0o600)
     } catch (error) {
-      throw new PhantomError('DAEMON_UNREACHABLE', `Cannot listen on "${path}": ${(error as Error).message}`, {
+      throw new PhantomError('DAEMON_UNREACHABLE', `Cannot listen on "${path}": ${(error as Error).message}. Choose another state folder with --state`, {
         cause: error,
       })
     } finally {
@@ -71,7 +71,7 @@ export class ControlServer {
     for (const session of this.#sessions) session.destroy()
   }
 
-  #accept(socket: import('node:net').Socket): void {
+  #accept(socket: Socket): void {
     if (this.#sessions.size >= this.#options.maxClients) {
       this.#options.log.warn('a client was refused: too many', { limit: this.#options.maxClients })
       socket.destroy()

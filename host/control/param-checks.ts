@@ -4,11 +4,12 @@ import { PhantomError } from '../../src/contract/phantom-error.ts'
 import { SYSTEM_PARAMS, type SystemMethod, type SystemParams } from '../../src/contract/system-methods.ts'
 
 const METHODS = Object.keys(SYSTEM_PARAMS) as SystemMethod[]
+const KNOWN: ReadonlySet<string> = new Set(METHODS)
 const validators = compileAll()
 
 /** @throws PhantomError METHOD_NOT_FOUND with the nearest method's name */
 export function checkMethod(method: string): SystemMethod {
-  if (Object.hasOwn(SYSTEM_PARAMS, method)) return method as SystemMethod
+  if (KNOWN.has(method)) return method as SystemMethod
   const nearest = nearestName(method, METHODS)
   throw new PhantomError(
     'METHOD_NOT_FOUND',

@@ -1,4 +1,5 @@
 import { basename, dirname } from 'node:path'
+import type { PluginLogLine } from '../../src/contract/execution.ts'
 import { PhantomError } from '../../src/contract/phantom-error.ts'
 import type { DaemonStatus, HandshakeResult, PluginValidation } from '../../src/contract/system-methods.ts'
 import { PACKAGE_VERSION, PROTOCOL_VERSION } from '../../src/contract/version.ts'
@@ -14,6 +15,9 @@ import type { ClientSession, SystemHandlers } from './client-session.ts'
 import { describePlugin, describeSummary } from './describe-plugin.ts'
 import type { Workspaces } from './workspaces.ts'
 
+/** Up to three bytes a character: well inside of one line of the wire. */
+const MAX_LOG_ANSWER_CHARS = 4 * 1024 * 1024
+
 /** What the daemon is and has, as its methods need it. */
 export interface HandlerPowers {
   readonly facts: Omit<DaemonStatus, 'uptime_ms' | 'clients' | 'plugins' | 'instances' | 'calls' | 'memory_bytes'>
@@ -26,7 +30,7 @@ export interface HandlerPowers {
   readonly workspaces: Workspaces
   clientCount(): number
   /** Ends the daemon when it is private and this is its last client; true when it ended. */
-  leave(): Promise<boolean>
+  readonly leave: () => Promise<boolean>
 }
 
 /** The methods of the contract System. */
@@ -42,8 +46,9 @@ export function createSystemHandlers(powers: HandlerPowers): SystemHandlers {
     get_status: () => describeStatus(powers),
     get_plugin_logs: async ({ plugin_id: id, lines = 100, follow = false }, session) => {
       if (id !== undefined) registry.get(id)
+      const found = await powers.logs.tail({ lines, ...(id === undefined ? {} : { plugin_id: id }) })
       if (follow) session.follow((listener) => powers.logs.subscribe(id ?? null, listener))
-      return { lines: await powers.logs.tail({ lines, ...(id === undefined ? {} : { plugin_id: id }) }) }
+      return { lines: lastThatFit(found) }
     },
     validate_plugin: ({ path }) => validatePlugin(path),
     get_doctor_report: async () => ({
@@ -103,6 +108,13 @@ function describeStatus(powers: HandlerPowers): DaemonStatus {
     calls: powers.executor.figures(),
     memory_bytes: process.memoryUsage.rss(),
   }
+}
+
+/** The newest lines that one answer can carry. */
+function lastThatFit(lines: readonly PluginLogLine[]): PluginLogLine[] {
+  let room = MAX_LOG_ANSWER_CHARS
+  const first = lines.findLastIndex((line) => (room -= JSON.stringify(line).length + 1) < 0)
+  return lines.slice(first + 1)
 }
 
 async function validatePlugin(path: string): Promise<PluginValidation> {

@@ -90,7 +90,9 @@ export function runnerError(execution: Execution, error: WireError): PhantomErro
     case RUNNER_ERRORS.input_invalid:
       return new PhantomError('INPUT_INVALID', `Cannot run ${nameOf(execution)}: ${text}`, { details })
     case RUNNER_ERRORS.operation_not_found:
-      return new PhantomError('OPERATION_NOT_FOUND', `Cannot run ${nameOf(execution)}: ${text}`, { details })
+      return new PhantomError('OPERATION_NOT_FOUND', `Cannot run ${nameOf(execution)}: ${text.replace(/^Cannot run "[^"]*": /, '')}`, {
+        details,
+      })
     case RUNNER_ERRORS.payload_too_large:
       return new PhantomError('PAYLOAD_TOO_LARGE', `Cannot return from ${nameOf(execution)}: ${text}`, { details })
     case RUNNER_ERRORS.access_denied:

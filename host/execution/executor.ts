@@ -190,7 +190,8 @@ export class Executor {
 
   #memoryOf(lane: InstanceLane): MemoryUse {
     const instance = lane.instance
-    const rssBytes = instance?.sampler?.sample(performance.now()).rssBytes ?? 0
+    instance?.sampler?.sample(performance.now())
+    const rssBytes = instance?.sampler?.peakRssBytes ?? 0
     return {
       usedBytes: Math.max(0, rssBytes - (instance?.idleRssBytes ?? 0)),
       manifest: lane.plugin.manifest,

@@ -1,5 +1,5 @@
-import { realpathSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { existsSync, realpathSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { messageOf, PhantomError } from '../../src/contract/phantom-error.ts'
 import { PACKAGE_VERSION } from '../../src/contract/version.ts'
 import { socketPathOf, stateDirectoryOf } from '../../src/rpc/endpoint.ts'
@@ -92,8 +92,8 @@ async function listen(core: DaemonCore, environment: string): Promise<Daemon> {
 
 interface ServerPowers {
   readonly environment: string
-  onClients(count: number): void
-  leave(): Promise<boolean>
+  readonly onClients: (count: number) => void
+  readonly leave: () => Promise<boolean>
 }
 
 function createServer(core: DaemonCore, powers: ServerPowers): ControlServer {
@@ -101,7 +101,7 @@ function createServer(core: DaemonCore, powers: ServerPowers): ControlServer {
   const { registry, executor, machine, launcher, logs, log } = core
   const parent = dirname(pluginDirectory)
   const workspaces = new Workspaces({
-    roots: isPrivate ? null : [parent, ...config.workspace.roots],
+    roots: isPrivate ? null : [parent, ...config.workspace.roots.map(canonicalRoot)],
     stateDirectory,
   })
   const socketPath = socketPathOf(stateDirectory)
@@ -151,6 +151,11 @@ function createServer(core: DaemonCore, powers: ServerPowers): ControlServer {
     }),
   })
   return server
+}
+
+/** A root that is not there yet stands as it is written. */
+function canonicalRoot(path: string): string {
+  return existsSync(path) ? realpathSync(path) : resolve(path)
 }
 
 function realDirectory(path: string): string {

@@ -55,6 +55,8 @@ export class MemoryMonitor {
   }
 
   #judge({ instance, maxMemoryBytes }: WatchedInstance, rssBytes: number): void {
+    // Also while a call runs for long: a process that dies of its memory should have been seen near its end.
+    instance.sampler?.sample(performance.now())
     if (instance.state !== 'ready') return
     const usedBytes = rssBytes - instance.idleRssBytes
     if (usedBytes > maxMemoryBytes + TOLERANCE_BYTES) this.#onOverrun(instance, usedBytes)

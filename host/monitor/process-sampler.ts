@@ -10,7 +10,7 @@ export interface ProcessSample {
 }
 
 /** A process is read at most this often; calls in between share the sample. */
-export const SAMPLE_INTERVAL_MS = 10
+const SAMPLE_INTERVAL_MS = 10
 
 const EMPTY: ProcessSample = { atMs: -Infinity, cpuTimeMs: 0, rssBytes: 0 }
 const { clockTicksPerSecond, pageBytes } = readAuxiliaryVector()
@@ -23,13 +23,15 @@ const buffer = Buffer.alloc(1024)
 export class ProcessSampler {
   #descriptor: number | null
   #last: ProcessSample = EMPTY
+  #peakRssBytes = 0
 
   constructor(pid: number) {
     this.#descriptor = open(pid)
   }
 
-  get last(): ProcessSample {
-    return this.#last
+  /** The most that a sample has seen. */
+  get peakRssBytes(): number {
+    return this.#peakRssBytes
   }
 
   /** The latest sample, made now unless it is younger than the interval. */
@@ -37,7 +39,10 @@ export class ProcessSampler {
     if (this.#descriptor === null || nowMs - this.#last.atMs < SAMPLE_INTERVAL_MS) return this.#last
     try {
       const length = readSync(this.#descriptor, buffer, 0, buffer.length, 0)
-      this.#last = parseStat(buffer.toString('latin1', 0, length), nowMs)
+      const sample = parseStat(buffer.toString('latin1', 0, length), nowMs)
+      // A process that is dead and not reaped yet holds nothing any more: what it held last stands.
+      if (sample.rssBytes > 0) this.#last = sample
+      this.#peakRssBytes = Math.max(this.#peakRssBytes, sample.rssBytes)
     } catch {
       // ESRCH: the process is gone; its last sample stands.
       this.close()

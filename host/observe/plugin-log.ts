@@ -2,6 +2,7 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
+import { EventEmitter } from 'eventemitter3'
 import type { PluginLogLine } from '../../src/contract/execution.ts'
 import { MAX_PLUGIN_TEXT_CHARS } from '../../src/contract/limits.ts'
 import { escapeControl, escapeControlInJson } from './escape-control.ts'
@@ -17,7 +18,7 @@ const MAX_WAITING_CHARS = 4 * 1024 * 1024
 const DROP_REPORT_MS = 1000
 const CUT_MARK = ' … (cut)'
 
-export interface PluginLogClock {
+interface PluginLogClock {
   /** Milliseconds since 1970. */
   readonly now: () => number
   /** Calls once after that time, and keeps no process alive for it; the answer cancels. */
@@ -48,7 +49,7 @@ export class PluginLogs {
   readonly #options: PluginLogsOptions
   readonly #folder: string
   readonly #logs = new Map<string, PluginLog>()
-  readonly #listeners = new Set<{ pluginId: string | null; listener: PluginLogListener }>()
+  readonly #lines = new EventEmitter<{ line: [PluginLogLine] }>()
   #isClosed = false
 
   constructor(options: PluginLogsOptions) {
@@ -88,9 +89,11 @@ export class PluginLogs {
 
   /** Calls for each line from now on, of one plugin or (null) of all; the answer ends it. */
   subscribe(pluginId: string | null, listener: PluginLogListener): () => void {
-    const entry = { pluginId, listener }
-    this.#listeners.add(entry)
-    return () => void this.#listeners.delete(entry)
+    const filtered = (line: PluginLogLine): void => {
+      if (pluginId === null || pluginId === line.plugin_id) listener(line)
+    }
+    this.#lines.on('line', filtered)
+    return () => void this.#lines.off('line', filtered)
   }
 
   /** Resolves when every line so far is in its file. */
@@ -103,7 +106,7 @@ export class PluginLogs {
   async close(): Promise<void> {
     if (!this.#isClosed) for (const [pluginId, log] of this.#logs) this.#reportDropped(pluginId, log)
     this.#isClosed = true
-    this.#listeners.clear()
+    this.#lines.removeAllListeners()
     await Promise.all(this.#files().map((file) => file.close()))
   }
 
@@ -129,9 +132,7 @@ export class PluginLogs {
     log.ring.push(line)
     const file = (log.file ??= this.#openFile(line.plugin_id))
     if (file.writableLength < MAX_WAITING_CHARS) file.write(`${escapeControlInJson(JSON.stringify(line))}\n`)
-    for (const { pluginId, listener } of this.#listeners) {
-      if (pluginId === null || pluginId === line.plugin_id) listener(line)
-    }
+    this.#lines.emit('line', line)
   }
 
   #reportDropped(pluginId: string, log: PluginLog): void {

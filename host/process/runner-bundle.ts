@@ -16,7 +16,7 @@ export function packageDirectory(): string {
   return join(here, "../..")
 }
 
-export const isCheckout = import.meta.url.endsWith('.ts')
+const isCheckout = import.meta.url.endsWith('.ts')
 
 /**
  * Where the runner's bundle lies. In the checkout it is rebuilt first when its sources are newer.

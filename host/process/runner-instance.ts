@@ -59,6 +59,7 @@ export class RunnerInstance {
   #cause: EndCause | null = null
   #ending: Promise<void> | null = null
   #stderrTail = ''
+  #cutBytes = 0
   #reported: { metadata: unknown; capabilities: unknown } | null = null
 
   /** Spawns at once; `start()` makes it ready. */
@@ -273,8 +274,8 @@ export class RunnerInstance {
           only?.addLog(level, escapeControl(message))
           this.#events.onLog({ level, source, execution_id: only?.executionId ?? null, message })
         },
-        onDropped: (bytes) =>
-          this.#events.onLog({ level: 'warn', source: 'host', execution_id: null, message: `${bytes} bytes of ${source} dropped` }),
+        // The line says itself that it was cut; how much was cut is told once, at the end of the process.
+        onDropped: (bytes) => (this.#cutBytes += bytes),
       })
       return new Promise((resolve) => stream.once('close', resolve))
     }
@@ -298,6 +299,7 @@ export class RunnerInstance {
     this.#runner.stdout.destroy()
     this.#runner.stderr.destroy()
     this.#connection.destroy()
+    if (this.#cutBytes > 0) this.#logCutLines()
     const processEnd = { ...end, cause: this.#cause, stderrTail: this.#stderrTail }
     const exitClass = classifyExit(processEnd)
     const inFlight = [...this.#inFlight.values()]
@@ -313,6 +315,15 @@ export class RunnerInstance {
       },
       inFlight,
     )
+  }
+
+  #logCutLines(): void {
+    this.#events.onLog({
+      level: 'warn',
+      source: 'host',
+      execution_id: null,
+      message: `${this.#cutBytes} bytes of lines over ${MAX_PLUGIN_TEXT_CHARS} bytes were cut off`,
+    })
   }
 }
 

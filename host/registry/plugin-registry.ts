@@ -45,7 +45,7 @@ export class PluginRegistry {
   countByState(): Record<string, number> {
     const counts: Partial<Record<PluginState, number>> = {}
     for (const { state } of this.#records.values()) counts[state] = (counts[state] ?? 0) + 1
-    return counts as Record<string, number>
+    return counts
   }
 
   /** @throws PhantomError PLUGIN_NOT_FOUND with the nearest id */

@@ -10,8 +10,8 @@ export interface NodeFlagsRequest {
 export function nodeFlags(request: NodeFlagsRequest): string[] {
   return [
     '--permission',
-    ...request.readPaths.map((path) => `--allow-fs-read=${path}`),
-    ...request.writePaths.map((path) => `--allow-fs-write=${path}`),
+    ...outermostFirst(request.readPaths).map((path) => `--allow-fs-read=${path}`),
+    ...outermostFirst(request.writePaths).map((path) => `--allow-fs-write=${path}`),
     '--no-addons',
     // Opens files without asking the permission model (https://nodejs.org/api/permissions.html, limitations).
     '--no-experimental-sqlite',
@@ -24,4 +24,9 @@ export function nodeFlags(request: NodeFlagsRequest): string[] {
     // Costs about 9 ms of start: a V8 flag that makes Node's built-in code cache unusable.
     ...(request.eval ? [] : ['--disallow-code-generation-from-strings']),
   ]
+}
+
+/** Node 26.10 refuses a folder itself when a path inside it was allowed before it (tried): `/a/b`, then `/a`. */
+function outermostFirst(paths: readonly string[]): string[] {
+  return paths.toSorted((one, other) => one.length - other.length)
 }

@@ -11,7 +11,7 @@ import { PERMISSION_MECHANISMS } from './mechanisms.ts'
 import { canonicalPath, contains, outermost } from './paths.ts'
 
 /** Kinds of permission that this version grants to nobody. */
-export const REFUSED_KINDS = ['network', 'process'] as const
+const REFUSED_KINDS = ['network', 'process'] as const
 
 export interface PolicyRoots {
   readonly workspace: string

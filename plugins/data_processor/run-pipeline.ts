@@ -18,7 +18,7 @@ export interface PipelineResult {
   readonly analysis: readonly (Analysis & { readonly step: number })[]
 }
 
-export interface StepReport {
+interface StepReport {
   readonly operation_type: string
   readonly operation_name: string
   readonly rows_in: number

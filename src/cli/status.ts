@@ -30,7 +30,7 @@ export function formatStatus(status: DaemonStatus): string[] {
   const states = Object.entries(plugins.by_state).map(([state, count]) => `${count} ${state}`)
   const held = status.tier === status.required_tier ? '' : ` (required at least: ${status.required_tier})`
   return formatFields([
-    ['daemon', `${status.version}, process ${status.pid}, uid ${status.uid}, Node ${status.runtime}`],
+    ['daemon', `${status.version}, process ${status.pid}, uid ${status.uid}, ${status.runtime}`],
     [
       'up',
       `${formatDuration(status.uptime_ms)}${status.private ? ', private: ends with its last application' : ''}`,

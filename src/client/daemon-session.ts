@@ -47,6 +47,7 @@ export class DaemonSession {
       payloadFrames: false,
       strict: false,
       pushesChunks: true,
+      takesLongLines: true,
       readLine: (line) => results.read(line),
       onRequest: (request) =>
         this.#connection.respondError(

@@ -8,12 +8,12 @@ const START_TIMEOUT_MS = 60_000
 const MAX_REPORT_CHARS = 64 * 1024
 
 /** What a daemon says on fd 3 when it listens, or why it does not. */
-export type StartReport = { readonly socket: string } | { readonly error: WireError }
+type StartReport = { readonly socket: string } | { readonly error: WireError }
 
 export interface StartedDaemon {
   socket: string
   /** Settles when the daemon has ended; from the call on, waiting for that keeps this process alive. */
-  exited(): Promise<void>
+  readonly exited: () => Promise<void>
 }
 
 /**

@@ -9,8 +9,7 @@ import { parseHostileJson } from './hostile-json.ts'
  * make `params` no JSON value.
  */
 export class CanonicalLines {
-  /** Params that came before, by their text: calls of one operation mostly send the same. */
-  readonly #known = new Map<string, object>()
+  readonly #known = new Map<string, KnownCall>()
 
   /** The message, or null for a line of any other shape. Its `params` may be shared: frozen, not to be changed. */
   read(line: string): Message | null {
@@ -26,35 +25,46 @@ export class CanonicalLines {
   }
 
   #readRequest(line: string, id: number, start: number): Message | null {
-    const methodEnd = line.indexOf('"', start)
-    if (methodEnd === -1 || !line.startsWith(PARAMS, methodEnd)) return null
     const payloadStart = line.lastIndexOf(PAYLOAD)
-    const paramsStart = methodEnd + PARAMS.length
-    if (payloadStart < paramsStart) return null
+    if (payloadStart < start) return null
     const bytes = closingNumber(line, payloadStart + PAYLOAD.length)
     if (bytes === -1) return null
-    const method = line.slice(start, methodEnd)
-    if (!METHOD_NAME.test(method)) return null
-    const params = this.#readParams(line.slice(paramsStart, payloadStart))
-    return params === null ? null : { jsonrpc: '2.0', id, method, params, payload_bytes: bytes }
+    const call = this.#readCall(line.slice(start, payloadStart))
+    return call === null
+      ? null
+      : { jsonrpc: '2.0', id, method: call.method, params: call.params, payload_bytes: bytes }
   }
 
-  #readParams(text: string): object | null {
+  #readCall(text: string): KnownCall | null {
     const known = this.#known.get(text)
     if (known !== undefined) return known
-    if (text.length > MAX_KNOWN_CHARS) return null
-    let params: unknown
-    try {
-      params = parseHostileJson(text)
-    } catch {
-      // Not one JSON value: the real parser says what is wrong with the whole line.
-      return null
-    }
-    if (typeof params !== 'object' || params === null) return null
-    if (Object.values(params).some((value) => typeof value === 'object')) return null
+    const methodEnd = text.indexOf('"')
+    if (text.length > MAX_KNOWN_CHARS || !text.startsWith(PARAMS, methodEnd)) return null
+    const method = text.slice(0, methodEnd)
+    const params = METHOD_NAME.test(method) ? parseFlatObject(text.slice(methodEnd + PARAMS.length)) : null
+    if (params === null) return null
     if (this.#known.size >= MAX_KNOWN) this.#known.clear()
-    this.#known.set(text, Object.freeze(params))
-    return params
+    const call = { method, params: Object.freeze(params) }
+    this.#known.set(text, call)
+    return call
+  }
+}
+
+/** Methods with their params that came before, by their text: calls of one operation mostly send the same. */
+interface KnownCall {
+  readonly method: string
+  readonly params: object
+}
+
+/** Null for text that is not one JSON object without objects inside: the real parser takes the whole line then. */
+function parseFlatObject(text: string): object | null {
+  try {
+    const params = parseHostileJson(text)
+    if (typeof params !== 'object' || params === null || Array.isArray(params)) return null
+    return Object.values(params).some((value) => typeof value === 'object') ? null : params
+  } catch {
+    // It says what is wrong, too.
+    return null
   }
 }
 

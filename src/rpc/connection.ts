@@ -24,7 +24,7 @@ export type Answer =
   | { readonly error: WireError }
   | { readonly error: null; readonly result: unknown; readonly payload: Buffer | null }
 
-export interface ConnectionHandlers {
+interface ConnectionHandlers {
   onRequest(request: IncomingRequest): void
   onNotification(method: string, params: unknown): void
   /** An answer to a request that is not pending; absent means ignored. */
@@ -41,6 +41,8 @@ export interface ConnectionOptions extends ConnectionHandlers {
   payloadFrames: boolean
   /** See FrameDecoderOptions. */
   readLine?: (line: string) => Message | null
+  /** Answers of the peer may be as long as a plain peer's lines: the client of a daemon, whose logs are long. */
+  takesLongLines?: boolean
   /** The owner hands over what arrives by `receive()`, see `ReadBuffer`; otherwise the stream is listened to. */
   pushesChunks?: boolean
   /** A line that is no JSON ends the connection; otherwise it is answered with PARSE_ERROR. */
@@ -109,7 +111,7 @@ export class Connection {
   /** Agreed by the handshake: from the next frame on, payloads travel beside their envelope. */
   usePayloadFrames(): void {
     this.#payloadFrames = true
-    this.#decoder.allow({ payloadFrames: true, maxFrameBytes: MAX_FRAME_BYTES })
+    this.#decoder.allow({ payloadFrames: true, ...(this.#options.takesLongLines ? {} : { maxFrameBytes: MAX_FRAME_BYTES }) })
   }
 
   /**

@@ -24,7 +24,7 @@ const VIOLATIONS: Readonly<Record<string, string>> = {
   'bytes that are no UTF-8': '\u0000\u0001\u0002{{{{\n',
   'a number': '42\n',
   'another version': '{"jsonrpc":"1.0","method":"log","params":{}}\n',
-  '__proto__': '{"jsonrpc":"2.0","method":"log","params":{"__proto__":{"level":"info","message":"x"}}}\n',
+  ['__proto__']: '{"jsonrpc":"2.0","method":"log","params":{"__proto__":{"level":"info","message":"x"}}}\n',
   'a line of 2 MB': `${'x'.repeat(2_000_000)}\n`,
   '100,000 nested arrays': `${'['.repeat(100_000)}${']'.repeat(100_000)}\n`,
   'payload_bytes of 1 TB': '{"jsonrpc":"2.0","id":1,"result":null,"payload_bytes":1000000000000}\n',

@@ -1,0 +1,78 @@
+import { expect } from 'chai'
+import { TestDaemon } from '../helpers/daemon.ts'
+
+const NO_BUBBLEWRAP = { PHANTOM_BWRAP: '/nonexistent' }
+
+describe('A machine without bubblewrap', function () {
+  this.timeout(60_000)
+  let daemon: TestDaemon | null = null
+
+  afterEach(async () => {
+    await daemon?.stop()
+    daemon = null
+  })
+
+  it('refuses to start plugins where security.required_tier is namespace', async () => {
+    daemon = await TestDaemon.start({
+      plugins: ['echoes'],
+      config: 'security:\n  required_tier: namespace\n',
+      environment: NO_BUBBLEWRAP,
+    })
+    const error = await daemon.refusal('echoes', 'echo', 'here')
+    expect(error.code).to.equal('SANDBOX_UNAVAILABLE')
+    expect(error.message).to.contain('required_tier').and.to.contain('bubblewrap').and.to.contain('phantom doctor')
+    expect(await daemon.system.get_status()).to.deep.include({ tier: 'process', required_tier: 'namespace' })
+    expect((await daemon.info('echoes')).instances).to.deep.equal([])
+  })
+
+  describe('with the default requirement', () => {
+    let plain: TestDaemon
+
+    before(async () => {
+      plain = await TestDaemon.start({
+        plugins: ['echoes', 'uses-its-grants', 'hoards-memory', 'blocks-its-thread'],
+        files: { 'data/given.txt': 'given', 'secret.txt': 'secret' },
+        environment: { ...NO_BUBBLEWRAP, GIVEN_TO_PLUGIN: 'given' },
+      })
+    })
+    after(() => plain.stop())
+
+    it('runs plugins in tier process and says so everywhere', async () => {
+      expect((await plain.call('echoes', 'echo', 'here')).result).to.equal('here')
+      expect((await plain.system.get_status()).tier).to.equal('process')
+      expect((await plain.info('echoes')).instances[0]?.tier).to.equal('process')
+      const report = await plain.system.get_doctor_report()
+      expect(report.tier).to.equal('process')
+      const missing = report.checks.find(({ name }) => name === 'bubblewrap')
+      expect(missing?.ok).to.be.false
+      expect(missing?.remedy).to.contain('bubblewrap')
+    })
+
+    it('still denies files that were not granted, in words, and gives those that were', async () => {
+      expect((await plain.call('uses_its_grants', 'read', 'data/given.txt')).result).to.equal('given')
+      const path = plain.world.path('secret.txt')
+      const error = await plain.refusal('uses_its_grants', 'read', path)
+      expect(error.code).to.equal('PERMISSION_DENIED')
+      expect(error.message).to.contain(`permissions = ["fs_read:${path}"]`)
+    })
+
+    it('still keeps a data_dir', async () => {
+      await plain.call('uses_its_grants', 'keep', 'remembered')
+      expect((await plain.call('uses_its_grants', 'kept')).result).to.equal('remembered')
+    })
+
+    it('still holds the memory limit', async () => {
+      for (const kind of ['buffers', 'heap']) {
+        const error = await plain.refusal('hoards_memory', kind)
+        expect(error.code).to.equal('LIMIT_EXCEEDED')
+        expect(error.details).to.deep.include({ limit: 'max_memory_mb', declared: 64 })
+      }
+    })
+
+    it('still holds the wall time limit', async () => {
+      const error = await plain.refusal('blocks_its_thread', 'compute')
+      expect(error.code).to.equal('LIMIT_EXCEEDED')
+      expect((await plain.call('blocks_its_thread', 'fine')).result).to.equal('fine')
+    })
+  })
+})
