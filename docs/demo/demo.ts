@@ -42,7 +42,9 @@ async function demonstrate(): Promise<void> {
 
 async function showPipeline(system: PluginSystemApi): Promise<void> {
   printHeading('2. The data processor runs a pipeline over a real data set (vega-datasets, cars.json)')
-  const cars = JSON.parse(readFileSync(join(here, '../../node_modules/vega-datasets/data/cars.json'), 'utf8')) as object[]
+  const cars = JSON.parse(
+    readFileSync(join(here, '../../node_modules/vega-datasets/data/cars.json'), 'utf8'),
+  ) as object[]
   const result = await system.execute_plugin<PipelineResult>('data_processor', 'process_pipeline', {
     data: cars,
     pipeline: [
@@ -64,7 +66,9 @@ async function showPipeline(system: PluginSystemApi): Promise<void> {
     ],
   })
   const { data, row_count: rowCount, analysis } = result.result!
-  say(`${cars.length} cars in, ${rowCount} with 100 to 150 horsepower out, ${result.execution_time_ms.toFixed(0)} ms with start-up:`)
+  say(
+    `${cars.length} cars in, ${rowCount} with 100 to 150 horsepower out, ${result.execution_time_ms.toFixed(0)} ms with start-up:`,
+  )
   printRows(data.slice(0, 5), ['Name', 'Horsepower', 'Weight_in_lbs', 'weight_0_to_1', 'Miles_per_Gallon'])
   say('Miles per gallon of these:')
   printRows(analysis, ['count', 'missing', 'mean', 'sd', 'min', 'q1', 'median', 'q3', 'max'])
@@ -79,7 +83,8 @@ async function showProcess(system: PluginSystemApi, id: string): Promise<void> {
     process: `${instance.pid}, ready ${instance.ready_ms!.toFixed(0)} ms after its spawn`,
     uid: String(instance.uid),
     isolation: `tier ${instance.tier}`,
-    rights: info.permissions.map((permission) => permission.declared).join(', ') || 'none asked, none granted',
+    rights:
+      info.permissions.map((permission) => permission.declared).join(', ') || 'none asked, none granted',
     limits: info.limits.map((limit) => `${limit.name} ${limit.declared} (${limit.mechanism})`).join('; '),
   })
 }
@@ -88,7 +93,11 @@ async function showDenial(system: PluginSystemApi): Promise<void> {
   printHeading('3. A plugin tries to read /etc/passwd')
   try {
     const result = await system.execute_plugin('curious', 'read_file', { path: '/etc/passwd' })
-    say(result.success ? 'It read the file. That is a defect: please report it.' : `It could not: ${result.error}`)
+    say(
+      result.success
+        ? 'It read the file. That is a defect: please report it.'
+        : `It could not: ${result.error}`,
+    )
     process.exitCode = result.success ? 1 : 0
   } catch (error) {
     if (!isPhantomError(error)) throw error
@@ -123,6 +132,10 @@ async function end(system: PluginSystemApi, daemonPid: number): Promise<void> {
   printHeading('5. The application leaves; daemon and plugins are gone')
   await system.shutdown()
   const isGone = !existsSync(`/proc/${daemonPid}`)
-  say(isGone ? `Process ${daemonPid} has ended, and every runner with it.` : `Process ${daemonPid} still runs: a defect.`)
+  say(
+    isGone
+      ? `Process ${daemonPid} has ended, and every runner with it.`
+      : `Process ${daemonPid} still runs: a defect.`,
+  )
   if (!isGone) process.exitCode = 1
 }

@@ -12,13 +12,19 @@ export function say(text: string): void {
 
 export function printFigures(figures: Readonly<Record<string, string>>): void {
   const width = Math.max(...Object.keys(figures).map((name) => name.length))
-  for (const [name, value] of Object.entries(figures)) say(`${styleText('dim', name.padEnd(width))}  ${value}`)
+  for (const [name, value] of Object.entries(figures))
+    say(`${styleText('dim', name.padEnd(width))}  ${value}`)
 }
 
 /** Rows as a table with the given columns; numbers to the right. */
-export function printRows(rows: readonly Readonly<Record<string, unknown>>[], columns: readonly string[]): void {
+export function printRows(
+  rows: readonly Readonly<Record<string, unknown>>[],
+  columns: readonly string[],
+): void {
   const cells = rows.map((row) => columns.map((column) => cellText(row[column])))
-  const widths = columns.map((column, at) => Math.max(column.length, ...cells.map((line) => line[at]!.length)))
+  const widths = columns.map((column, at) =>
+    Math.max(column.length, ...cells.map((line) => line[at]!.length)),
+  )
   const line = (texts: readonly string[], row?: Readonly<Record<string, unknown>>): string =>
     texts
       .map((text, at) => {

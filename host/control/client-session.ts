@@ -84,7 +84,9 @@ export class ClientSession {
   /** Sends the lines of a log until the client leaves. */
   follow(subscribe: (listener: (line: PluginLogLine) => void) => () => void): void {
     // A client that does not read loses lines rather than costing memory.
-    this.#cleanUps.push(subscribe((line) => this.#connection.isOverBudget || this.#connection.notify('log', line)))
+    this.#cleanUps.push(
+      subscribe((line) => this.#connection.isOverBudget || this.#connection.notify('log', line)),
+    )
   }
 
   close(): void {
@@ -129,7 +131,9 @@ export class ClientSession {
         input: payload,
         workspace: params.workspace ?? this.workspace,
         onProgress:
-          params.progress === true ? (progress) => this.#connection.notify('progress', { id, ...progress }) : null,
+          params.progress === true
+            ? (progress) => this.#connection.notify('progress', { id, ...progress })
+            : null,
         onSettled: (settlement) => this.#settled(id, call, settlement),
       })
     } catch (error) {
@@ -164,7 +168,10 @@ export class ClientSession {
   #handle(method: Exclude<SystemMethod, 'execute_plugin'>, request: IncomingRequest): void {
     const { id, payload } = request
     if (payload !== null) {
-      throw new PhantomError('PARAMS_INVALID', `Cannot call "${method}": it takes no input. Only execute_plugin does`)
+      throw new PhantomError(
+        'PARAMS_INVALID',
+        `Cannot call "${method}": it takes no input. Only execute_plugin does`,
+      )
     }
     const params = checkParams(method, request.params)
     if (method === 'cancel') {
@@ -243,7 +250,10 @@ function duplicateId(id: RequestId): PhantomError {
 }
 
 function doubleInput(): PhantomError {
-  return new PhantomError('PARAMS_INVALID', 'Cannot call "execute_plugin": its input came twice, in params and as payload')
+  return new PhantomError(
+    'PARAMS_INVALID',
+    'Cannot call "execute_plugin": its input came twice, in params and as payload',
+  )
 }
 
 function stackOf(error: unknown): string {

@@ -44,14 +44,20 @@ export class ControlServer {
       })
       chmodSync(path, 0o600)
     } catch (error) {
-      throw new PhantomError('DAEMON_UNREACHABLE', `Cannot listen on "${path}": ${(error as Error).message}. Choose another state folder with --state`, {
-        cause: error,
-      })
+      throw new PhantomError(
+        'DAEMON_UNREACHABLE',
+        `Cannot listen on "${path}": ${(error as Error).message}. Choose another state folder with --state`,
+        {
+          cause: error,
+        },
+      )
     } finally {
       process.umask(mask)
     }
     // EMFILE and the like on accept: the next one may succeed.
-    this.#server.on('error', (error) => this.#options.log.error('cannot accept a client', { error: error.message }))
+    this.#server.on('error', (error) =>
+      this.#options.log.error('cannot accept a client', { error: error.message }),
+    )
   }
 
   /** Takes no more clients and removes the socket; those that are attached stay until `closeSessions`. */

@@ -1,4 +1,10 @@
-import type { InstanceInfo, LimitInfo, OperationInfo, PluginInfo, PluginSummary } from '../../src/contract/plugin-info.ts'
+import type {
+  InstanceInfo,
+  LimitInfo,
+  OperationInfo,
+  PluginInfo,
+  PluginSummary,
+} from '../../src/contract/plugin-info.ts'
 import type { Manifest } from '../../src/contract/manifest.ts'
 import type { IsolationTier } from '../../src/contract/life.ts'
 import type { InstanceLane } from '../execution/instance-lane.ts'
@@ -67,8 +73,16 @@ function describeOperation(operation: Manifest['operations'][number]): Operation
 
 function describeLimits({ limits, runtime }: Manifest): LimitInfo[] {
   return [
-    { name: 'max_memory_mb', declared: limits.maxMemoryMb, mechanism: 'RLIMIT_DATA, resident memory watched' },
-    { name: 'max_execution_time_ms', declared: limits.maxExecutionTimeMs, mechanism: 'host deadline, then SIGKILL' },
+    {
+      name: 'max_memory_mb',
+      declared: limits.maxMemoryMb,
+      mechanism: 'RLIMIT_DATA, resident memory watched',
+    },
+    {
+      name: 'max_execution_time_ms',
+      declared: limits.maxExecutionTimeMs,
+      mechanism: 'host deadline, then SIGKILL',
+    },
     { name: 'concurrency', declared: runtime.concurrency, mechanism: 'host queue' },
   ]
 }

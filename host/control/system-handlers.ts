@@ -20,7 +20,10 @@ const MAX_LOG_ANSWER_CHARS = 4 * 1024 * 1024
 
 /** What the daemon is and has, as its methods need it. */
 export interface HandlerPowers {
-  readonly facts: Omit<DaemonStatus, 'uptime_ms' | 'clients' | 'plugins' | 'instances' | 'calls' | 'memory_bytes'>
+  readonly facts: Omit<
+    DaemonStatus,
+    'uptime_ms' | 'clients' | 'plugins' | 'instances' | 'calls' | 'memory_bytes'
+  >
   readonly maxPayloadBytes: number
   readonly machine: Machine
   readonly registry: PluginRegistry
@@ -41,7 +44,10 @@ export function createSystemHandlers(powers: HandlerPowers): SystemHandlers {
     list_plugins: () => [...registry.records].map(describeSummary),
     get_plugin_info: async ({ plugin_id: id }, session) => {
       const record = registry.get(id)
-      return await describePlugin(record, { policy: policyOf(powers, record, session), tier: powers.machine.tier })
+      return await describePlugin(record, {
+        policy: policyOf(powers, record, session),
+        tier: powers.machine.tier,
+      })
     },
     get_status: () => describeStatus(powers),
     get_plugin_logs: async ({ plugin_id: id, lines = 100, follow = false }, session) => {

@@ -34,7 +34,8 @@ export class Workspaces {
   #check(path: string): string {
     if (!isAbsolute(path)) throw denied(path, 'it is no absolute path. Send the folder in full')
     const canonical = realFolder(path)
-    if (isInside(canonical, this.#forbidden)) throw denied(path, "it is the daemon's own state folder. Choose another one")
+    if (isInside(canonical, this.#forbidden))
+      throw denied(path, "it is the daemon's own state folder. Choose another one")
     if (this.#roots.some((root) => isInside(canonical, root))) return canonical
     throw denied(
       path,
@@ -49,7 +50,10 @@ function realFolder(path: string): string {
     const canonical = realpathSync(path)
     if (statSync(canonical).isDirectory()) return canonical
   } catch (error) {
-    throw denied(path, `${(error as NodeJS.ErrnoException).code ?? String(error)}. Create the folder or name another one`)
+    throw denied(
+      path,
+      `${(error as NodeJS.ErrnoException).code ?? String(error)}. Create the folder or name another one`,
+    )
   }
   throw denied(path, 'it is no folder. Name the folder that the call is about')
 }

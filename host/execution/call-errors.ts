@@ -69,7 +69,10 @@ export function exitError(execution: Execution, exit: ExitInfo, memory: MemoryUs
   const pluginId = execution.call.plugin.id
   const what = `Cannot finish ${nameOf(execution)}`
   if (exit.class === 'host_shutdown') {
-    return new PhantomError('DAEMON_SHUTTING_DOWN', `${what}: the daemon is shutting down. Call again when it is back`)
+    return new PhantomError(
+      'DAEMON_SHUTTING_DOWN',
+      `${what}: the daemon is shutting down. Call again when it is back`,
+    )
   }
   const why =
     exit.class === 'wall_limit'
@@ -90,11 +93,17 @@ export function runnerError(execution: Execution, error: WireError): PhantomErro
     case RUNNER_ERRORS.input_invalid:
       return new PhantomError('INPUT_INVALID', `Cannot run ${nameOf(execution)}: ${text}`, { details })
     case RUNNER_ERRORS.operation_not_found:
-      return new PhantomError('OPERATION_NOT_FOUND', `Cannot run ${nameOf(execution)}: ${text.replace(/^Cannot run "[^"]*": /, '')}`, {
+      return new PhantomError(
+        'OPERATION_NOT_FOUND',
+        `Cannot run ${nameOf(execution)}: ${text.replace(/^Cannot run "[^"]*": /, '')}`,
+        {
+          details,
+        },
+      )
+    case RUNNER_ERRORS.payload_too_large:
+      return new PhantomError('PAYLOAD_TOO_LARGE', `Cannot return from ${nameOf(execution)}: ${text}`, {
         details,
       })
-    case RUNNER_ERRORS.payload_too_large:
-      return new PhantomError('PAYLOAD_TOO_LARGE', `Cannot return from ${nameOf(execution)}: ${text}`, { details })
     case RUNNER_ERRORS.access_denied:
       return new PhantomError('PERMISSION_DENIED', deniedMessage(execution, error, text), { details })
     case RUNNER_ERRORS.cancelled:

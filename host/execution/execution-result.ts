@@ -27,7 +27,8 @@ export function toResultText(execution: Execution, error: string | null, measure
     logs: (execution.logs ?? NONE) as string[],
     execution_time_ms: Math.round((nowMs - execution.acceptedAtMs) * 1000) / 1000,
     memory_used_bytes: sampleAtEnd?.rssBytes ?? 0,
-    cpu_time_ms: sampleAtStart === null || sampleAtEnd === null ? 0 : sampleAtEnd.cpuTimeMs - sampleAtStart.cpuTimeMs,
+    cpu_time_ms:
+      sampleAtStart === null || sampleAtEnd === null ? 0 : sampleAtEnd.cpuTimeMs - sampleAtStart.cpuTimeMs,
     created_files: measured.createdFiles as string[],
     network_requests: 0,
     metadata: { figures: figuresOf(execution, nowMs, sampleAtEnd), generation: measured.generation },
@@ -35,8 +36,13 @@ export function toResultText(execution: Execution, error: string | null, measure
 }
 
 /** A sample that was made before the call began says nothing of the call: its figures are the window's. */
-function figuresOf(execution: Execution, nowMs: number, end: ProcessSample | null): ExecutionMetadata['figures'] {
+function figuresOf(
+  execution: Execution,
+  nowMs: number,
+  end: ProcessSample | null,
+): ExecutionMetadata['figures'] {
   if (execution.shared) return 'process'
-  const isMeasured = execution.sampleAtStart !== null && end !== null && end.atMs > execution.sampleAtStart.atMs
+  const isMeasured =
+    execution.sampleAtStart !== null && end !== null && end.atMs > execution.sampleAtStart.atMs
   return isMeasured && nowMs - execution.dispatchedAtMs >= nowMs - end.atMs ? 'call' : 'window'
 }

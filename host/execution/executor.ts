@@ -1,12 +1,19 @@
 import type { ExitInfo } from '../../src/contract/plugin-info.ts'
 import { MAX_PLUGIN_TEXT_CHARS } from '../../src/contract/limits.ts'
-import { PhantomError } from '../../src/contract/phantom-error.ts'
+import type { PhantomError } from '../../src/contract/phantom-error.ts'
 import { RUNNER_ERRORS } from '../../src/contract/runner-methods.ts'
 import type { Answer } from '../../src/rpc/connection.ts'
 import type { EndCause } from '../process/exit-reason.ts'
 import type { RunnerInstance } from '../process/runner-instance.ts'
 import type { RunnablePlugin } from '../registry/plugin-record.ts'
-import { cancelledError, deadlineError, exitError, memoryError, runnerError, type MemoryUse } from './call-errors.ts'
+import {
+  cancelledError,
+  deadlineError,
+  exitError,
+  memoryError,
+  runnerError,
+  type MemoryUse,
+} from './call-errors.ts'
 import { findCreatedFiles } from './created-files.ts'
 import { Execution, type CallRequest, type ExecutionEvents, type Settlement } from './execution.ts'
 import { toResultText } from './execution-result.ts'
@@ -142,13 +149,16 @@ export class Executor {
     if (answer.error !== null && this.#rejectFor(lane, execution, answer)) return
     const error = answer.error === null ? null : answer.error.message.slice(0, MAX_PLUGIN_TEXT_CHARS)
     const payload = answer.error === null ? answer.payload : null
-    const writePaths = lane.plugin.mayWrite ? this.#powers.writePathsOf(lane.plugin, lane.workspace) : NO_FILES
+    const writePaths = lane.plugin.mayWrite
+      ? this.#powers.writePathsOf(lane.plugin, lane.workspace)
+      : NO_FILES
     if (writePaths.length === 0) {
       this.#resolve(lane, execution, { error, payload, createdFiles: NO_FILES })
       return
     }
     void findCreatedFiles(writePaths, execution.dispatchedAtEpochMs).then(({ files, complete }) => {
-      if (!complete) execution.addWarning('created_files is cut: the folders hold more than the host looks at')
+      if (!complete)
+        execution.addWarning('created_files is cut: the folders hold more than the host looks at')
       this.#resolve(lane, execution, { error, payload, createdFiles: files })
     })
   }

@@ -74,7 +74,7 @@ export class TimingWheel {
   }
 
   #expireSlot(slot: number, now: number): void {
-    for (let entry = this.#heads[slot]!; entry !== null; ) {
+    for (let entry = this.#heads[slot]!; entry !== null;) {
       const next: WheelEntry | null = entry.wheelNext
       if (entry.deadlineMs <= now) {
         this.remove(entry)

@@ -43,7 +43,9 @@ export class MemoryMonitor {
 
   async #look(): Promise<void> {
     const byPid = new Map(
-      this.#watched().flatMap((watched) => (watched.instance.pid === null ? [] : [[watched.instance.pid, watched] as const])),
+      this.#watched().flatMap((watched) =>
+        watched.instance.pid === null ? [] : [[watched.instance.pid, watched] as const],
+      ),
     )
     try {
       const usage = byPid.size === 0 ? {} : await pidusage([...byPid.keys()])

@@ -2,7 +2,14 @@ import { RUNNER_EXIT_CODES } from '../../src/contract/exit-codes.ts'
 import type { ExitClass } from '../../src/contract/life.ts'
 
 /** Why the host ended a process, when it was the host. */
-export type EndCause = 'stop' | 'operator' | 'host_shutdown' | 'wall_limit' | 'memory_limit' | 'protocol' | 'start_timeout'
+export type EndCause =
+  | 'stop'
+  | 'operator'
+  | 'host_shutdown'
+  | 'wall_limit'
+  | 'memory_limit'
+  | 'protocol'
+  | 'start_timeout'
 
 export interface ProcessEnd {
   /** Exit code; bubblewrap answers 128 + n for a child that a signal ended. */
@@ -25,7 +32,8 @@ const BY_CAUSE: Readonly<Record<EndCause, ExitClass>> = {
 }
 
 /** V8's last words when memory is refused: "FATAL ERROR: … heap out of memory", "Fatal process out of memory". */
-const OUT_OF_MEMORY = /FATAL ERROR: .*(?:out of memory|Allocation failed)|Fatal (?:process|JavaScript) out of memory/
+const OUT_OF_MEMORY =
+  /FATAL ERROR: .*(?:out of memory|Allocation failed)|Fatal (?:process|JavaScript) out of memory/
 
 export function classifyExit(end: ProcessEnd): ExitClass {
   if (end.cause !== null) return BY_CAUSE[end.cause]

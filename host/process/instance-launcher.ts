@@ -2,12 +2,13 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { LogLevel, PluginLogLine } from '../../src/contract/execution.ts'
 import { PhantomError } from '../../src/contract/phantom-error.ts'
+import type { RunnerParams } from '../../src/contract/runner-methods.ts'
 import { PROTOCOL_VERSION } from '../../src/contract/version.ts'
 import type { InstanceLane } from '../execution/instance-lane.ts'
 import type { RunnablePlugin } from '../registry/plugin-record.ts'
 import type { IdentityPool, RunnerIdentity } from '../sandbox/identity.ts'
 import type { Machine } from '../sandbox/machine.ts'
-import { planRunner } from '../sandbox/plan-runner.ts'
+import { planRunner, type RunnerPlan } from '../sandbox/plan-runner.ts'
 import { resolvePolicy, type Policy } from '../sandbox/policy.ts'
 import type { Store } from '../store/store.ts'
 import type { SchemaCompiler } from '../validation/schema-compiler.ts'
@@ -33,6 +34,15 @@ export interface LauncherOptions {
   /** Stay read-only inside a wider grant: the plugin folders and the configuration. */
   readonly protectedPaths: readonly string[]
   readonly onLog: (line: PluginLogLine) => void
+}
+
+interface PlannedStart {
+  readonly plugin: RunnablePlugin
+  readonly lane: InstanceLane
+  readonly prepared: PreparedPlugin
+  readonly baseDataBytes: number
+  readonly identity: RunnerIdentity | null
+  readonly release: () => void
 }
 
 /** Brings a plugin's instance to life for one workspace: policy, plan, identity, process. */
@@ -74,7 +84,8 @@ export class InstanceLauncher {
     const baseDataBytes = await this.#options.baseDataBytes()
     const { identities } = this.#options
     const group = this.#groupIdentity(plugin)
-    const identity = identities === null || group === null ? null : { uid: identities.acquire(), gid: group.gid }
+    const identity =
+      identities === null || group === null ? null : { uid: identities.acquire(), gid: group.gid }
     const release = (): void => {
       if (identity !== null) identities?.release(identity.uid)
     }
@@ -86,16 +97,9 @@ export class InstanceLauncher {
     }
   }
 
-  #spawnPlanned(start: {
-    plugin: RunnablePlugin
-    lane: InstanceLane
-    prepared: PreparedPlugin
-    baseDataBytes: number
-    identity: RunnerIdentity | null
-    release: () => void
-  }): RunnerInstance {
+  #spawnPlanned(start: PlannedStart): RunnerInstance {
     const { plugin, lane, prepared } = start
-    const { machine, maxPayloadBytes } = this.#options
+    const { machine } = this.#options
     const dataDir = this.#dataDirectory(plugin)
     const policy = this.policyOf(plugin, lane.workspace, start.identity)
     makeGrantedFolders(policy.createPaths, start.identity)
@@ -121,20 +125,7 @@ export class InstanceLauncher {
         uid: start.identity?.uid ?? machine.uid,
         startTimeoutMs: this.#options.startTimeoutMs,
         shutdownMs: plugin.manifest.restart.shutdownMs,
-        initialize: {
-          protocol_version: PROTOCOL_VERSION,
-          plugin_id: plugin.id,
-          plugin_version: plugin.manifest.version,
-          generation: plugin.generation,
-          execution_id_prefix: this.#nextPrefix(),
-          entry: join(plan.pluginPath, plugin.manifest.entryPoint),
-          workspace: lane.workspace,
-          data_dir: dataDir,
-          config: prepared.config,
-          log_level: plugin.manifest.runtime.logLevel,
-          operations: prepared.operations,
-          max_payload_bytes: maxPayloadBytes,
-        },
+        initialize: this.#initializeParams(start, { plan, dataDir }),
       },
       {
         onAnswer: (execution, answer) => lane.answered(execution, answer),
@@ -143,9 +134,31 @@ export class InstanceLauncher {
           lane.exited(exit, inFlight)
         },
         onDrain: () => lane.pump(),
-        onLog: (line) => this.#options.onLog({ ...line, plugin_id: plugin.id, time: new Date().toISOString() }),
+        onLog: (line) =>
+          this.#options.onLog({ ...line, plugin_id: plugin.id, time: new Date().toISOString() }),
       },
     )
+  }
+
+  #initializeParams(
+    start: PlannedStart,
+    place: { plan: RunnerPlan; dataDir: string },
+  ): RunnerParams['initialize'] {
+    const { plugin, lane, prepared } = start
+    return {
+      protocol_version: PROTOCOL_VERSION,
+      plugin_id: plugin.id,
+      plugin_version: plugin.manifest.version,
+      generation: plugin.generation,
+      execution_id_prefix: this.#nextPrefix(),
+      entry: join(place.plan.pluginPath, plugin.manifest.entryPoint),
+      workspace: lane.workspace,
+      data_dir: place.dataDir,
+      config: prepared.config,
+      log_level: plugin.manifest.runtime.logLevel,
+      operations: prepared.operations,
+      max_payload_bytes: this.#options.maxPayloadBytes,
+    }
   }
 
   /** Fails closed: where policy demands more than this machine can hold, nothing starts. */
@@ -178,7 +191,11 @@ export class InstanceLauncher {
   }
 
   #dataDirectory(plugin: RunnablePlugin): string {
-    return makeDataDirectory(this.#options.stateDirectory, plugin.id, this.#groupIdentity(plugin)?.gid ?? null)
+    return makeDataDirectory(
+      this.#options.stateDirectory,
+      plugin.id,
+      this.#groupIdentity(plugin)?.gid ?? null,
+    )
   }
 
   /** The plugin's group, with a uid that owns nothing; null where the daemon is not root. */

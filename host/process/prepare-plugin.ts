@@ -30,7 +30,8 @@ export async function preparePlugin(
     })),
   )
   return {
-    config: manifest.configuration === null ? {} : await powers.compiler.configDefaults(manifest.configuration),
+    config:
+      manifest.configuration === null ? {} : await powers.compiler.configDefaults(manifest.configuration),
     operations,
     overlayDir: stripTypeScript(directory, manifest.entryPoint, join(powers.stateDirectory, 'stripped')),
   }

@@ -13,7 +13,7 @@ export interface RunnerFiles {
 /** The folder that holds our package.json; from `host/process/` in the sources, from `dist/host/` when built. */
 export function packageDirectory(): string {
   const here = dirname(fileURLToPath(import.meta.url))
-  return join(here, "../..")
+  return join(here, '../..')
 }
 
 const isCheckout = import.meta.url.endsWith('.ts')
@@ -29,7 +29,10 @@ export function runnerFiles(): RunnerFiles {
   const main = join(root, 'dist/sandbox-runner/main.cjs')
   const sdk = join(root, 'dist/sandbox-runner/sdk.mjs')
   if (existsSync(main) && existsSync(sdk)) return { main, sdk }
-  throw new PhantomError('PLUGIN_START_FAILED', `Cannot find the runner "${main}": build it with "npm run build"`)
+  throw new PhantomError(
+    'PLUGIN_START_FAILED',
+    `Cannot find the runner "${main}": build it with "npm run build"`,
+  )
 }
 
 function rebuildIfStale(root: string): void {
@@ -38,5 +41,8 @@ function rebuildIfStale(root: string): void {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   if (built.status === 0) return
-  throw new PhantomError('PLUGIN_START_FAILED', `Cannot build the runner: ${(built.stderr || built.stdout).trim()}`)
+  throw new PhantomError(
+    'PLUGIN_START_FAILED',
+    `Cannot build the runner: ${(built.stderr || built.stdout).trim()}`,
+  )
 }

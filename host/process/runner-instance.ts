@@ -2,17 +2,17 @@ import { LOG_LEVELS, type LogLevel, type PluginLogLine } from '../../src/contrac
 import type { ExitInfo } from '../../src/contract/plugin-info.ts'
 import type { InstanceState } from '../../src/contract/life.ts'
 import { MAX_PLUGIN_TEXT_CHARS } from '../../src/contract/limits.ts'
-import { messageOf, PhantomError } from '../../src/contract/phantom-error.ts'
+import { messageOf, type PhantomError } from '../../src/contract/phantom-error.ts'
 import type { RunnerParams } from '../../src/contract/runner-methods.ts'
 import { Connection, type Answer } from '../../src/rpc/connection.ts'
 import { ProcessSampler } from '../monitor/process-sampler.ts'
 import { escapeControl } from '../observe/escape-control.ts'
-import { captureLines } from '../observe/line-capture.ts'
 import type { RunnerPlan } from '../sandbox/plan-runner.ts'
 import { nextInstanceState, type InstanceEvent } from '../supervisor/instance-state.ts'
 import type { Execution } from '../execution/execution.ts'
 import { classifyExit, describeExit, type EndCause } from './exit-reason.ts'
 import { endProcess } from './kill-ladder.ts'
+import { RunnerOutput, type OutputLine } from './runner-output.ts'
 import { spawnRunner, type SpawnedRunner } from './spawn-runner.ts'
 import { startError } from './start-error.ts'
 
@@ -34,8 +34,6 @@ export interface InstanceEvents {
   onLog(line: Omit<PluginLogLine, 'plugin_id' | 'time'>): void
 }
 
-const MAX_OUTPUT_BYTES_PER_SECOND = 16 * 1024 * 1024
-const STDERR_TAIL_CHARS = 4096
 /** A channel that ends waits this long for the exit, which knows more. */
 const EXIT_AFTER_CHANNEL_MS = 1000
 /** Pipes close right after the exit, unless something outside of a pid namespace still holds them. */
@@ -50,6 +48,7 @@ export class RunnerInstance {
   readonly #connection: Connection
   readonly #inFlight = new Map<number, Execution>()
   readonly #spawnedAtMs = performance.now()
+  readonly #output: RunnerOutput
   readonly #gone: Promise<void>
   #state: InstanceState = 'starting'
   #pid: number | null = null
@@ -58,8 +57,6 @@ export class RunnerInstance {
   #idleRssBytes = 0
   #cause: EndCause | null = null
   #ending: Promise<void> | null = null
-  #stderrTail = ''
-  #cutBytes = 0
   #reported: { metadata: unknown; capabilities: unknown } | null = null
 
   /** Spawns at once; `start()` makes it ready. */
@@ -71,14 +68,16 @@ export class RunnerInstance {
       maxPayloadBytes: spec.initialize.max_payload_bytes,
       payloadFrames: true,
       strict: true,
-      onRequest: (request) => this.#violated(`it called "${String(request.method).slice(0, 80)}" on the host`),
+      onRequest: (request) =>
+        this.#violated(`it called "${String(request.method).slice(0, 80)}" on the host`),
       onNotification: (method, params) => this.#notified(method, params),
-      onStrayAnswer: (id) => this.#violated(`it answered a call that was never made (id ${JSON.stringify(id)?.slice(0, 40)})`),
+      onStrayAnswer: (id) =>
+        this.#violated(`it answered a call that was never made (id ${JSON.stringify(id)?.slice(0, 40)})`),
       onClose: (error) => this.#channelClosed(error),
       onDrain: () => events.onDrain(),
     })
-    const closed = this.#captureOutput()
-    this.#gone = this.#runner.exited.then((end) => this.#exited(end, closed))
+    this.#output = new RunnerOutput(this.#runner, (line) => this.#printed(line))
+    this.#gone = this.#runner.exited.then((end) => this.#exited(end))
   }
 
   get state(): InstanceState {
@@ -106,10 +105,6 @@ export class RunnerInstance {
   get canTakeCall(): boolean {
     return this.#state === 'ready' && !this.#connection.isOverBudget
   }
-  get stderrTail(): string {
-    return this.#stderrTail
-  }
-
   /** @throws PhantomError PLUGIN_START_FAILED or PLUGIN_START_TIMEOUT; the process is gone then. */
   async start(): Promise<void> {
     const answer = await this.#call('initialize', this.spec.initialize, this.spec.startTimeoutMs)
@@ -208,7 +203,13 @@ export class RunnerInstance {
     const hadEnded = this.#cause
     const channelLost = this.#connection.isClosed
     await (channelLost ? this.#goneOrKilled() : this.end(timedOut ? 'start_timeout' : 'stop'))
-    return startError({ spec: this.spec, answer: channelLost ? null : answer, timedOut: timedOut && !channelLost, cause: hadEnded, stderrTail: this.#stderrTail })
+    return startError({
+      spec: this.spec,
+      answer: channelLost ? null : answer,
+      timedOut: timedOut && !channelLost,
+      cause: hadEnded,
+      stderrTail: this.#output.stderrTail,
+    })
   }
 
   async #goneOrKilled(): Promise<void> {
@@ -225,13 +226,12 @@ export class RunnerInstance {
 
   #violated(what: string): void {
     if (this.#state === 'stopped') return
-    this.#events.onLog({
-      level: 'error',
-      source: 'host',
-      execution_id: null,
-      message: `protocol violation, the process is ended: ${what}`,
-    })
+    this.#logHost('error', `protocol violation, the process is ended: ${what}`)
     void this.end('protocol')
+  }
+
+  #logHost(level: LogLevel, message: string): void {
+    this.#events.onLog({ level, source: 'host', execution_id: null, message })
   }
 
   #notified(method: string, params: unknown): void {
@@ -261,25 +261,11 @@ export class RunnerInstance {
     })
   }
 
-  /** Settles when both pipes are closed. A line names a call only while exactly one is in flight. */
-  #captureOutput(): Promise<void> {
-    const capture = (source: 'stdout' | 'stderr', level: LogLevel): Promise<void> => {
-      const stream = this.#runner[source]
-      captureLines(stream, {
-        maxLineBytes: MAX_PLUGIN_TEXT_CHARS,
-        maxBytesPerSecond: MAX_OUTPUT_BYTES_PER_SECOND,
-        onLine: (message) => {
-          const only = this.#inFlight.size === 1 ? this.#inFlight.values().next().value : undefined
-          if (source === 'stderr') this.#stderrTail = `${this.#stderrTail}${message}\n`.slice(-STDERR_TAIL_CHARS)
-          only?.addLog(level, escapeControl(message))
-          this.#events.onLog({ level, source, execution_id: only?.executionId ?? null, message })
-        },
-        // The line says itself that it was cut; how much was cut is told once, at the end of the process.
-        onDropped: (bytes) => (this.#cutBytes += bytes),
-      })
-      return new Promise((resolve) => stream.once('close', resolve))
-    }
-    return Promise.all([capture('stdout', 'info'), capture('stderr', 'error')]).then(() => {})
+  /** A line names a call only while exactly one is in flight. */
+  #printed(line: OutputLine): void {
+    const only = this.#inFlight.size === 1 ? this.#inFlight.values().next().value : undefined
+    only?.addLog(line.level, escapeControl(line.message))
+    this.#events.onLog({ ...line, execution_id: only?.executionId ?? null })
   }
 
   #channelClosed(error: PhantomError | null): void {
@@ -292,15 +278,18 @@ export class RunnerInstance {
     void this.#goneOrKilled()
   }
 
-  async #exited(end: { code: number | null; signal: NodeJS.Signals | null }, outputClosed: Promise<void>): Promise<void> {
-    await Promise.race([outputClosed, new Promise((resolve) => setTimeout(resolve, LAST_OUTPUT_MS).unref())])
+  async #exited(end: { code: number | null; signal: NodeJS.Signals | null }): Promise<void> {
+    await Promise.race([
+      this.#output.closed,
+      new Promise((resolve) => setTimeout(resolve, LAST_OUTPUT_MS).unref()),
+    ])
     this.#move('exited')
     this.#sampler?.close()
-    this.#runner.stdout.destroy()
-    this.#runner.stderr.destroy()
+    this.#output.close()
     this.#connection.destroy()
-    if (this.#cutBytes > 0) this.#logCutLines()
-    const processEnd = { ...end, cause: this.#cause, stderrTail: this.#stderrTail }
+    if (this.#output.cutBytes > 0)
+      this.#logHost('warn', `${this.#output.cutBytes} bytes of over-long lines were cut off`)
+    const processEnd = { ...end, cause: this.#cause, stderrTail: this.#output.stderrTail }
     const exitClass = classifyExit(processEnd)
     const inFlight = [...this.#inFlight.values()]
     this.#inFlight.clear()
@@ -315,15 +304,6 @@ export class RunnerInstance {
       },
       inFlight,
     )
-  }
-
-  #logCutLines(): void {
-    this.#events.onLog({
-      level: 'warn',
-      source: 'host',
-      execution_id: null,
-      message: `${this.#cutBytes} bytes of lines over ${MAX_PLUGIN_TEXT_CHARS} bytes were cut off`,
-    })
   }
 }
 

@@ -31,7 +31,13 @@ const MONITOR_GRACE_MS = 500
  */
 export function spawnRunner(plan: RunnerPlan): SpawnedRunner {
   const child = spawn(plan)
-  const [, stdout, stderr, channel, status] = child.stdio as unknown as [null, Readable, Readable, Socket, Readable?]
+  const [, stdout, stderr, channel, status] = child.stdio as unknown as [
+    null,
+    Readable,
+    Readable,
+    Socket,
+    Readable?,
+  ]
   if (child.pid === undefined || channel === undefined || channel === null) {
     throw new PhantomError(
       'PLUGIN_START_FAILED',
@@ -41,7 +47,9 @@ export function spawnRunner(plan: RunnerPlan): SpawnedRunner {
   let sandboxPid = status === undefined ? child.pid : null
   if (status !== undefined) void readSandboxPid(status).then((pid) => (sandboxPid = pid))
   const findPid = (): number | null =>
-    status === undefined || sandboxPid === null ? sandboxPid : findRunnerPid(sandboxPid, process.getuid?.() ?? -1)
+    status === undefined || sandboxPid === null
+      ? sandboxPid
+      : findRunnerPid(sandboxPid, process.getuid?.() ?? -1)
   const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
     child.once('exit', (code, signal) => resolve({ code, signal }))
   })
@@ -60,7 +68,10 @@ function spawn(plan: RunnerPlan): ChildProcess {
     cwd: plan.cwd,
     env: { ...plan.env },
     extendEnv: false,
-    stdio: plan.statusFd === null ? ['ignore', 'pipe', 'pipe', 'pipe'] : ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
+    stdio:
+      plan.statusFd === null
+        ? ['ignore', 'pipe', 'pipe', 'pipe']
+        : ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
     buffer: false,
     reject: false,
     // The kernel ends runners with the daemon; a handler of ours would not run on SIGKILL.
@@ -75,7 +86,11 @@ function spawn(plan: RunnerPlan): ChildProcess {
  * lived there, and the monitor, its parent, which has not reaped it while it runs, ends with it. The pid can therefore
  * not be another process's.
  */
-function signalRunner(child: ChildProcess, pids: { sandbox: number | null; runner: number | null }, signal: Signal): void {
+function signalRunner(
+  child: ChildProcess,
+  pids: { sandbox: number | null; runner: number | null },
+  signal: Signal,
+): void {
   if (child.exitCode !== null || child.signalCode !== null) return
   const target = signal === 'SIGKILL' ? pids.sandbox : pids.runner
   // A monitor dies of SIGTERM and takes its sandbox along by force: only SIGKILL means that.

@@ -32,9 +32,13 @@ export function startError(failed: FailedStart): PhantomError {
     )
   }
   if (failed.answer !== null && failed.answer.error !== null) {
-    return new PhantomError('PLUGIN_START_FAILED', `Cannot start "${id}": ${failed.answer.error.message}. ${see}`, {
-      details: { plugin_id: id },
-    })
+    return new PhantomError(
+      'PLUGIN_START_FAILED',
+      `Cannot start "${id}": ${failed.answer.error.message}. ${see}`,
+      {
+        details: { plugin_id: id },
+      },
+    )
   }
   const tail = failed.stderrTail.trim().slice(-MAX_TAIL_CHARS)
   return new PhantomError(

@@ -77,5 +77,7 @@ export class PluginRecord {
 }
 
 function nearerLimit(timeoutMs: number | null, general: RunLimit): RunLimit {
-  return timeoutMs === null || timeoutMs >= general.limitMs ? general : { limitMs: timeoutMs, owner: 'operation' }
+  return timeoutMs === null || timeoutMs >= general.limitMs
+    ? general
+    : { limitMs: timeoutMs, owner: 'operation' }
 }

@@ -34,7 +34,8 @@ export class PluginRegistry {
   /** @throws PhantomError PLUGIN_DIRECTORY_NOT_FOUND */
   async load(): Promise<void> {
     const { pluginDirectory, builtinDirectory } = this.#options
-    const isBuiltin = builtinDirectory !== null && realpathSync(pluginDirectory) === realpathSync(builtinDirectory)
+    const isBuiltin =
+      builtinDirectory !== null && realpathSync(pluginDirectory) === realpathSync(builtinDirectory)
     const sources = [{ directory: pluginDirectory, builtin: isBuiltin }]
     if (builtinDirectory !== null && !isBuiltin && existsSync(builtinDirectory)) {
       sources.unshift({ directory: builtinDirectory, builtin: true })

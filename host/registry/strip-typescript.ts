@@ -29,7 +29,11 @@ const MAX_SOURCE_BYTES = 4 * 1024 * 1024
  * @returns the folder of the copy
  * @throws PhantomError PLUGIN_START_FAILED for syntax that cannot be stripped (enum, namespace, parameter property)
  */
-export function stripTypeScript(pluginDirectory: string, entryPoint: string, cacheDirectory: string): string | null {
+export function stripTypeScript(
+  pluginDirectory: string,
+  entryPoint: string,
+  cacheDirectory: string,
+): string | null {
   if (!SOURCE_NAMES.has(extname(entryPoint))) return null
   const files = listFiles(pluginDirectory)
   const target = join(cacheDirectory, digestOf(pluginDirectory, files))

@@ -10,9 +10,6 @@ import type { Machine } from './machine.ts'
 import { PERMISSION_MECHANISMS } from './mechanisms.ts'
 import { canonicalPath, contains, outermost } from './paths.ts'
 
-/** Kinds of permission that this version grants to nobody. */
-const REFUSED_KINDS = ['network', 'process'] as const
-
 export interface PolicyRoots {
   readonly workspace: string
   readonly pluginDir: string

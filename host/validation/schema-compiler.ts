@@ -129,7 +129,7 @@ export class SchemaCompiler {
 async function openPool(): Promise<Piscina<SchemaTask, SchemaOutcome>> {
   // Loaded at the first schema that is not in the cache: most daemons never need it.
   const { Piscina } = await import('piscina')
-  return new Piscina({
+  const pool = new Piscina<SchemaTask, SchemaOutcome>({
     filename: WORKER_URL.href,
     minThreads: 0,
     maxThreads: 1,
@@ -139,6 +139,9 @@ async function openPool(): Promise<Piscina<SchemaTask, SchemaOutcome>> {
     execArgv: [],
     resourceLimits: { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 16, stackSizeMb: 4 },
   })
+  // A thread that dies after its task was aborted has nobody to tell: unheard, that would end the daemon.
+  pool.on('error', () => undefined)
+  return pool
 }
 
 function toJson(schema: JsonSchema): string {

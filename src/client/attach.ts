@@ -30,13 +30,16 @@ export async function attachSession(options: {
   try {
     return await DaemonSession.open(socketPathOf(state), { workspace: options.workspace })
   } catch (error) {
-    if (isPhantomError(error) && (error.code === 'DAEMON_UNREACHABLE' || error.code === 'DAEMON_LOST')) return null
+    if (isPhantomError(error) && (error.code === 'DAEMON_UNREACHABLE' || error.code === 'DAEMON_LOST'))
+      return null
     throw error
   }
 }
 
 /** Attaches, or starts a private daemon and attaches to that. */
-export async function attachOrStart(options: Omit<DaemonOptions, 'private'> & { workspace: string }): Promise<Attached> {
+export async function attachOrStart(
+  options: Omit<DaemonOptions, 'private'> & { workspace: string },
+): Promise<Attached> {
   const directory = checkDirectory(options.plugin_directory)
   for (let attempt = 1; ; attempt += 1) {
     const session = await attachSession(options)
@@ -55,7 +58,9 @@ export async function attachOrStart(options: Omit<DaemonOptions, 'private'> & { 
 function isPassing(error: unknown): boolean {
   return (
     isPhantomError(error) &&
-    (error.code === 'DAEMON_ALREADY_RUNNING' || error.code === 'DAEMON_LOST' || error.code === 'DAEMON_UNREACHABLE')
+    (error.code === 'DAEMON_ALREADY_RUNNING' ||
+      error.code === 'DAEMON_LOST' ||
+      error.code === 'DAEMON_UNREACHABLE')
   )
 }
 

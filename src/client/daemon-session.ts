@@ -52,7 +52,10 @@ export class DaemonSession {
       onRequest: (request) =>
         this.#connection.respondError(
           request.id,
-          new PhantomError('METHOD_NOT_FOUND', `Cannot call "${request.method}": an application serves no methods`),
+          new PhantomError(
+            'METHOD_NOT_FOUND',
+            `Cannot call "${request.method}": an application serves no methods`,
+          ),
         ),
       onNotification: (method, params) => this.#notified(method, params),
       onClose: () => this.#updateLiveness(),

@@ -64,7 +64,8 @@ export class PluginSystemApi implements AsyncDisposable {
    * @throws PhantomError CONFIG_INVALID, PLUGIN_DIRECTORY_NOT_FOUND, RUNTIME_NOT_FOUND, DAEMON_UNREACHABLE
    */
   async initialize(config_directory?: string, environment = 'development'): Promise<void> {
-    if (this.#attached !== null) throw new TypeError('Cannot initialize twice: this system is attached already')
+    if (this.#attached !== null)
+      throw new TypeError('Cannot initialize twice: this system is attached already')
     const folder = config_directory ?? (existsSync('./config') ? './config' : undefined)
     this.#attached = await attachOrStart({
       plugin_directory: readPluginDirectory(folder, environment),
@@ -205,7 +206,9 @@ function toInputText(input: unknown): string {
   try {
     return toJsonText(input)
   } catch (error) {
-    throw new TypeError(`Cannot send input: ${(error as Error).message}. Pass what JSON can express`, { cause: error })
+    throw new TypeError(`Cannot send input: ${(error as Error).message}. Pass what JSON can express`, {
+      cause: error,
+    })
   }
 }
 

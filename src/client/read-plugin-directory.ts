@@ -20,10 +20,14 @@ export function readPluginDirectory(configDirectory: string | undefined, environ
 
 function directoryIn(file: string): string | undefined {
   try {
-    const content = parse(readFileSync(file, 'utf8'), { maxAliasCount: 16 }) as { plugins?: { directory?: unknown } } | null
+    const content = parse(readFileSync(file, 'utf8'), { maxAliasCount: 16 }) as {
+      plugins?: { directory?: unknown }
+    } | null
     const directory = content?.plugins?.directory
     return typeof directory === 'string' ? directory : undefined
   } catch (error) {
-    throw new PhantomError('CONFIG_INVALID', `Cannot read "${file}": ${(error as Error).message}`, { cause: error })
+    throw new PhantomError('CONFIG_INVALID', `Cannot read "${file}": ${(error as Error).message}`, {
+      cause: error,
+    })
   }
 }

@@ -46,11 +46,21 @@ export async function startPrivateDaemon(options: DaemonOptions): Promise<Starte
 function readReport(child: ChildProcess): Promise<StartReport> {
   return new Promise((resolve, reject) => {
     const fail = (what: string): void =>
-      reject(new PhantomError('DAEMON_UNREACHABLE', `Cannot start a daemon: ${what}. Run "phantom serve" to see why`))
-    const timer = setTimeout(() => fail(`it did not report within ${START_TIMEOUT_MS / 1000} s`), START_TIMEOUT_MS)
+      reject(
+        new PhantomError(
+          'DAEMON_UNREACHABLE',
+          `Cannot start a daemon: ${what}. Run "phantom serve" to see why`,
+        ),
+      )
+    const timer = setTimeout(
+      () => fail(`it did not report within ${START_TIMEOUT_MS / 1000} s`),
+      START_TIMEOUT_MS,
+    )
     let text = ''
     let complaint = ''
-    child.stderr!.setEncoding('utf8').on('data', (chunk: string) => (complaint = (complaint + chunk).slice(-2000)))
+    child
+      .stderr!.setEncoding('utf8')
+      .on('data', (chunk: string) => (complaint = (complaint + chunk).slice(-2000)))
     child.once('error', (error) => fail(error.message))
     const report = child.stdio[3] as Readable
     report.setEncoding('utf8')

@@ -86,7 +86,11 @@ export function messageOf(error: unknown): string {
 
 function causeChain(cause: unknown): string {
   const parts: string[] = []
-  for (let at = cause; at !== undefined && parts.length < MAX_CAUSES; at = at instanceof Error ? at.cause : undefined) {
+  for (
+    let at = cause;
+    at !== undefined && parts.length < MAX_CAUSES;
+    at = at instanceof Error ? at.cause : undefined
+  ) {
     parts.push(messageOf(at))
   }
   return parts.join(' < ').slice(0, MAX_MESSAGE_CHARS)

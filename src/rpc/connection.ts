@@ -1,5 +1,10 @@
 import type { Duplex } from 'node:stream'
-import { FRAME_TIMEOUT_MS, MAX_FRAME_BYTES, MAX_PLAIN_FRAME_BYTES, SEND_BUDGET_BYTES } from '../contract/limits.ts'
+import {
+  FRAME_TIMEOUT_MS,
+  MAX_FRAME_BYTES,
+  MAX_PLAIN_FRAME_BYTES,
+  SEND_BUDGET_BYTES,
+} from '../contract/limits.ts'
 import { isPhantomError, PhantomError, toWireError, type WireError } from '../contract/phantom-error.ts'
 import { FrameDecoder, type Message } from './frame-decoder.ts'
 import { FrameWriter } from './frame-writer.ts'
@@ -111,7 +116,10 @@ export class Connection {
   /** Agreed by the handshake: from the next frame on, payloads travel beside their envelope. */
   usePayloadFrames(): void {
     this.#payloadFrames = true
-    this.#decoder.allow({ payloadFrames: true, ...(this.#options.takesLongLines ? {} : { maxFrameBytes: MAX_FRAME_BYTES }) })
+    this.#decoder.allow({
+      payloadFrames: true,
+      ...(this.#options.takesLongLines ? {} : { maxFrameBytes: MAX_FRAME_BYTES }),
+    })
   }
 
   /**
@@ -120,7 +128,12 @@ export class Connection {
    * @param params an object, or its JSON text
    * @param payload bytes, or text that is sent as UTF-8
    */
-  request(method: string, params: object | string, payload: Payload, onAnswer: (answer: Answer) => void): number {
+  request(
+    method: string,
+    params: object | string,
+    payload: Payload,
+    onAnswer: (answer: Answer) => void,
+  ): number {
     const id = this.#nextId++
     if (this.#closed) {
       onAnswer({ error: toWireError(closedError()) })
@@ -148,7 +161,13 @@ export class Connection {
       return
     }
     try {
-      this.#send(head + JSON.stringify(inlinePayload(typeof result === 'string' ? JSON.parse(result) : result, 'result', payload)), null)
+      this.#send(
+        head +
+          JSON.stringify(
+            inlinePayload(typeof result === 'string' ? JSON.parse(result) : result, 'result', payload),
+          ),
+        null,
+      )
     } catch (error) {
       this.respondError(id, error)
     }
@@ -245,7 +264,9 @@ export class Connection {
 
   #receiveBadLine(error: PhantomError): void {
     if (this.#options.strict) {
-      throw new PhantomError('PROTOCOL_VIOLATION', `Cannot follow the peer: ${error.message}`, { cause: error })
+      throw new PhantomError('PROTOCOL_VIOLATION', `Cannot follow the peer: ${error.message}`, {
+        cause: error,
+      })
     }
     this.respondError(null, error)
   }
@@ -323,12 +344,16 @@ function closedError(): PhantomError {
 }
 
 function lostStream(error: Error): PhantomError {
-  return new PhantomError('DAEMON_LOST', `Cannot reach the peer: ${error.message}. Connect again`, { cause: error })
+  return new PhantomError('DAEMON_LOST', `Cannot reach the peer: ${error.message}. Connect again`, {
+    cause: error,
+  })
 }
 
 /** An error object of a peer, made safe to hold: a message that is text and a number that is one. */
 function readWireError(error: unknown): WireError {
-  const { code, message, data } = (typeof error === 'object' && error !== null ? error : {}) as Partial<WireError>
+  const { code, message, data } = (
+    typeof error === 'object' && error !== null ? error : {}
+  ) as Partial<WireError>
   return {
     code: typeof code === 'number' ? code : 0,
     message: typeof message === 'string' ? message : 'an error without a message',

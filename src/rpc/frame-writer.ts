@@ -102,7 +102,8 @@ export class FrameWriter {
     if (this.#batch === null || this.#filled === 0) return
     this.#chunks.push(this.#batch.subarray(0, this.#filled))
     this.#waitingBytes += this.#filled
-    this.#batch = this.#batch.length - this.#filled < BATCH_BYTES / 4 ? null : this.#batch.subarray(this.#filled)
+    this.#batch =
+      this.#batch.length - this.#filled < BATCH_BYTES / 4 ? null : this.#batch.subarray(this.#filled)
     this.#filled = 0
   }
 }

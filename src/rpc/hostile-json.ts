@@ -31,7 +31,9 @@ export function toJsonText(value: unknown): string {
   try {
     return JSON.stringify(value) ?? 'null'
   } catch (error) {
-    throw new PhantomError('PARSE_ERROR', `Cannot write JSON: ${messageOf(error).split('\n')[0]}`, { cause: error })
+    throw new PhantomError('PARSE_ERROR', `Cannot write JSON: ${messageOf(error).split('\n')[0]}`, {
+      cause: error,
+    })
   }
 }
 

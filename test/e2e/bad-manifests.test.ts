@@ -43,7 +43,11 @@ const BAD: Readonly<Record<string, BadManifest>> = {
     words: /entry_point/,
   },
   ten_megabytes: { text: Buffer.alloc(10_000_000, '#'), place: '1:1', words: /1048576|1 MiB|larger|bytes/ },
-  nul_bytes: { text: Buffer.from('[plugin]\nid = "nul\0bytes"\n'), place: '2:', words: /control|NUL|TOML|character/i },
+  nul_bytes: {
+    text: Buffer.from('[plugin]\nid = "nul\0bytes"\n'),
+    place: '2:',
+    words: /control|NUL|TOML|character/i,
+  },
   all_nul: { text: Buffer.alloc(1000), place: '1:', words: /control|NUL|TOML|character/i },
 }
 
@@ -66,7 +70,10 @@ describe('A plugin directory full of bad manifests', function () {
         'plugins/wants_network/index.js': 'export default { operations: {} }',
         'plugins/wants_process/plugin.toml': asking('wants_process', 'process'),
         'plugins/wants_process/index.js': 'export default { operations: {} }',
-        'plugins/wants_cpu/plugin.toml': manifestText('wants_cpu', '[resource_limits]\nmax_cpu_time_ms = 100\n'),
+        'plugins/wants_cpu/plugin.toml': manifestText(
+          'wants_cpu',
+          '[resource_limits]\nmax_cpu_time_ms = 100\n',
+        ),
         'plugins/wants_cpu/index.js': 'export default { operations: { fine: () => "fine" } }',
         'plugins/of_wasm/plugin.toml': manifestText('of_wasm').replace('"javascript"', '"wasm"'),
         'plugins/of_wasm/index.js': '',
@@ -89,7 +96,8 @@ describe('A plugin directory full of bad manifests', function () {
       expect(error.code).to.equal('MANIFEST_INVALID')
       expect(error.message).to.contain(`${file}:${bad.place}`)
       const { issues } = await daemon.info(summary!.id)
-      expect(issues.some(({ severity, line, column }) => severity === 'error' && line >= 1 && column >= 1)).to.be.true
+      expect(issues.some(({ severity, line, column }) => severity === 'error' && line >= 1 && column >= 1)).to
+        .be.true
     })
   }
 
@@ -130,7 +138,12 @@ describe('A plugin directory full of bad manifests', function () {
     const { issues, state } = await daemon.info('wants_cpu')
     expect(state).to.equal('enabled')
     expect(issues).to.have.length(1)
-    expect(issues[0]).to.deep.include({ severity: 'warning', line: 8, column: 1, field: 'resource_limits.max_cpu_time_ms' })
+    expect(issues[0]).to.deep.include({
+      severity: 'warning',
+      line: 8,
+      column: 1,
+      field: 'resource_limits.max_cpu_time_ms',
+    })
     expect((await daemon.call('wants_cpu', 'fine')).result).to.equal('fine')
   })
 

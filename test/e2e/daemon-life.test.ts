@@ -42,7 +42,7 @@ describe('The life of a private daemon', function () {
       cwd: REPOSITORY,
     })
     applications.push(child)
-    const [said] = (await once(child.stdout!, 'data')) as [Buffer]
+    const [said] = (await once(child.stdout, 'data')) as [Buffer]
     return Object.assign(child, { daemonPid: Number(said.toString()) })
   }
 
@@ -76,17 +76,27 @@ describe('The life of a private daemon', function () {
     const runners = childrenOf(application.daemonPid)
     expect(runners).not.to.be.empty
     application.kill('SIGKILL')
-    await until(() => !isAlive(application.daemonPid) && !runners.some(isAlive), 'the end of all', PRIVATE_END_MS)
+    await until(
+      () => !isAlive(application.daemonPid) && !runners.some(isAlive),
+      'the end of all',
+      PRIVATE_END_MS,
+    )
   })
 
   it('takes every runner along when SIGKILL ends it, tells its applications, and is replaced', async () => {
     const system = await attach()
-    await Promise.all(['echoes', 'second', 'ignores_its_end'].map((id) => system.execute_plugin(id, operationOf(id))))
+    await Promise.all(
+      ['echoes', 'second', 'ignores_its_end'].map((id) => system.execute_plugin(id, operationOf(id))),
+    )
     const { pid } = await system.get_status()
     const runners = await runnersOf(system)
     expect(runners).to.have.length(3)
-    const pending = Array.from({ length: 5 }, () => refusalOf(system.execute_plugin('echoes', 'wait', 20_000)))
-    const spinning = refusalOf(system.execute_plugin('blocks_its_thread', 'compute', null, { timeout_ms: 20_000 }))
+    const pending = Array.from({ length: 5 }, () =>
+      refusalOf(system.execute_plugin('echoes', 'wait', 20_000)),
+    )
+    const spinning = refusalOf(
+      system.execute_plugin('blocks_its_thread', 'compute', null, { timeout_ms: 20_000 }),
+    )
     await until(async () => (await system.get_status()).calls.in_flight >= 5, 'the calls to run')
     process.kill(pid, 'SIGKILL')
     for (const error of await Promise.all([...pending, spinning])) {
@@ -108,16 +118,26 @@ describe('The life of a private daemon', function () {
     expect((await started[0].get_status()).clients).to.equal(4)
   })
 
-  it('can be attached to while the one before it is still on its way out', async () => {
-    const leaving = await world.attach()
-    await leaving.execute_plugin('ignores_its_end', 'fine')
-    const { pid } = await leaving.get_status()
-    const left = leaving.shutdown()
-    const next = await attach()
-    expect((await next.execute_plugin('echoes', 'echo', 'on')).result).to.equal('on')
-    await left
-    expect((await next.get_status()).pid).not.to.equal(pid)
-  })
+  for (const shutdownMs of [300, 4_000]) {
+    it(`can be started while the one before it is still on its way out, for ${shutdownMs} ms`, async () => {
+      const manifest = world.path('plugins/ignores_its_end/plugin.toml')
+      const text = fs.readFileSync(manifest, 'utf8')
+      fs.writeFileSync(manifest, text.replace('shutdown_ms = 300', `shutdown_ms = ${shutdownMs}`))
+      const leaving = await world.attach()
+      await leaving.execute_plugin('ignores_its_end', 'fine')
+      const { pid } = await leaving.get_status()
+      const left = leaving.shutdown()
+      await until(() => !fs.existsSync(socketOf(world)), 'it to stop listening')
+      try {
+        const next = await attach()
+        expect((await next.execute_plugin('echoes', 'echo', 'on')).result).to.equal('on')
+        expect((await next.get_status()).pid).not.to.equal(pid)
+      } finally {
+        await left
+        await until(() => !isAlive(pid), 'the end of the first')
+      }
+    })
+  }
 
   it('refuses a second daemon on its state folder with exit code 65, and goes on', async () => {
     const system = await attach()
@@ -133,7 +153,9 @@ describe('The life of a private daemon', function () {
     const { pid } = await system.get_status()
     const outcomes: string[] = []
     const ids = Array.from({ length: 20 }, (_, at) => (at % 2 === 0 ? 'echoes' : 'second'))
-    const calls = ids.map(async (id) => outcomes.push(await outcomeOf(system.execute_plugin(id, 'wait', 20_000))))
+    const calls = ids.map(async (id) =>
+      outcomes.push(await outcomeOf(system.execute_plugin(id, 'wait', 20_000))),
+    )
     await until(async () => (await system.get_status()).calls.in_flight === 20, 'the calls to run')
     process.kill(pid, 'SIGTERM')
     await Promise.all(calls)

@@ -58,7 +58,9 @@ describe('execute_plugin()', function () {
 
   it('tells of progress in order, the last step included', async () => {
     const seen: ExecutionProgress[] = []
-    const result = await daemon.call('reports', 'steps', 4, { on_progress: (progress) => void seen.push(progress) })
+    const result = await daemon.call('reports', 'steps', 4, {
+      on_progress: (progress) => void seen.push(progress),
+    })
     expect(seen.at(-1)).to.deep.equal({ execution_id: result.execution_id, fraction: 1, message: 'step 4' })
     const fractions = seen.map(({ fraction }) => fraction ?? -1)
     expect(fractions).to.deep.equal(fractions.toSorted((a, b) => a - b))
@@ -131,7 +133,9 @@ describe('execute_plugin()', function () {
     })
 
     it('gives the variables that env names and no other', async () => {
-      expect((await daemon.call('uses_its_grants', 'variable', 'GIVEN_TO_PLUGIN')).result).to.equal('a granted value')
+      expect((await daemon.call('uses_its_grants', 'variable', 'GIVEN_TO_PLUGIN')).result).to.equal(
+        'a granted value',
+      )
       expect((await daemon.call('uses_its_grants', 'variable', 'NOT_GIVEN_TO_PLUGIN')).result).to.equal(null)
     })
 
@@ -140,7 +144,10 @@ describe('execute_plugin()', function () {
       const error = await daemon.refusal('uses_its_grants', 'read', path)
       expect(error.code).to.equal('PERMISSION_DENIED')
       expect(error.message).to.contain(`permissions = ["fs_read:${path}"]`)
-      const written = await daemon.refusal('uses_its_grants', 'write', { path: 'data/given.txt', text: 'spoilt' })
+      const written = await daemon.refusal('uses_its_grants', 'write', {
+        path: 'data/given.txt',
+        text: 'spoilt',
+      })
       expect(written.code).to.equal('PERMISSION_DENIED')
       expect(fs.readFileSync(daemon.world.path('data/given.txt'), 'utf8')).to.equal('what lies in data')
     })
@@ -159,7 +166,9 @@ describe('execute_plugin()', function () {
     it('keeps data_dir between processes', async () => {
       await daemon.call('uses_its_grants', 'keep', 'remembered')
       const other = daemon.world.path('other')
-      expect((await daemon.call('uses_its_grants', 'kept', null, { workspace: other })).result).to.equal('remembered')
+      expect((await daemon.call('uses_its_grants', 'kept', null, { workspace: other })).result).to.equal(
+        'remembered',
+      )
     })
 
     it('runs each workspace in a process of its own, and neither sees the files of the other', async () => {
@@ -168,12 +177,20 @@ describe('execute_plugin()', function () {
       expect((await daemon.call('uses_its_grants', 'read', 'data/given.txt', there)).result).to.equal(
         'what lies in the other data',
       )
-      const acrossOver = await daemon.refusal('uses_its_grants', 'read', daemon.world.path('data/given.txt'), there)
+      const acrossOver = await daemon.refusal(
+        'uses_its_grants',
+        'read',
+        daemon.world.path('data/given.txt'),
+        there,
+      )
       expect(acrossOver.code).to.equal('PERMISSION_DENIED')
       const acrossBack = await daemon.refusal('uses_its_grants', 'read', `${other}/data/given.txt`)
       expect(acrossBack.code).to.equal('PERMISSION_DENIED')
       const { instances } = await daemon.info('uses_its_grants')
-      expect(instances.map(({ workspace }) => workspace).toSorted()).to.deep.equal([daemon.world.folder, other])
+      expect(instances.map(({ workspace }) => workspace).toSorted()).to.deep.equal([
+        daemon.world.folder,
+        other,
+      ])
       expect(new Set(instances.map(({ pid }) => pid)).size).to.equal(2)
     })
   })

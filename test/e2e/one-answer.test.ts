@@ -56,7 +56,12 @@ describe('Every call', function () {
     for (const at of ids) {
       const kind = kindOf(at)
       const { operation, input, timeout_ms } = requestOf(kind)
-      const params = { plugin_id: PLUGINS[at % PLUGINS.length], operation, input, ...(timeout_ms && { timeout_ms }) }
+      const params = {
+        plugin_id: PLUGINS[at % PLUGINS.length],
+        operation,
+        input,
+        ...(timeout_ms && { timeout_ms }),
+      }
       client.send(line({ id: at, method: 'execute_plugin', params }))
       if (kind === 'cancel') client.send(line({ method: 'cancel', params: { id: at } }))
     }
@@ -65,7 +70,8 @@ describe('Every call', function () {
     await Promise.all(PLUGINS.map((id) => daemon.call(id, 'echo')))
     await client.request('get_status', {}, 'last')
     const counts = new Map<unknown, number>()
-    for (const { id, method } of client.messages) if (method === undefined) counts.set(id, (counts.get(id) ?? 0) + 1)
+    for (const { id, method } of client.messages)
+      if (method === undefined) counts.set(id, (counts.get(id) ?? 0) + 1)
     expect([...counts].filter(([, count]) => count !== 1)).to.deep.equal([])
     expect(counts.size).to.equal(ids.length + 1)
   })
@@ -93,7 +99,8 @@ function requestOf(kind: Kind): { operation: string; input: unknown; timeout_ms?
 function callOf(daemon: TestDaemon, at: number, kind: Kind): ReturnType<TestDaemon['call']> {
   const { operation, input, timeout_ms } = requestOf(kind)
   const id = PLUGINS[at % PLUGINS.length]!
-  if (kind !== 'cancel') return daemon.call(id, operation, input, timeout_ms === undefined ? {} : { timeout_ms })
+  if (kind !== 'cancel')
+    return daemon.call(id, operation, input, timeout_ms === undefined ? {} : { timeout_ms })
   const controller = new AbortController()
   setTimeout(() => controller.abort(), at % 30)
   return daemon.call(id, operation, input, { signal: controller.signal })

@@ -117,7 +117,12 @@ export class TestDaemon {
   }
 
   /** The error with which a call is rejected. */
-  async refusal(id: string, operation: string, input?: unknown, options?: ExecuteOptions): Promise<PhantomError> {
+  async refusal(
+    id: string,
+    operation: string,
+    input?: unknown,
+    options?: ExecuteOptions,
+  ): Promise<PhantomError> {
     return await refusalOf(this.call(id, operation, input, options))
   }
 

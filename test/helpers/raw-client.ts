@@ -10,7 +10,11 @@ export interface RawMessage {
   readonly method?: string
   readonly params?: Readonly<Record<string, unknown>>
   readonly result?: unknown
-  readonly error?: { readonly code: number; readonly message: string; readonly data?: { readonly name: string } }
+  readonly error?: {
+    readonly code: number
+    readonly message: string
+    readonly data?: { readonly name: string }
+  }
   readonly payload?: string
 }
 
@@ -19,7 +23,7 @@ export class RawClient {
   readonly socket: Socket
   readonly messages: RawMessage[] = []
   readonly closed: Promise<void>
-  #buffered = Buffer.alloc(0)
+  #buffered: Buffer = Buffer.alloc(0)
   #watchers: (() => void)[] = []
   #isClosed = false
 
@@ -50,7 +54,11 @@ export class RawClient {
   }
 
   /** Sends a request in one plain line and waits for its answer. */
-  async request(method: string, params: object = {}, id: number | string = `${method}-${Math.random()}`): Promise<RawMessage> {
+  async request(
+    method: string,
+    params: object = {},
+    id: number | string = `${method}-${Math.random()}`,
+  ): Promise<RawMessage> {
     this.send(line({ id, method, params }))
     return await this.answer(id)
   }
@@ -66,7 +74,10 @@ export class RawClient {
   }
 
   async answer(id: number | string | null): Promise<RawMessage> {
-    return await this.next((message) => message.id === id && message.method === undefined, `an answer to ${id}`)
+    return await this.next(
+      (message) => message.id === id && message.method === undefined,
+      `an answer to ${id}`,
+    )
   }
 
   async next(isIt: (message: RawMessage) => boolean, what: string): Promise<RawMessage> {
@@ -76,7 +87,8 @@ export class RawClient {
     for (;;) {
       const found = this.messages.find(isIt)
       if (found !== undefined) return found
-      if (this.#isClosed) throw new Error(`the daemon closed the connection before ${what}: ${this.#lastWords()}`)
+      if (this.#isClosed)
+        throw new Error(`the daemon closed the connection before ${what}: ${this.#lastWords()}`)
       if (signal.aborted) throw new Error(`waited in vain for ${what}: ${this.#lastWords()}`)
       await new Promise<void>((resolve) => this.#watchers.push(resolve))
     }
@@ -95,7 +107,9 @@ export class RawClient {
     for (;;) {
       const end = this.#buffered.indexOf(NEWLINE)
       if (end === -1) break
-      const envelope = JSON.parse(this.#buffered.toString('utf8', 0, end)) as RawMessage & { payload_bytes?: number }
+      const envelope = JSON.parse(this.#buffered.toString('utf8', 0, end)) as RawMessage & {
+        payload_bytes?: number
+      }
       const behind = end + 1 + (envelope.payload_bytes ?? 0)
       if (this.#buffered.length < behind) break
       const payload = this.#buffered.toString('utf8', end + 1, behind)

@@ -12,7 +12,11 @@ const VIOLATIONS: Readonly<Record<string, string>> = {
   'an answer to a call never made': ANSWER,
   'an answer with an id that is text': line({ id: 'x', result: null }),
   'an error without an id': line({ error: { code: -33030, message: 'forged' } }),
-  'a request to the host': line({ id: 1, method: 'execute_plugin', params: { plugin_id: 'echoes', operation: 'echo' } }),
+  'a request to the host': line({
+    id: 1,
+    method: 'execute_plugin',
+    params: { plugin_id: 'echoes', operation: 'echo' },
+  }),
   'a shutdown of the host': line({ id: 1, method: 'shutdown', params: {} }),
   'an unknown notification': line({ method: 'approve', params: { plugin_id: 'forges_messages' } }),
   'a log line without text': line({ method: 'log', params: { level: 'info' } }),
@@ -20,7 +24,7 @@ const VIOLATIONS: Readonly<Record<string, string>> = {
   'params that are null': '{"jsonrpc":"2.0","method":"log","params":null}\n',
   'params that are a number': '{"jsonrpc":"2.0","method":"progress","params":7}\n',
   'a batch': '[{"jsonrpc":"2.0","id":1,"result":null}]\n',
-  'garbage': 'this is no JSON at all\n',
+  garbage: 'this is no JSON at all\n',
   'bytes that are no UTF-8': '\u0000\u0001\u0002{{{{\n',
   'a number': '42\n',
   'another version': '{"jsonrpc":"1.0","method":"log","params":{}}\n',
@@ -76,7 +80,10 @@ describe('A plugin that writes on the channel to its host', function () {
   it('log lines for calls that are not its own reach no other result and no other log', async () => {
     const { execution_id: known } = await daemon.call('echoes', 'echo')
     const other = daemon.call('echoes', 'wait', 500)
-    await until(async () => (await daemon.info('echoes')).instances[0]?.calls_in_flight === 1, 'the other call')
+    await until(
+      async () => (await daemon.info('echoes')).instances[0]?.calls_in_flight === 1,
+      'the other call',
+    )
     const forged = idsAfter(known).map((id) =>
       line({ method: 'log', params: { level: 'warn', message: 'forged', execution_id: id } }),
     )
@@ -90,7 +97,9 @@ describe('A plugin that writes on the channel to its host', function () {
   it('progress for ids that are not its own reaches nobody', async () => {
     const seen: unknown[] = []
     const other = daemon.call('echoes', 'wait', 300, { on_progress: (progress) => void seen.push(progress) })
-    const text = EVERY_ID.map((id) => line({ method: 'progress', params: { id, fraction: 0.5, message: 'forged' } })).join('')
+    const text = EVERY_ID.map((id) =>
+      line({ method: 'progress', params: { id, fraction: 0.5, message: 'forged' } }),
+    ).join('')
     const own = await daemon.call('forges_messages', 'forge', { text, wait_ms: 50 })
     expect(own.success).to.be.true
     await other
@@ -111,7 +120,9 @@ describe('A plugin that writes on the channel to its host', function () {
   it('errors with codes of the host mints none of them', async () => {
     await daemon.call('forges_messages', 'fine')
     for (const code of [-33030, -33051, -32603, 0]) {
-      const text = EVERY_ID.map((id) => line({ id, error: { code, message: 'forged', data: { name: 'DAEMON_LOST' } } })).join('')
+      const text = EVERY_ID.map((id) =>
+        line({ id, error: { code, message: 'forged', data: { name: 'DAEMON_LOST' } } }),
+      ).join('')
       const call = daemon.call('forges_messages', 'forge', { text, wait_ms: 20 })
       const outcome = await call.then(
         ({ error }) => error,
@@ -124,7 +135,10 @@ describe('A plugin that writes on the channel to its host', function () {
 
   for (const [what, text] of Object.entries({
     'log lines': line({ method: 'log', params: { level: 'warn', message: 'x'.repeat(8000) } }),
-    'progress of its own call': line({ method: 'progress', params: { id: 2, message: 'x'.repeat(8000) } }).repeat(30),
+    'progress of its own call': line({
+      method: 'progress',
+      params: { id: 2, message: 'x'.repeat(8000) },
+    }).repeat(30),
   })) {
     it(`${what} without end costs the daemon bounded memory, also when its caller never reads`, async () => {
       // In a new process, the flood is the second request on the channel.
@@ -151,7 +165,10 @@ describe('A plugin that writes on the channel to its host', function () {
       await daemon.call('lies_about_its_health', 'lie', lie)
       const application = await daemon.world.attach()
       try {
-        const info = await Promise.race([application.get_plugin_info('lies_about_its_health'), delay(5_000, null)])
+        const info = await Promise.race([
+          application.get_plugin_info('lies_about_its_health'),
+          delay(3_000, null),
+        ])
         expect(info?.id, 'no answer').to.equal('lies_about_its_health')
         expect((await application.execute_plugin('echoes', 'echo', 'here')).result).to.equal('here')
       } finally {
@@ -173,5 +190,8 @@ describe('A plugin that writes on the channel to its host', function () {
 /** Execution ids count up behind a prefix of their daemon, and a plugin knows its own. */
 function idsAfter(executionId: string): string[] {
   const [prefix, count = ''] = executionId.split('-')
-  return Array.from({ length: 10 }, (_, at) => `${prefix}-${(Number.parseInt(count, 36) + at + 1).toString(36)}`)
+  return Array.from(
+    { length: 10 },
+    (_, at) => `${prefix}-${(Number.parseInt(count, 36) + at + 1).toString(36)}`,
+  )
 }

@@ -26,7 +26,8 @@ describe('A client that sends or takes too slowly, too much or not at all', func
     let sentMb = 0
     for (; sentMb < 1024 && !client.isClosed; sentMb += 1) {
       const isFull = !client.socket.write(chunk)
-      if (isFull) await Promise.race([new Promise((resolve) => client.socket.once('drain', resolve)), client.closed])
+      if (isFull)
+        await Promise.race([new Promise((resolve) => client.socket.once('drain', resolve)), client.closed])
     }
     expect(sentMb).to.be.below(64)
     expect(await watch.growthMb()).to.be.below(100)
@@ -66,7 +67,10 @@ describe('A client that sends or takes too slowly, too much or not at all', func
     const clients = await Promise.all(Array.from({ length: 20 }, () => daemon.connect()))
     for (const client of clients) {
       await client.handshake()
-      client.send(line({ id: 1, method: 'execute_plugin', params: {}, payload_bytes: 268_435_456 }), 'a little')
+      client.send(
+        line({ id: 1, method: 'execute_plugin', params: {}, payload_bytes: 268_435_456 }),
+        'a little',
+      )
     }
     await promptness(daemon)
     expect(await watch.growthMb()).to.be.below(100)
@@ -121,7 +125,10 @@ describe('A client that sends or takes too slowly, too much or not at all', func
       await until(async () => (await open()) === 100, 'the calls to be open')
       client.destroy()
       await until(async () => (await open()) === 0, 'the calls to be cancelled', 3_000)
-      await until(async () => (await daemon.info('echoes')).instances[0]?.calls_in_flight === 0, 'the plugin to let go')
+      await until(
+        async () => (await daemon.info('echoes')).instances[0]?.calls_in_flight === 0,
+        'the plugin to let go',
+      )
     })
   }
 
@@ -129,7 +136,9 @@ describe('A client that sends or takes too slowly, too much or not at all', func
     const client = await daemon.connect()
     const calls = 12_000
     const wait = { plugin_id: 'echoes', operation: 'wait', input: 1, timeout_ms: 2000 }
-    client.send(Array.from({ length: calls }, (_, id) => line({ id, method: 'execute_plugin', params: wait })).join(''))
+    client.send(
+      Array.from({ length: calls }, (_, id) => line({ id, method: 'execute_plugin', params: wait })).join(''),
+    )
     await until(() => client.messages.length >= calls, 'an answer for each')
     const names = client.messages.map(({ error }) => error?.data?.name ?? 'ok')
     expect(new Set(client.messages.map(({ id }) => id)).size).to.equal(calls)

@@ -43,9 +43,18 @@ describe('A hostile plugin', function () {
   before(async () => {
     daemon = await TestDaemon.start({
       plugins: [
-        ...['echoes', 'throws-anything', 'returns-non-json', 'fails-late'],
-        ...['exits-early', 'ignores-its-end', 'answers-late', 'patches-globals'],
-        ...['never-ready', 'crashes-at-load', 'exits-at-load', 'broken-syntax'],
+        'echoes',
+        'throws-anything',
+        'returns-non-json',
+        'fails-late',
+        'exits-early',
+        'ignores-its-end',
+        'answers-late',
+        'patches-globals',
+        'never-ready',
+        'crashes-at-load',
+        'exits-at-load',
+        'broken-syntax',
       ],
       config: 'execution:\n  start_timeout_ms: 1500\n',
     })
@@ -78,7 +87,10 @@ describe('A hostile plugin', function () {
     }
 
     it('undefined returns null', async () => {
-      expect(await daemon.call('returns_non_json', 'undefined')).to.deep.include({ success: true, result: null })
+      expect(await daemon.call('returns_non_json', 'undefined')).to.deep.include({
+        success: true,
+        result: null,
+      })
     })
 
     it('300 MB is refused by size where its memory allows that much', async () => {

@@ -7,7 +7,8 @@ import { isPhantomError } from '../../src/contract/phantom-error.ts'
 
 const SECRET = 'a secret that no plugin was granted'
 /** How Node's permission model, the mount namespace and the kernel say no. */
-const REFUSED = /ERR_ACCESS_DENIED|ENOENT|EACCES|EPERM|EROFS|ENOSYS|not granted|not permitted|restricted|No such built-in|disabled|Cannot find/i
+const REFUSED =
+  /ERR_ACCESS_DENIED|ENOENT|EACCES|EPERM|EROFS|ENOSYS|not granted|not permitted|restricted|No such built-in|disabled|Cannot find/i
 
 describe('A plugin that reaches for what it was not granted', function () {
   this.timeout(60_000)
@@ -26,8 +27,20 @@ describe('A plugin that reaches for what it was not granted', function () {
     await once(listener, 'listening')
     port = (listener.address() as { port: number }).port
     daemon = await TestDaemon.start({
-      plugins: ['echoes', 'reads-outside', 'writes-outside', 'starts-others', 'opens-network', 'uses-its-grants'],
-      files: { 'secret.txt': SECRET, 'data/given.txt': 'given', 'sub/secret.txt': SECRET, 'package.json': '{}' },
+      plugins: [
+        'echoes',
+        'reads-outside',
+        'writes-outside',
+        'starts-others',
+        'opens-network',
+        'uses-its-grants',
+      ],
+      files: {
+        'secret.txt': SECRET,
+        'data/given.txt': 'given',
+        'sub/secret.txt': SECRET,
+        'package.json': '{}',
+      },
       environment: { PHANTOM_TEST_SECRET: SECRET, GIVEN_TO_PLUGIN: 'given' },
       config: 'log:\n  level: warn\n',
     })
@@ -54,7 +67,8 @@ describe('A plugin that reaches for what it was not granted', function () {
       "the daemon's environment": () => `/proc/${daemon.pid}/environ`,
       "another plugin's code": () => daemon.world.path('plugins/echoes/index.js'),
       "another plugin's data": () => state('data/uses_its_grants/kept.txt'),
-      "the daemon's store": () => state(fs.readdirSync(state('')).find((name) => /db|sqlite/.test(name)) ?? 'state.db'),
+      "the daemon's store": () =>
+        state(fs.readdirSync(state('')).find((name) => /db|sqlite/.test(name)) ?? 'state.db'),
       "the daemon's log": () => state('logs/daemon.log'),
       'its own log': () => state('logs/plugins/reads_outside.log'),
       "the daemon's configuration": () => daemon.world.path('config/default.yaml'),
@@ -73,17 +87,30 @@ describe('A plugin that reaches for what it was not granted', function () {
     }
 
     it('folders by listing them shows at the most the way to its own', async () => {
-      const outside = ['/', '/etc', '/root', '/home', daemon.world.folder, state(''), state('data'), '/proc/self/root']
+      const outside = [
+        '/',
+        '/etc',
+        '/root',
+        '/home',
+        daemon.world.folder,
+        state(''),
+        state('data'),
+        '/proc/self/root',
+      ]
       for (const path of outside) {
         const outcome = await daemon.call<string[]>('reads_outside', 'list', path).catch(() => null)
         const own = ['.phantom', 'plugins', 'data', 'validators', 'reads_outside']
-        expect((outcome?.result ?? []).filter((name) => !own.includes(name)), path).to.deep.equal([])
+        expect(
+          (outcome?.result ?? []).filter((name) => !own.includes(name)),
+          path,
+        ).to.deep.equal([])
       }
     })
 
     it('a symbolic link in its own folder is refused', () => expectRefused('own_link', null))
 
-    it('a symbolic link that it makes in its data_dir is refused', () => expectRefused('new_link', daemon.world.path('secret.txt')))
+    it('a symbolic link that it makes in its data_dir is refused', () =>
+      expectRefused('new_link', daemon.world.path('secret.txt')))
 
     it('a symbolic link that lies in its data_dir is refused', async () => {
       fs.symlinkSync(daemon.world.path('secret.txt'), state('data/reads_outside/planted-link'))
@@ -91,7 +118,8 @@ describe('A plugin that reaches for what it was not granted', function () {
     })
 
     it('a file through node:sqlite is refused', async () => {
-      for (const path of [daemon.world.path('secret.txt'), '/etc/passwd', '/tmp/new.db']) await expectRefused('sqlite', path)
+      for (const path of [daemon.world.path('secret.txt'), '/etc/passwd', '/tmp/new.db'])
+        await expectRefused('sqlite', path)
     })
 
     it('its environment holds what was granted and no secret of the daemon', async () => {
@@ -124,7 +152,8 @@ describe('A plugin that reaches for what it was not granted', function () {
       it(`${what} is refused`, async () => {
         const path = daemon.world.path(file)
         const before = fs.existsSync(path) ? fs.readFileSync(path, 'latin1') : null
-        for (const operation of ['write', 'remove', 'chmod']) await daemon.call('writes_outside', operation, path).catch(() => null)
+        for (const operation of ['write', 'remove', 'chmod'])
+          await daemon.call('writes_outside', operation, path).catch(() => null)
         await daemon.call('writes_outside', 'rename', [path, daemon.world.path('moved')]).catch(() => null)
         const after = fs.existsSync(path) ? fs.readFileSync(path, 'latin1') : null
         expect(after).to.equal(before)
@@ -140,7 +169,12 @@ describe('A plugin that reaches for what it was not granted', function () {
     }
 
     it('what lies outside of the workspace is refused', async () => {
-      for (const path of ['/etc/phantom-was-here', '/usr/phantom-was-here', '/proc/sys/kernel/hostname', '/dev/phantom']) {
+      for (const path of [
+        '/etc/phantom-was-here',
+        '/usr/phantom-was-here',
+        '/proc/sys/kernel/hostname',
+        '/dev/phantom',
+      ]) {
         await refused('writes_outside', 'write', path)
         expect(fs.existsSync(path) && path.includes('phantom')).to.be.false
       }
@@ -154,7 +188,20 @@ describe('A plugin that reaches for what it was not granted', function () {
   })
 
   describe('by starting others', () => {
-    const ways = ['spawn', 'fork', 'cluster', 'worker', 'binding', 'internal', 'dlopen', 'eval', 'inspector', 'wasi', 'identity', 'env_exec']
+    const ways = [
+      'spawn',
+      'fork',
+      'cluster',
+      'worker',
+      'binding',
+      'internal',
+      'dlopen',
+      'eval',
+      'inspector',
+      'wasi',
+      'identity',
+      'env_exec',
+    ]
     for (const way of ways) {
       it(`(${way}) gets nowhere`, async () => {
         const outcome = await daemon.call('starts_others', way).catch((error: unknown) => error)
@@ -183,7 +230,9 @@ describe('A plugin that reaches for what it was not granted', function () {
 
     it('a listener on the loopback is not reached', async () => {
       await daemon.call('opens_network', 'connect', { port, host: '127.0.0.1' }).catch(() => null)
-      const fetched = await daemon.call('opens_network', 'fetch', `http://127.0.0.1:${port}/`).catch(() => null)
+      const fetched = await daemon
+        .call('opens_network', 'fetch', `http://127.0.0.1:${port}/`)
+        .catch(() => null)
       expect(JSON.stringify(fetched)).not.to.contain(SECRET)
       expect(accepted).to.equal(0)
     })

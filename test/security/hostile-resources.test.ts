@@ -44,10 +44,10 @@ describe('A plugin that takes more than its share', function () {
   for (const kind of ['compute', 'microtasks', 'match', 'sleep']) {
     it(`of time (${kind}) is ended at its deadline while others answer`, async () => {
       const blocked = daemon.refusal('blocks_its_thread', kind)
-      let isBlocked = true
-      void blocked.then(() => (isBlocked = false))
+      const state = { isOpen: true }
+      void blocked.then(() => (state.isOpen = false))
       let answered = 0
-      for (; isBlocked; answered += 1) {
+      for (; state.isOpen; answered += 1) {
         const startedMs = performance.now()
         await daemon.call('echoes', 'echo', answered)
         expect(performance.now() - startedMs).to.be.below(PROMPT_MS)
@@ -78,10 +78,10 @@ describe('A plugin that takes more than its share', function () {
     it(`of its log (${kind} for 1 GB) costs the daemon bounded memory, and others no answer`, async () => {
       const startedMb = daemon.memoryMb()
       let mostMb = 0
-      let isPrinting = true
+      const state = { isOpen: true }
       const printing = daemon.refusal('prints_a_gigabyte', kind)
-      void printing.then(() => (isPrinting = false))
-      while (isPrinting) {
+      void printing.then(() => (state.isOpen = false))
+      while (state.isOpen) {
         const startedMs = performance.now()
         await daemon.call('echoes', 'echo', 'here')
         expect(performance.now() - startedMs).to.be.below(PROMPT_MS)
@@ -101,7 +101,11 @@ describe('A plugin that takes more than its share', function () {
     it('(100 log lines of 24 KB, warnings besides) still gets its caller a result', async () => {
       const application = await daemon.world.attach()
       try {
-        const result = await application.execute_plugin('reports', 'lines', { count: 100, level: 'warn', text })
+        const result = await application.execute_plugin('reports', 'lines', {
+          count: 100,
+          level: 'warn',
+          text,
+        })
         expect(result.success).to.be.true
         expect(result.warnings).not.to.be.empty
       } finally {
@@ -113,7 +117,9 @@ describe('A plugin that takes more than its share', function () {
       const application = await daemon.world.attach()
       try {
         await Promise.all(
-          Array.from({ length: 50 }, () => daemon.call('reports', 'lines', { count: 20, level: 'info', text: 'x'.repeat(8_000) })),
+          Array.from({ length: 50 }, () =>
+            daemon.call('reports', 'lines', { count: 20, level: 'info', text: 'x'.repeat(8_000) }),
+          ),
         )
         const lines = await application.get_plugin_logs({ plugin_id: 'reports', lines: 1000 })
         expect(lines.length).to.be.above(100)

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect } from 'chai'
 import { TestDaemon, until } from '../helpers/daemon.ts'
-import { line, resultOf, type RawClient, type RawMessage } from '../helpers/raw-client.ts'
+import { line, resultOf } from '../helpers/raw-client.ts'
 
 const echo = (id: number | string, input: unknown = id): string =>
   line({ id, method: 'execute_plugin', params: { plugin_id: 'echoes', operation: 'echo', input } })
@@ -12,41 +12,165 @@ const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth)
 const ANSWERED: Readonly<Record<string, { text: string; name: string; words: RegExp }>> = {
   garbage: { text: 'this is no JSON\n', name: 'PARSE_ERROR', words: /Cannot read JSON/ },
   'bytes that are no text': { text: '\u0000\u0001\u0002\n', name: 'PARSE_ERROR', words: /Cannot read JSON/ },
-  'half a JSON object': { text: '{"jsonrpc":"2.0","id":1,\n', name: 'PARSE_ERROR', words: /Cannot read JSON/ },
-  'a batch': { text: '[{"jsonrpc":"2.0","id":1,"method":"get_status"}]\n', name: 'REQUEST_INVALID', words: /one request a line/ },
+  'half a JSON object': {
+    text: '{"jsonrpc":"2.0","id":1,\n',
+    name: 'PARSE_ERROR',
+    words: /Cannot read JSON/,
+  },
+  'a batch': {
+    text: '[{"jsonrpc":"2.0","id":1,"method":"get_status"}]\n',
+    name: 'REQUEST_INVALID',
+    words: /one request a line/,
+  },
   'a number': { text: '42\n', name: 'REQUEST_INVALID', words: /one JSON object a line/ },
-  'null': { text: 'null\n', name: 'REQUEST_INVALID', words: /one JSON object a line/ },
-  'an id that is an object': { text: line({ id: {}, method: 'get_status' }), name: 'REQUEST_INVALID', words: /number or string/ },
-  'an id that is null': { text: line({ id: null, method: 'get_status' }), name: 'REQUEST_INVALID', words: /number or string/ },
-  'a method that is a number': { text: line({ id: 7, method: 7 }), name: 'REQUEST_INVALID', words: /"method":string/ },
-  'another version of JSON-RPC': { text: line({ jsonrpc: '1.0', id: 7, method: 'get_status' }), name: 'REQUEST_INVALID', words: /2\.0/ },
-  '__proto__ in the envelope': { text: '{"jsonrpc":"2.0","id":7,"method":"get_status","__proto__":{"admin":true}}\n', name: 'PARSE_ERROR', words: /__proto__/ },
-  '__proto__ written with escapes': { text: '{"jsonrpc":"2.0","id":7,"method":"get_status","\\u005f_proto__":{}}\n', name: 'PARSE_ERROR', words: /__proto__/ },
-  '10⁶ nested arrays in the envelope': { text: `{"jsonrpc":"2.0","id":7,"method":"get_status","params":${nested(1_000_000)}}\n`, name: 'PARSE_ERROR', words: /128 levels/ },
-  'params that are an array': { text: line({ id: 7, method: 'get_status', params: [] }), name: 'PARAMS_INVALID', words: /must be object/ },
-  'params that are a text': { text: line({ id: 7, method: 'get_status', params: 'x' }), name: 'PARAMS_INVALID', words: /must be object/ },
-  'an unknown method': { text: line({ id: 7, method: 'list_plugin', params: {} }), name: 'METHOD_NOT_FOUND', words: /Did you mean "list_plugins"\?/ },
-  'a method of Object.prototype': { text: line({ id: 7, method: 'constructor', params: {} }), name: 'METHOD_NOT_FOUND', words: /"constructor"/ },
-  'an unknown parameter': { text: line({ id: 7, method: 'get_plugin_info', params: { plugin_id: 'echoes', pluginid: 1 } }), name: 'PARAMS_INVALID', words: /Did you mean "plugin_id"\?/ },
-  'a missing parameter': { text: line({ id: 7, method: 'execute_plugin', params: { plugin_id: 'echoes' } }), name: 'PARAMS_INVALID', words: /operation/ },
-  'a parameter of the wrong type': { text: line({ id: 7, method: 'execute_plugin', params: { plugin_id: 7, operation: 'echo' } }), name: 'PARAMS_INVALID', words: /plugin_id.*string.*7/ },
-  'a timeout below 1': { text: line({ id: 7, method: 'execute_plugin', params: { plugin_id: 'echoes', operation: 'echo', timeout_ms: 0 } }), name: 'PARAMS_INVALID', words: /timeout_ms/ },
-  'input for a method that takes none': { text: line({ id: 7, method: 'get_status', params: { input: 1 } }), name: 'PARAMS_INVALID', words: /takes no input/ },
-  'a plugin id that is a path': { text: line({ id: 7, method: 'get_plugin_logs', params: { plugin_id: '../../../../etc/passwd' } }), name: 'PLUGIN_NOT_FOUND', words: /passwd/ },
-  'a workspace that is relative': { text: line({ id: 7, method: 'execute_plugin', params: { plugin_id: 'echoes', operation: 'echo', workspace: '.' } }), name: 'WORKSPACE_DENIED', words: /no absolute path/ },
-  'a handshake of version 2.0': { text: line({ id: 7, method: 'handshake', params: { protocol_version: '2.0' } }), name: 'VERSION_UNSUPPORTED', words: /2\.0.*1\.0/ },
-  'a handshake of no version': { text: line({ id: 7, method: 'handshake', params: { protocol_version: 'new' } }), name: 'PARAMS_INVALID', words: /protocol_version/ },
+  null: { text: 'null\n', name: 'REQUEST_INVALID', words: /one JSON object a line/ },
+  'an id that is an object': {
+    text: line({ id: {}, method: 'get_status' }),
+    name: 'REQUEST_INVALID',
+    words: /number or string/,
+  },
+  'an id that is null': {
+    text: line({ id: null, method: 'get_status' }),
+    name: 'REQUEST_INVALID',
+    words: /number or string/,
+  },
+  'a method that is a number': {
+    text: line({ id: 7, method: 7 }),
+    name: 'REQUEST_INVALID',
+    words: /"method":string/,
+  },
+  'another version of JSON-RPC': {
+    text: line({ jsonrpc: '1.0', id: 7, method: 'get_status' }),
+    name: 'REQUEST_INVALID',
+    words: /2\.0/,
+  },
+  '__proto__ in the envelope': {
+    text: '{"jsonrpc":"2.0","id":7,"method":"get_status","__proto__":{"admin":true}}\n',
+    name: 'PARSE_ERROR',
+    words: /__proto__/,
+  },
+  '__proto__ written with escapes': {
+    text: '{"jsonrpc":"2.0","id":7,"method":"get_status","\\u005f_proto__":{}}\n',
+    name: 'PARSE_ERROR',
+    words: /__proto__/,
+  },
+  '10⁶ nested arrays in the envelope': {
+    text: `{"jsonrpc":"2.0","id":7,"method":"get_status","params":${nested(1_000_000)}}\n`,
+    name: 'PARSE_ERROR',
+    words: /128 levels/,
+  },
+  'params that are an array': {
+    text: line({ id: 7, method: 'get_status', params: [] }),
+    name: 'PARAMS_INVALID',
+    words: /must be object/,
+  },
+  'params that are a text': {
+    text: line({ id: 7, method: 'get_status', params: 'x' }),
+    name: 'PARAMS_INVALID',
+    words: /must be object/,
+  },
+  'an unknown method': {
+    text: line({ id: 7, method: 'list_plugin', params: {} }),
+    name: 'METHOD_NOT_FOUND',
+    words: /Did you mean "list_plugins"\?/,
+  },
+  'a method of Object.prototype': {
+    text: line({ id: 7, method: 'constructor', params: {} }),
+    name: 'METHOD_NOT_FOUND',
+    words: /"constructor"/,
+  },
+  'an unknown parameter': {
+    text: line({ id: 7, method: 'get_plugin_info', params: { plugin_id: 'echoes', pluginid: 1 } }),
+    name: 'PARAMS_INVALID',
+    words: /Did you mean "plugin_id"\?/,
+  },
+  'a missing parameter': {
+    text: line({ id: 7, method: 'execute_plugin', params: { plugin_id: 'echoes' } }),
+    name: 'PARAMS_INVALID',
+    words: /operation/,
+  },
+  'a parameter of the wrong type': {
+    text: line({ id: 7, method: 'execute_plugin', params: { plugin_id: 7, operation: 'echo' } }),
+    name: 'PARAMS_INVALID',
+    words: /plugin_id.*string.*7/,
+  },
+  'a timeout below 1': {
+    text: line({
+      id: 7,
+      method: 'execute_plugin',
+      params: { plugin_id: 'echoes', operation: 'echo', timeout_ms: 0 },
+    }),
+    name: 'PARAMS_INVALID',
+    words: /timeout_ms/,
+  },
+  'input for a method that takes none': {
+    text: line({ id: 7, method: 'get_status', params: { input: 1 } }),
+    name: 'PARAMS_INVALID',
+    words: /takes no input/,
+  },
+  'a plugin id that is a path': {
+    text: line({ id: 7, method: 'get_plugin_logs', params: { plugin_id: '../../../../etc/passwd' } }),
+    name: 'PLUGIN_NOT_FOUND',
+    words: /passwd/,
+  },
+  'a workspace that is relative': {
+    text: line({
+      id: 7,
+      method: 'execute_plugin',
+      params: { plugin_id: 'echoes', operation: 'echo', workspace: '.' },
+    }),
+    name: 'WORKSPACE_DENIED',
+    words: /no absolute path/,
+  },
+  'a handshake of version 2.0': {
+    text: line({ id: 7, method: 'handshake', params: { protocol_version: '2.0' } }),
+    name: 'VERSION_UNSUPPORTED',
+    words: /2\.0.*1\.0/,
+  },
+  'a handshake of no version': {
+    text: line({ id: 7, method: 'handshake', params: { protocol_version: 'new' } }),
+    name: 'PARAMS_INVALID',
+    words: /protocol_version/,
+  },
 }
 
 /** Frames behind which the stream cannot be followed: one answer, then the end. `agreed` comes after a handshake. */
 const REFUSED: Readonly<Record<string, { agreed: boolean; text: string | Buffer; words: RegExp }>> = {
-  'payload_bytes without a handshake': { agreed: false, text: line({ id: 1, method: 'get_status', payload_bytes: 3 }), words: /before the handshake/ },
-  'payload_bytes below 0': { agreed: true, text: line({ id: 1, method: 'get_status', payload_bytes: -1 }), words: /"payload_bytes" is -1/ },
-  'payload_bytes over the cap': { agreed: true, text: line({ id: 1, method: 'get_status', payload_bytes: 300_000_000 }), words: /expected a whole number from 0 to 268435456/ },
-  'payload_bytes that is no number': { agreed: true, text: line({ id: 1, method: 'get_status', payload_bytes: '3' }), words: /expected a whole number/ },
-  'payload_bytes that is a fraction': { agreed: true, text: line({ id: 1, method: 'get_status', payload_bytes: 0.5 }), words: /expected a whole number/ },
-  'an envelope over 1 MB between peers': { agreed: true, text: Buffer.alloc(1_100_000, 'x'), words: /longer than 1048576 bytes/ },
-  'a plain line over 16 MB': { agreed: false, text: Buffer.alloc(17_000_000, 'x'), words: /longer than 16777216 bytes/ },
+  'payload_bytes without a handshake': {
+    agreed: false,
+    text: line({ id: 1, method: 'get_status', payload_bytes: 3 }),
+    words: /before the handshake/,
+  },
+  'payload_bytes below 0': {
+    agreed: true,
+    text: line({ id: 1, method: 'get_status', payload_bytes: -1 }),
+    words: /"payload_bytes" is -1/,
+  },
+  'payload_bytes over the cap': {
+    agreed: true,
+    text: line({ id: 1, method: 'get_status', payload_bytes: 300_000_000 }),
+    words: /expected a whole number from 0 to 268435456/,
+  },
+  'payload_bytes that is no number': {
+    agreed: true,
+    text: line({ id: 1, method: 'get_status', payload_bytes: '3' }),
+    words: /expected a whole number/,
+  },
+  'payload_bytes that is a fraction': {
+    agreed: true,
+    text: line({ id: 1, method: 'get_status', payload_bytes: 0.5 }),
+    words: /expected a whole number/,
+  },
+  'an envelope over 1 MB between peers': {
+    agreed: true,
+    text: Buffer.alloc(1_100_000, 'x'),
+    words: /longer than 1048576 bytes/,
+  },
+  'a plain line over 16 MB': {
+    agreed: false,
+    text: Buffer.alloc(17_000_000, 'x'),
+    words: /longer than 16777216 bytes/,
+  },
 }
 
 describe('A hostile client on the socket', function () {
@@ -90,7 +214,10 @@ describe('A hostile client on the socket', function () {
   it('ignores answers to calls never made, and unknown notifications', async () => {
     const client = await daemon.connect()
     client.send(line({ id: 1, result: null }), line({ id: 'x', error: { code: 1, message: 'no' } }))
-    client.send(line({ method: 'progress', params: {} }), line({ method: 'no_such_thing', params: { deep: [[]] } }))
+    client.send(
+      line({ method: 'progress', params: {} }),
+      line({ method: 'no_such_thing', params: { deep: [[]] } }),
+    )
     client.send(line({ method: 'cancel', params: { id: 4711 } }), echo('next'))
     expect(resultOf(await client.answer('next'))).to.equal('next')
     expect(client.messages).to.have.length(1)
@@ -98,10 +225,17 @@ describe('A hostile client on the socket', function () {
 
   it('gets REQUEST_INVALID for the id of a call that is still open, and that call its answer', async () => {
     const client = await daemon.connect()
-    const wait = line({ id: 1, method: 'execute_plugin', params: { plugin_id: 'echoes', operation: 'wait', input: 200 } })
+    const wait = line({
+      id: 1,
+      method: 'execute_plugin',
+      params: { plugin_id: 'echoes', operation: 'wait', input: 200 },
+    })
     client.send(wait, echo(1))
     await client.next(({ result }) => result !== undefined, 'the result of the open call')
-    expect(client.messages.map(({ error }) => error?.data?.name)).to.deep.equal(['REQUEST_INVALID', undefined])
+    expect(client.messages.map(({ error }) => error?.data?.name)).to.deep.equal([
+      'REQUEST_INVALID',
+      undefined,
+    ])
     expect(resultOf(client.messages[1]!)).to.equal(200)
   })
 
@@ -113,7 +247,7 @@ describe('A hostile client on the socket', function () {
     }
     client.send(['a', 'b', 'c'].map((id) => echo(id)).join(''))
     await client.answer('c')
-    expect(client.messages.map(({ id }) => id).toSorted()).to.deep.equal(['a', 'b', 'c', 'pieces'])
+    expect(client.messages.map(({ id }) => id)).to.have.members(['a', 'b', 'c', 'pieces'])
   })
 
   it('that leaves in the middle of a frame leaves nothing behind', async () => {
@@ -121,92 +255,16 @@ describe('A hostile client on the socket', function () {
     const clients = await Promise.all(Array.from({ length: 10 }, () => daemon.connect()))
     for (const client of clients) {
       await client.handshake()
-      client.sendFrame({ id: 1, method: 'execute_plugin', params: { plugin_id: 'echoes', operation: 'echo' } }, '"whole"')
-      client.send(line({ id: 2, method: 'execute_plugin', params: {}, payload_bytes: 100 }), 'half of the pay')
+      client.sendFrame(
+        { id: 1, method: 'execute_plugin', params: { plugin_id: 'echoes', operation: 'echo' } },
+        '"whole"',
+      )
+      client.send(
+        line({ id: 2, method: 'execute_plugin', params: {}, payload_bytes: 100 }),
+        'half of the pay',
+      )
       client.destroy()
     }
     await until(async () => (await daemon.system.get_status()).clients === before, 'all to be gone')
   })
-
-  describe('payloads beside the envelope', () => {
-    const params = { plugin_id: 'echoes', operation: 'echo' }
-
-    it('that are shorter than announced swallow the next frame, and a broken payload fails its call alone', async () => {
-      const client = await agreed(daemon)
-      const next = echo('swallowed')
-      client.send(line({ id: 1, method: 'execute_plugin', params, payload_bytes: 3 + next.length }), '"x"', next)
-      expect((await client.answer(1)).error?.data?.name).to.equal('INPUT_INVALID')
-      client.sendFrame({ id: 2, method: 'execute_plugin', params }, '"whole"')
-      expect(resultOf(await client.answer(2))).to.equal('whole')
-      expect(client.messages.some(({ id }) => id === 'swallowed')).to.be.false
-    })
-
-    it('that are longer than announced spill into the next line, which is answered as garbage', async () => {
-      const client = await agreed(daemon)
-      client.send(line({ id: 1, method: 'execute_plugin', params, payload_bytes: 3 }), '"x"spilt\n')
-      expect(resultOf(await client.answer(1))).to.equal('x')
-      expect((await client.answer(null)).error?.data?.name).to.equal('PARSE_ERROR')
-    })
-
-    for (const [what, payload] of Object.entries({
-      '10⁶ nested arrays': nested(1_000_000),
-      ['__proto__']: '{"a":{"__proto__":{"admin":true}}}',
-      'no JSON': '{"a":',
-      'two values': '{},"success":true',
-      'bytes that are no UTF-8': '"\udc00',
-      nothing: '',
-    })) {
-      it(`of ${what} are INPUT_INVALID for that call alone`, async () => {
-        const client = await agreed(daemon)
-        client.sendFrame({ id: 1, method: 'execute_plugin', params }, payload)
-        client.sendFrame({ id: 2, method: 'execute_plugin', params }, '"next"')
-        expect((await client.answer(1)).error?.data?.name).to.equal('INPUT_INVALID')
-        expect(resultOf(await client.answer(2))).to.equal('next')
-      })
-    }
-  })
-
-  describe('plain frames and payload frames', () => {
-    const cases: Readonly<Record<string, { operation: string; input: string }>> = {
-      text: { operation: 'echo', input: '"ä € 𝄞 \\u0000 \\ud800"' },
-      'numbers at the edge': { operation: 'echo', input: '[0,-0,1e21,1e-7,5e-324,9007199254740993,1.7976931348623157e308]' },
-      'a number beyond the edge': { operation: 'kind', input: '1e400' },
-      'no input': { operation: 'kind', input: 'null' },
-      false: { operation: 'kind', input: 'false' },
-      'an empty text': { operation: 'echo', input: '""' },
-      'names of the prototype': { operation: 'echo', input: '{"constructor":1,"toString":{"prototype":[]},"":{"":0}}' },
-      'names of the envelope': { operation: 'echo', input: '{"jsonrpc":"2.0","id":1,"method":"shutdown","payload_bytes":5}' },
-      '100 levels': { operation: 'echo', input: nested(100) },
-      '1,000 levels': { operation: 'echo', input: nested(1000) },
-      ['__proto__']: { operation: 'echo', input: '{"__proto__":{"admin":true}}' },
-      'no such operation': { operation: 'no_such', input: 'null' },
-      'a failing plugin': { operation: 'fail', input: '"in words"' },
-      '1 MB': { operation: 'echo', input: JSON.stringify('x'.repeat(1_000_000)) },
-    }
-    for (const [what, { operation, input }] of Object.entries(cases)) {
-      it(`give the same for ${what}`, async () => {
-        const params = { plugin_id: 'echoes', operation }
-        const plain = await daemon.connect()
-        plain.send(`{"jsonrpc":"2.0","id":1,"method":"execute_plugin","params":{"plugin_id":"echoes","operation":"${operation}","input":${input}}}\n`)
-        const beside = await agreed(daemon)
-        beside.sendFrame({ id: 1, method: 'execute_plugin', params }, input)
-        expect(comparable(await plain.next(() => true, 'an answer'))).to.deep.equal(comparable(await beside.answer(1)))
-      })
-    }
-  })
 })
-
-async function agreed(daemon: TestDaemon): Promise<RawClient> {
-  const client = await daemon.connect()
-  await client.handshake()
-  client.messages.length = 0
-  return client
-}
-
-/** What a caller sees of an answer, without what differs between any two calls. */
-function comparable(message: RawMessage): object {
-  const { id, error } = message
-  if (error !== undefined) return { id, name: error.data?.name }
-  const { success, error: words } = message.result as { success: boolean; error: string | null }
-  return { id, success, words, result: resultOf(message) }
-}

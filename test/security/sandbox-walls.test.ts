@@ -8,6 +8,7 @@ import { SandboxWorld, type DaemonKind } from './sandbox-world.ts'
 
 const READ_DATA: Permission = { kind: 'fs_read', declared: 'fs_read:./data', path: './data' }
 const WRITE_OUT: Permission = { kind: 'fs_write', declared: 'fs_write:./out', path: './out' }
+const READ_ALL: Permission = { kind: 'fs_read', declared: 'fs_read:.', path: '.' }
 const WRITE_ALL: Permission = { kind: 'fs_write', declared: 'fs_write:.', path: '.' }
 
 interface Facts {
@@ -90,7 +91,7 @@ function filesOutside(world: SandboxWorld): void {
       permissions: [READ_DATA],
       kernelOnly: true,
     })
-    expect(bare[`list ${world.workspace}`]).to.equal('got .phantom,data,plugins')
+    expect(bare[`list ${world.workspace}`]).to.equal('got .phantom,data,tools')
     expect(bare[`list ${path.dirname(world.pluginDir)}`]).to.equal('got mine')
     expect(bare[`list ${world.stateDir}`]).to.equal('got data')
     expect(bare[`list ${world.root}`]).to.equal('got workspace')
@@ -172,7 +173,10 @@ function writableGrant(world: SandboxWorld): void {
     const input = {
       write,
       list: [world.stateDir],
-      rename: [plugins, world.stateDir, world.pluginDir].map((folder) => [folder, `${folder}-aside`]),
+      rename: [path.dirname(plugins), plugins, world.stateDir, world.pluginDir].map((folder) => [
+        folder,
+        `${folder}-aside`,
+      ]),
     }
     const bare = await world.report<Said>('attempts.cjs', {
       input,
@@ -182,6 +186,7 @@ function writableGrant(world: SandboxWorld): void {
     expect(bare[`write ${write[0]}`]).to.equal('got undefined')
     for (const file of write.slice(1)) expect(bare[`write ${file}`], file).to.equal('EROFS')
     expect(bare[`list ${world.stateDir}`]).to.equal('got data')
+    expect(bare[`rename ${path.dirname(plugins)}`]).to.equal('EBUSY')
     expect(bare[`rename ${plugins}`]).to.equal('EBUSY')
     expect(bare[`rename ${world.stateDir}`]).to.equal('EBUSY')
     expect(bare[`rename ${world.pluginDir}`]).to.be.oneOf(['EBUSY', 'EROFS'])
@@ -241,5 +246,25 @@ function processItself(world: SandboxWorld): void {
     const { args, env } = world.plan('facts.cjs', { environment, permissions })
     expect(args.join(' ')).not.to.include('topsecret')
     expect(env['TOKEN']).to.equal('topsecret')
+  })
+
+  // An ordinary daemon's runner is the owner.
+  if (world.daemon !== 'root') return
+  it('starts in a workspace that only its owner may enter', async () => {
+    fs.chmodSync(world.workspace, 0o700)
+    try {
+      const facts = await world.report<Facts>('facts.cjs', { permissions: [READ_ALL], kernelOnly: true })
+      expect(facts).to.include({ cwd: world.workspace, noNewPrivs: '1' })
+      expect(facts.capabilities).to.match(/^0+$/)
+      const input = { list: [world.workspace], read: [path.join(world.workspace, 'data/given.txt')] }
+      const said = await world.report<Said>('attempts.cjs', {
+        input,
+        permissions: [READ_ALL],
+        kernelOnly: true,
+      })
+      expect(Object.values(said)).to.deep.equal(['EACCES', 'EACCES'])
+    } finally {
+      fs.chmodSync(world.workspace, 0o777)
+    }
   })
 }

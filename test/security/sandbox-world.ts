@@ -51,7 +51,7 @@ export class SandboxWorld {
     this.#tier = tier
     this.root = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'phantom-walls-')))
     this.workspace = path.join(this.root, 'workspace')
-    this.pluginDir = path.join(this.workspace, 'plugins/mine')
+    this.pluginDir = path.join(this.workspace, 'tools/plugins/mine')
     this.stateDir = path.join(this.workspace, '.phantom')
     this.dataDir = path.join(this.stateDir, 'data/mine')
     this.secret = path.join(this.root, 'secret.txt')
@@ -64,8 +64,8 @@ export class SandboxWorld {
       'workspace/data/given.txt': 'given',
       'workspace/private/kept.txt': 'SECRET',
       'workspace/out/old.txt': 'old',
-      'workspace/plugins/mine/index.mjs': "import { word } from 'sdk'\nexport const answer = word",
-      'workspace/plugins/other/index.mjs': 'export {}',
+      'workspace/tools/plugins/mine/index.mjs': "import { word } from 'sdk'\nexport const answer = word",
+      'workspace/tools/plugins/other/index.mjs': 'export {}',
       'workspace/.phantom/state.db': 'SECRET',
       'workspace/.phantom/data/mine/old.txt': 'old',
       'workspace/.phantom/data/other/theirs.txt': 'SECRET',
@@ -102,7 +102,7 @@ export class SandboxWorld {
         pluginDir,
         dataDir,
         stateDir,
-        protect: [path.join(workspace, 'plugins')],
+        protect: [path.join(workspace, 'tools/plugins')],
         environment: { ...options.environment, PROBE: input },
         identity,
       },

@@ -139,7 +139,7 @@ describe('formatStatus()', () => {
       version: '0.1.0',
       pid: 7,
       uid: 1000,
-      runtime: '26.10.0',
+      runtime: 'node 26.10.0',
       uptime_ms: 61_000,
       environment: 'production',
       plugin_directory: '/p',
@@ -154,7 +154,7 @@ describe('formatStatus()', () => {
       calls: { in_flight: 1, queued: 2, total: 9, failed: 3 },
       memory_bytes: 50 * 1024 ** 2,
     }
-    expect(plain(formatStatus(status))).to.equal(`daemon       0.1.0, process 7, uid 1000, Node 26.10.0
+    expect(plain(formatStatus(status))).to.equal(`daemon       0.1.0, process 7, uid 1000, node 26.10.0
 up           1 min 1 s, private: ends with its last application
 environment  production
 plugins      3: 2 enabled, 1 invalid

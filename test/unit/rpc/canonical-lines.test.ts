@@ -3,14 +3,19 @@ import type { PluginExecutionResult } from '../../../src/contract/execution.ts'
 import { CanonicalLines } from '../../../src/rpc/canonical-lines.ts'
 import { ResultLines, writeResultText } from '../../../src/rpc/result-lines.ts'
 
-const REQUEST = '{"jsonrpc":"2.0","id":12,"method":"execute_plugin","params":{"plugin_id":"a","operation":"b"},"payload_bytes":5}'
+const REQUEST =
+  '{"jsonrpc":"2.0","id":12,"method":"execute_plugin","params":{"plugin_id":"a","operation":"b"},"payload_bytes":5}'
 const ANSWER = '{"jsonrpc":"2.0","id":7,"result":null,"payload_bytes":104}'
 
 /** Changes one place of a text at random: what an attacker, or a fault, would do. */
 function mutate(text: string, random: () => number): string {
   const at = Math.floor(random() * text.length)
-  const piece = ['"', '}', '{', ',', ':', '0', '-', ' ', '\\', 'é', '"payload_bytes":1', ',"params":{}'][Math.floor(random() * 12)]!
-  return random() < 0.5 ? text.slice(0, at) + piece + text.slice(at) : text.slice(0, at) + piece + text.slice(at + 1)
+  const piece = ['"', '}', '{', ',', ':', '0', '-', ' ', '\\', 'é', '"payload_bytes":1', ',"params":{}'][
+    Math.floor(random() * 12)
+  ]!
+  return random() < 0.5
+    ? text.slice(0, at) + piece + text.slice(at)
+    : text.slice(0, at) + piece + text.slice(at + 1)
 }
 
 function seeded(seed: number): () => number {
@@ -75,7 +80,10 @@ describe('ResultLines', () => {
     `{"jsonrpc":"2.0","id":3,"result":${writeResultText(of)},"payload_bytes":9}`
 
   it('writes JSON of the whole result, whatever it holds', () => {
-    for (const one of [result, { ...result, success: false, error: 'é "x"', logs: ['info: a'], warnings: ['b'] }]) {
+    for (const one of [
+      result,
+      { ...result, success: false, error: 'é "x"', logs: ['info: a'], warnings: ['b'] },
+    ]) {
       expect(JSON.parse(writeResultText(one))).to.deep.equal(one)
     }
   })

@@ -2,7 +2,12 @@ import { duplexPair, type Duplex } from 'node:stream'
 import { expect } from 'chai'
 import { MAX_PLAIN_FRAME_BYTES } from '../../../src/contract/limits.ts'
 import type { PhantomError } from '../../../src/contract/phantom-error.ts'
-import { Connection, type Answer, type ConnectionOptions, type IncomingRequest } from '../../../src/rpc/connection.ts'
+import {
+  Connection,
+  type Answer,
+  type ConnectionOptions,
+  type IncomingRequest,
+} from '../../../src/rpc/connection.ts'
 
 interface Peer {
   connection: Connection
@@ -36,7 +41,9 @@ async function until(condition: () => boolean): Promise<void> {
   expect.fail('the condition never held')
 }
 
-function pair(options: { left?: Partial<ConnectionOptions>; right?: Partial<ConnectionOptions> } = {}): [Peer, Peer] {
+function pair(
+  options: { left?: Partial<ConnectionOptions>; right?: Partial<ConnectionOptions> } = {},
+): [Peer, Peer] {
   const [left, right] = duplexPair()
   return [peer(left, options.left), peer(right, options.right)]
 }
@@ -66,7 +73,9 @@ for (const payloadFrames of [true, false]) {
       const [left, right] = pair(options)
       const got = new Map<number, unknown>()
       for (let n = 0; n < 1000; n += 1) {
-        left.connection.request('run', { n }, null, (answer) => got.set(n, (answer as { result: unknown }).result))
+        left.connection.request('run', { n }, null, (answer) =>
+          got.set(n, (answer as { result: unknown }).result),
+        )
       }
       await until(() => right.requests.length === 1000)
       for (const { id, params } of right.requests.toReversed()) right.connection.respond(id, params, null)
@@ -103,7 +112,9 @@ describe('Connection', () => {
       let text = ''
       raw.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
       const { connection, closed } = peer(stream, { strict })
-      raw.write('{"id":1,"method":"x"}\n{"jsonrpc":"2.0","id":{},"method":"x"}\n{"jsonrpc":"2.0","id":2,"method":5}\n')
+      raw.write(
+        '{"id":1,"method":"x"}\n{"jsonrpc":"2.0","id":{},"method":"x"}\n{"jsonrpc":"2.0","id":2,"method":5}\n',
+      )
       await until(() => text.includes('\n'))
       expect(text).to.match(strict ? /PROTOCOL_VIOLATION/ : /REQUEST_INVALID.*\n.*REQUEST_INVALID/)
       expect(connection.isClosed).to.equal(strict)

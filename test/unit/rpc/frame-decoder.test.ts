@@ -8,7 +8,9 @@ interface Seen {
   decoder: FrameDecoder
 }
 
-function collect(options: { payloadFrames?: boolean; maxFrameBytes?: number; maxPayloadBytes?: number } = {}): Seen {
+function collect(
+  options: { payloadFrames?: boolean; maxFrameBytes?: number; maxPayloadBytes?: number } = {},
+): Seen {
   const seen: Omit<Seen, 'decoder'> = { frames: [], bad: [] }
   const decoder = new FrameDecoder({
     payloadFrames: options.payloadFrames ?? true,
@@ -20,7 +22,9 @@ function collect(options: { payloadFrames?: boolean; maxFrameBytes?: number; max
   return { ...seen, decoder }
 }
 
-const STREAM = Buffer.from('{"a":1}\n{"b":2,"payload_bytes":5}\n{\n"}x{"c":"é"}\n\n{"d":4,"payload_bytes":0}\n{"e":5}\r\n')
+const STREAM = Buffer.from(
+  '{"a":1}\n{"b":2,"payload_bytes":5}\n{\n"}x{"c":"é"}\n\n{"d":4,"payload_bytes":0}\n{"e":5}\r\n',
+)
 
 describe('FrameDecoder', () => {
   it('cuts the same frames whatever the chunks are', () => {

@@ -24,7 +24,8 @@ describe('nextInstanceState()', () => {
   })
 
   it('never leaves stopped, whatever happens', () => {
-    for (const event of INSTANCE_EVENTS) expect(() => nextInstanceState('stopped', event)).to.throw(RangeError)
+    for (const event of INSTANCE_EVENTS)
+      expect(() => nextInstanceState('stopped', event)).to.throw(RangeError)
   })
 
   it('never comes back to ready once it drains', () => {
@@ -37,7 +38,15 @@ describe('nextInstanceState()', () => {
 describe('nextPluginState()', () => {
   it('enables only what was validated and granted its rights', () => {
     const before: PluginState[] = []
-    for (const state of ['discovered', 'validated', 'blocked', 'enabled', 'invalid', 'failed', 'quarantined'] as const) {
+    for (const state of [
+      'discovered',
+      'validated',
+      'blocked',
+      'enabled',
+      'invalid',
+      'failed',
+      'quarantined',
+    ] as const) {
       for (const event of PLUGIN_EVENTS) {
         try {
           if (nextPluginState(state, event) === 'enabled') before.push(state)

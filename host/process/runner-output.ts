@@ -1,0 +1,62 @@
+import type { Readable } from 'node:stream'
+import type { LogLevel } from '../../src/contract/execution.ts'
+import { MAX_PLUGIN_TEXT_CHARS } from '../../src/contract/limits.ts'
+import { captureLines } from '../observe/line-capture.ts'
+
+export interface OutputLine {
+  readonly source: 'stdout' | 'stderr'
+  readonly level: LogLevel
+  readonly message: string
+}
+
+const MAX_BYTES_PER_SECOND = 16 * 1024 * 1024
+const STDERR_TAIL_CHARS = 4096
+
+/** What a plugin prints, by line, and the last of what it said on stderr: V8 says there why it gives up. */
+export class RunnerOutput {
+  /** Settles when both pipes are closed. */
+  readonly closed: Promise<void>
+  readonly #streams: readonly Readable[]
+  readonly #onLine: (line: OutputLine) => void
+  #stderrTail = ''
+  #cutBytes = 0
+
+  constructor(streams: { stdout: Readable; stderr: Readable }, onLine: (line: OutputLine) => void) {
+    this.#streams = [streams.stdout, streams.stderr]
+    this.#onLine = onLine
+    const captured = [
+      this.#capture(streams.stdout, 'stdout', 'info'),
+      this.#capture(streams.stderr, 'stderr', 'error'),
+    ]
+    this.closed = Promise.all(captured).then(() => undefined)
+  }
+
+  get stderrTail(): string {
+    return this.#stderrTail
+  }
+
+  /** Bytes of lines that were longer than a log line may be; each such line says itself that it was cut. */
+  get cutBytes(): number {
+    return this.#cutBytes
+  }
+
+  close(): void {
+    for (const stream of this.#streams) stream.destroy()
+  }
+
+  #capture(stream: Readable, source: OutputLine['source'], level: LogLevel): Promise<void> {
+    captureLines(stream, {
+      maxLineBytes: MAX_PLUGIN_TEXT_CHARS,
+      maxBytesPerSecond: MAX_BYTES_PER_SECOND,
+      onLine: (message) => {
+        if (source === 'stderr')
+          this.#stderrTail = `${this.#stderrTail}${message}\n`.slice(-STDERR_TAIL_CHARS)
+        this.#onLine({ source, level, message })
+      },
+      onDropped: (bytes) => {
+        this.#cutBytes += bytes
+      },
+    })
+    return new Promise((resolve) => stream.once('close', resolve))
+  }
+}
