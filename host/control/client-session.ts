@@ -2,7 +2,12 @@ import type { Socket } from 'node:net'
 import { MAX_PENDING_CALLS } from '../../src/contract/limits.ts'
 import { isPhantomError, PhantomError } from '../../src/contract/phantom-error.ts'
 import type { PluginLogLine } from '../../src/contract/execution.ts'
-import type { SystemMethod, SystemParams, SystemResults } from '../../src/contract/system-methods.ts'
+import type {
+  SystemMethod,
+  SystemNotifications,
+  SystemParams,
+  SystemResults,
+} from '../../src/contract/system-methods.ts'
 import { Connection, type IncomingRequest, type RequestId } from '../../src/rpc/connection.ts'
 import type { Execution, Settlement } from '../execution/execution.ts'
 import type { DaemonLog } from '../observe/daemon-log.ts'
@@ -35,6 +40,8 @@ interface SessionCall {
   readonly workspace: string
   readonly onProgress: ((progress: object) => void) | null
   readonly onSettled: (settlement: Settlement) => void
+  /** See CallRequest. */
+  readonly park: (resume: () => void) => boolean
 }
 
 interface PendingCall {
@@ -45,6 +52,8 @@ interface PendingCall {
 
 /** A client whose open calls hold more input than this many of the largest payloads is not read any further. */
 const HELD_PAYLOADS = 2
+/** How often a client that closed its writing half is told that its calls still run. */
+const STILL_THERE_MS = 1000
 
 /** One client on the socket: what it asked, what it still waits for, and what happens when it leaves. */
 export class ClientSession {
@@ -54,6 +63,7 @@ export class ClientSession {
   readonly #socket: Socket
   readonly #calls = new Map<RequestId, PendingCall>()
   readonly #cleanUps: (() => void)[] = []
+  #parked: (() => void)[] = []
   #open = 0
   #heldBytes = 0
   #isHalfClosed = false
@@ -69,6 +79,7 @@ export class ClientSession {
       onRequest: (request) => this.#receive(request),
       onNotification: (method, params) => this.#receiveNotification(method, params),
       onClose: (error) => this.#closed(error),
+      onDrain: () => this.#unpark(),
     })
     socket.on('end', () => this.#halfClosed())
   }
@@ -87,6 +98,22 @@ export class ClientSession {
     this.#cleanUps.push(
       subscribe((line) => this.#connection.isOverBudget || this.#connection.notify('log', line)),
     )
+  }
+
+  /** A client that does not read loses notifications rather than costing memory. */
+  #tell(method: keyof SystemNotifications, params: object): void {
+    if (!this.#connection.isOverBudget) this.#connection.notify(method, params)
+  }
+
+  /** Calls of a client that does not take its answers wait until it does: their results would pile up here. */
+  #park(resume: () => void): boolean {
+    if (!this.#connection.isOverBudget) return false
+    this.#parked.push(resume)
+    return true
+  }
+
+  #unpark(): void {
+    for (const resume of this.#parked.splice(0)) resume()
   }
 
   close(): void {
@@ -131,9 +158,8 @@ export class ClientSession {
         input: payload,
         workspace: params.workspace ?? this.workspace,
         onProgress:
-          params.progress === true
-            ? (progress) => this.#connection.notify('progress', { id, ...progress })
-            : null,
+          params.progress === true ? (progress) => this.#tell('progress', { id, ...progress }) : null,
+        park: (resume) => this.#park(resume),
         onSettled: (settlement) => this.#settled(id, call, settlement),
       })
     } catch (error) {
@@ -222,8 +248,15 @@ export class ClientSession {
    */
   #halfClosed(): void {
     this.#isHalfClosed = true
-    if (this.#connection.usesPayloadFrames) this.#connection.destroy()
-    else this.#endWhenDone()
+    if (this.#connection.usesPayloadFrames) {
+      this.#connection.destroy()
+      return
+    }
+    this.#endWhenDone()
+    if (this.isClosed) return
+    // Whether it closed the other half, too, only a write finds out.
+    const asking = setInterval(() => this.#tell('waiting', { calls: this.#open }), STILL_THERE_MS)
+    this.#cleanUps.push(() => clearInterval(asking))
   }
 
   #endWhenDone(): void {
@@ -237,6 +270,7 @@ export class ClientSession {
     }
     for (const cleanUp of this.#cleanUps) cleanUp()
     for (const { execution } of this.#calls.values()) if (execution !== null) this.#powers.cancel(execution)
+    this.#unpark()
     this.#socket.destroy()
     this.#powers.onClosed(this)
   }

@@ -125,6 +125,6 @@ function lastThatFit(lines: readonly PluginLogLine[]): PluginLogLine[] {
 
 async function validatePlugin(path: string): Promise<PluginValidation> {
   const folder = basename(path) === MANIFEST_FILE ? dirname(path) : path
-  const { manifest, issues, directory } = await readManifest(folder)
-  return { valid: manifest !== null, plugin_id: manifest?.id ?? null, path: directory, issues }
+  const { manifest, issues, directory, id } = await readManifest(folder)
+  return { valid: manifest !== null, plugin_id: id?.value ?? null, path: directory, issues }
 }

@@ -4,6 +4,8 @@ import { join } from 'node:path'
 /** Entries looked at and files named at the most, so that a folder of millions costs a call a bounded time. */
 const MAX_ENTRIES = 20_000
 const MAX_NAMED = 1_000
+/** A file is born at the kernel's coarse time, which may be a tick behind ours (10 ms at 100 Hz). */
+const TICK_MS = 10
 
 /**
  * Files below `roots` whose birth (statx(2) `stx_btime`) is not older than `sinceEpochMs`. Symbolic links are not
@@ -22,7 +24,7 @@ export async function findCreatedFiles(
       if (seen > MAX_ENTRIES || files.length >= MAX_NAMED) return { files, complete: false }
       const path = join(entry.parentPath, entry.name)
       if (entry.isDirectory()) folders.push(path)
-      else if (entry.isFile() && (await birthOf(path)) >= sinceEpochMs) files.push(path)
+      else if (entry.isFile() && (await birthOf(path)) >= sinceEpochMs - TICK_MS) files.push(path)
     }
   }
   return { files: files.toSorted(), complete: true }

@@ -14,6 +14,11 @@ export interface CallRequest {
   readonly timeoutMs: number | null
   /** Null where nobody wants progress. */
   readonly onProgress: ((progress: ExecutionProgress) => void) | null
+  /**
+   * Asked before the call leaves the queue: true when its answer could not be taken now, and `resume` will be called
+   * when it can.
+   */
+  readonly park: (resume: () => void) => boolean
   /** Called exactly once. */
   readonly onSettled: (settlement: Settlement) => void
 }

@@ -61,8 +61,7 @@ export class InstanceLane {
       execution.settle({ kind: 'rejected', error })
       return
     }
-    this.#waiting.push(execution)
-    this.pump(nowMs)
+    this.#enqueue(execution, nowMs)
   }
 
   /** Hands out what can be handed out now. */
@@ -75,6 +74,7 @@ export class InstanceLane {
     while (instance.inFlightCount < this.#concurrency && instance.canTakeCall && this.#hasWork()) {
       const execution = this.#waiting[this.#head]!
       this.#head += 1
+      if (execution.call.park(() => this.#enqueue(execution))) continue
       this.#events.onDispatch(execution, nowMs)
       instance.dispatch(execution, nowMs)
     }
@@ -101,6 +101,11 @@ export class InstanceLane {
     this.#refuseWaiting(refusal)
     await this.#instance?.end(cause)
     await this.#starting
+  }
+
+  #enqueue(execution: Execution, nowMs = performance.now()): void {
+    this.#waiting.push(execution)
+    this.pump(nowMs)
   }
 
   /** Calls that were settled while they waited (deadline, cancel) only fall out here. */

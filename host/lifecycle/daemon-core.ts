@@ -24,6 +24,7 @@ const MEGABYTE = 1024 * 1024
 export interface CoreOptions {
   readonly pluginDirectory: string
   readonly stateDirectory: string
+  readonly configDirectory: string | null
   readonly isPrivate: boolean
   readonly config: HostConfig
   /** Open: the lock is held. The core closes it. */
@@ -84,7 +85,10 @@ export class DaemonCore {
       identities: createIdentityPool(stateDirectory, process.getuid?.() ?? -1),
       store,
       baseDataBytes: memoryBase(machine, store),
-      protectedPaths: [options.pluginDirectory],
+      protectedPaths: [
+        options.pluginDirectory,
+        ...(options.configDirectory === null ? [] : [options.configDirectory]),
+      ],
       onLog: (line) => this.logs.append(line),
     })
     this.executor = new Executor({

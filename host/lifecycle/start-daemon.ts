@@ -115,15 +115,13 @@ function createServer(core: DaemonCore, powers: ServerPowers): ControlServer {
     onClients: powers.onClients,
     cancel: (execution) => executor.cancel(execution),
     cancelById: (executionId) => executor.cancelById(executionId),
-    execute: ({ params, input, workspace, onProgress, onSettled }) =>
+    execute: ({ params, workspace, ...call }) =>
       executor.submit({
         plugin: registry.getRunnable(params.plugin_id, params.operation),
         operation: params.operation,
         workspace: workspaces.canonical(workspace),
-        input,
         timeoutMs: params.timeout_ms ?? null,
-        onProgress,
-        onSettled,
+        ...call,
       }),
     handlers: createSystemHandlers({
       facts: {

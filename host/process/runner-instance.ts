@@ -12,6 +12,7 @@ import { nextInstanceState, type InstanceEvent } from '../supervisor/instance-st
 import type { Execution } from '../execution/execution.ts'
 import { classifyExit, describeExit, type EndCause } from './exit-reason.ts'
 import { endProcess } from './kill-ladder.ts'
+import { boundedReport } from './plugin-report.ts'
 import { RunnerOutput, type OutputLine } from './runner-output.ts'
 import { spawnRunner, type SpawnedRunner } from './spawn-runner.ts'
 import { startError } from './start-error.ts'
@@ -113,7 +114,10 @@ export class RunnerInstance {
       throw error
     }
     const result = (answer.result ?? {}) as { metadata?: unknown; capabilities?: unknown }
-    this.#reported = { metadata: result.metadata ?? null, capabilities: result.capabilities ?? null }
+    this.#reported = {
+      metadata: boundedReport(result.metadata),
+      capabilities: boundedReport(result.capabilities),
+    }
     this.#readyMs = performance.now() - this.#spawnedAtMs
     this.#learnPid(this.#runner.findPid())
     this.#idleRssBytes = this.#sampler?.sample(performance.now()).rssBytes ?? 0
@@ -164,7 +168,7 @@ export class RunnerInstance {
     if (this.#state !== 'ready') return null
     const answer = await this.#call('health', {}, timeoutMs)
     if (answer === null || answer.error !== null) return null
-    return (answer.result as { health?: unknown } | null)?.health ?? null
+    return boundedReport((answer.result as { health?: unknown } | null)?.health)
   }
 
   /** Walks down the kill ladder; settles when the process is confirmed gone. Idempotent, the first cause stands. */

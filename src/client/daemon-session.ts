@@ -1,7 +1,7 @@
 import { createConnection, type Socket } from 'node:net'
-import type { PluginExecutionResult, PluginLogLine } from '../contract/execution.ts'
+import type { ExecutionProgress, PluginExecutionResult, PluginLogLine } from '../contract/execution.ts'
 import { DEFAULT_MAX_PAYLOAD_BYTES } from '../contract/limits.ts'
-import { fromWireError, PhantomError } from '../contract/phantom-error.ts'
+import { fromWireError, messageOf, PhantomError } from '../contract/phantom-error.ts'
 import type {
   HandshakeResult,
   SystemMethod,
@@ -23,7 +23,7 @@ export interface SessionOptions {
 /** How long after its last answer a session lets its process end. */
 const IDLE_MS = 20
 
-type ProgressListener = (progress: SystemNotifications['progress']) => void
+type ProgressListener = (progress: ExecutionProgress) => void
 
 /** One connection to a daemon, after its handshake. Requests go out at once; answers come as promises. */
 export class DaemonSession {
@@ -176,15 +176,21 @@ export class DaemonSession {
   #notified(method: string, params: unknown): void {
     if (method === 'log') this.#onLog?.(params as PluginLogLine)
     if (method !== 'progress') return
-    const progress = params as SystemNotifications['progress']
-    this.#progress.get(progress.id as number)?.(progress)
+    const { id, ...progress } = params as SystemNotifications['progress']
+    this.#progress.get(id as number)?.(progress)
   }
 }
 
 /** A result comes from a plugin through the daemon: its envelope may be believed, its payload is hostile. */
 function readResult(answer: Answer & { error: null }): PluginExecutionResult {
   const result = answer.result as PluginExecutionResult
-  if (answer.payload !== null) result.result = parseHostileJson(answer.payload.toString('utf8'))
+  if (answer.payload === null) return result
+  try {
+    result.result = parseHostileJson(answer.payload.toString('utf8'))
+  } catch (error) {
+    const what = `Cannot read what plugin "${result.plugin_id}" returned`
+    throw new PhantomError('PARSE_ERROR', `${what}: ${messageOf(error)}`, { cause: error })
+  }
   return result
 }
 

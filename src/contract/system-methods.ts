@@ -99,6 +99,8 @@ export interface SystemResults {
 export interface SystemNotifications {
   progress: ExecutionProgress & { id: number | string }
   log: PluginLogLine
+  /** Once a second to a plain client that closed its writing half while this many of its requests are open. */
+  waiting: { calls: number }
 }
 
 export interface HandshakeResult {

@@ -8,9 +8,11 @@ import {
 import { isPhantomError, PhantomError, toWireError, type WireError } from '../contract/phantom-error.ts'
 import { FrameDecoder, type Message } from './frame-decoder.ts'
 import { FrameWriter } from './frame-writer.ts'
-import { inlinePayload, takeInlineInput } from './plain-frames.ts'
+import { inlinePayload } from './plain-frames.ts'
 
 const LAST_WORDS_MS = 1000
+/** A peer that sends more of these does not speak our language. */
+const MAX_BAD_LINES = 100
 
 export type RequestId = number | string
 
@@ -71,6 +73,7 @@ export class Connection {
   #watch: NodeJS.Timeout | null = null
   #watchedFrame = 0
   #pausedForBudget = false
+  #badLines = 0
 
   constructor(stream: Duplex, options: ConnectionOptions) {
     this.#stream = stream
@@ -83,7 +86,7 @@ export class Connection {
       payloadFrames: options.payloadFrames,
       readLine: options.readLine,
       onFrame: (message, payload) => this.#receive(message, payload),
-      onBadLine: (error) => this.#receiveBadLine(error),
+      onBadLine: (error, id) => this.#receiveBadLine(error, id),
     })
     if (!options.pushesChunks) stream.on('data', (chunk: Buffer) => this.receive(chunk))
     stream.on('drain', () => this.#resume())
@@ -262,13 +265,20 @@ export class Connection {
     this.#end(error)
   }
 
-  #receiveBadLine(error: PhantomError): void {
+  #receiveBadLine(error: PhantomError, id: RequestId | null): void {
+    this.#badLines += 1
+    if (this.#badLines > MAX_BAD_LINES) {
+      throw new PhantomError(
+        'PROTOCOL_VIOLATION',
+        `Cannot follow the peer: more than ${MAX_BAD_LINES} lines said nothing`,
+      )
+    }
     if (this.#options.strict) {
       throw new PhantomError('PROTOCOL_VIOLATION', `Cannot follow the peer: ${error.message}`, {
         cause: error,
       })
     }
-    this.respondError(null, error)
+    this.respondError(id, error)
   }
 
   #receive(message: Message, payload: Buffer | null): void {
@@ -287,7 +297,7 @@ export class Connection {
     }
     const params = message['params'] ?? {}
     if (!hasId) this.#options.onNotification(method, params)
-    else this.#options.onRequest({ id, method, params, payload: payload ?? takeInlineInput(params) })
+    else this.#options.onRequest({ id, method, params, payload })
   }
 
   #receiveMisshapen(id: RequestId | null): void {

@@ -1,6 +1,7 @@
 import { isPhantomError, PhantomError } from '../contract/phantom-error.ts'
 import { CanonicalLines } from './canonical-lines.ts'
-import { parseHostileJson } from './hostile-json.ts'
+import { assertHarmless, parseJson } from './hostile-json.ts'
+import { takeInlineInput } from './plain-frames.ts'
 
 /** One message: its JSON line, and the bytes that travelled beside it. */
 export type Message = Readonly<Record<string, unknown>>
@@ -14,8 +15,8 @@ export interface FrameDecoderOptions {
   onFrame(message: Message, payload: Buffer | null): void
   /** Reads lines of a shape that the owner knows, faster than a parser would; null leaves the line to that. */
   readLine?: ((line: string) => Message | null) | undefined
-  /** A whole line that is no JSON object; the stream goes on behind it. */
-  onBadLine(error: PhantomError): void
+  /** A whole line that says nothing; the stream goes on behind it. `id` is the request's, where it has one. */
+  onBadLine(error: PhantomError, id: number | string | null): void
 }
 
 const NEWLINE = 0x0a
@@ -92,34 +93,38 @@ export class FrameDecoder {
 
   #endLine(line: string): void {
     if (line.length === 0 || line === '\r') return
-    const message = this.#parseLine(line)
-    if (message === null) return
+    const message = this.#canonical.read(line) ?? this.#options.readLine?.(line) ?? null
+    if (message === null) this.#endUncommonLine(line)
+    else this.#endMessage(message, null)
+  }
+
+  /** By the real parser; a plain request brings its input along. */
+  #endUncommonLine(line: string): void {
+    let value: unknown = null
+    let input: Buffer | null
+    try {
+      value = parseJson(line)
+      if (typeof value !== 'object' || value === null || Array.isArray(value)) throw notAnObject(value)
+      input = takeInlineInput(value)
+      assertHarmless(value, line)
+    } catch (error) {
+      if (!isPhantomError(error)) throw error
+      this.#options.onBadLine(error, idOf(value))
+      return
+    }
+    this.#endMessage(value as Message, input)
+  }
+
+  #endMessage(message: Message, inline: Buffer | null): void {
     const bytes = message['payload_bytes']
-    if (bytes === undefined) {
+    if (bytes === undefined || inline !== null) {
       this.#framesRead += 1
-      this.#options.onFrame(message, null)
+      this.#options.onFrame(message, inline)
       return
     }
     this.#checkPayloadBytes(bytes)
     this.#message = message
     if (bytes === 0) this.#endPayload(EMPTY)
-  }
-
-  #parseLine(line: string): Message | null {
-    const known = this.#canonical.read(line) ?? this.#options.readLine?.(line) ?? null
-    if (known !== null) return known
-    try {
-      const value = parseHostileJson(line)
-      if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Message
-      throw new PhantomError(
-        'REQUEST_INVALID',
-        `Cannot read message: expected one JSON object a line, found ${Array.isArray(value) ? 'an array; batches are not part of this protocol, send one request a line' : JSON.stringify(value)}`,
-      )
-    } catch (error) {
-      if (!isPhantomError(error)) throw error
-      this.#options.onBadLine(error)
-      return null
-    }
   }
 
   #checkPayloadBytes(bytes: unknown): void {
@@ -163,4 +168,19 @@ export class FrameDecoder {
     this.#framesRead += 1
     this.#options.onFrame(message, payload)
   }
+}
+
+function notAnObject(value: unknown): PhantomError {
+  const found = Array.isArray(value)
+    ? 'an array; batches are not part of this protocol, send one request a line'
+    : String(JSON.stringify(value)).slice(0, 80)
+  return new PhantomError(
+    'REQUEST_INVALID',
+    `Cannot read message: expected one JSON object a line, found ${found}`,
+  )
+}
+
+function idOf(value: unknown): number | string | null {
+  const id = (value as { id?: unknown } | null)?.id
+  return typeof id === 'number' || typeof id === 'string' ? id : null
 }

@@ -26,11 +26,34 @@ export function inlinePayload(envelope: unknown, slot: PayloadSlot, payload: Uin
   return { ...(envelope as object), [slot]: parseHostileJson(text) }
 }
 
-/** Turns a plain request into the internal form: takes `input` out of the params, as bytes. */
-export function takeInlineInput(params: unknown): Buffer | null {
+/**
+ * Turns a plain request into the internal form: takes `input` out of its params, as bytes that are as hostile as any
+ * payload; whoever consumes them finds out. Null where there is none.
+ *
+ * @throws PhantomError INPUT_INVALID for one that cannot be written again: nested beyond the stack
+ */
+export function takeInlineInput(message: unknown): Buffer | null {
+  const params = (message as { params?: unknown } | null)?.params
   if (typeof params !== 'object' || params === null || !Object.hasOwn(params, 'input')) return null
   const holder = params as { input?: unknown }
-  const payload = Buffer.from(JSON.stringify(holder.input))
+  const { input } = holder
   delete holder.input
-  return payload
+  try {
+    return Buffer.from(JSON.stringify(input, keepOverflow))
+  } catch (error) {
+    throw new PhantomError('INPUT_INVALID', 'Cannot read input: it nests too deep. Flatten the data', {
+      cause: error,
+    })
+  }
+}
+
+/** In Node since 21 (TC39 JSON.parse source text access); TypeScript 7 does not declare it yet. */
+function rawJson(text: string): unknown {
+  return (JSON as unknown as { rawJSON: (text: string) => unknown }).rawJSON(text)
+}
+
+/** Written as null it would be another value: it stays a number that no double holds, and is refused as that. */
+function keepOverflow(_key: string, value: unknown): unknown {
+  if (typeof value !== 'number' || Number.isFinite(value)) return value
+  return rawJson(value > 0 ? '1e999' : '-1e999')
 }
