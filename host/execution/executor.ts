@@ -1,11 +1,13 @@
 import type { ExitInfo } from '../../src/contract/plugin-info.ts'
 import { MAX_PLUGIN_TEXT_CHARS } from '../../src/contract/limits.ts'
-import type { PhantomError } from '../../src/contract/phantom-error.ts'
+import { resolve } from 'node:path'
+import type { PhantomError, WireError } from '../../src/contract/phantom-error.ts'
 import { RUNNER_ERRORS } from '../../src/contract/runner-methods.ts'
 import type { Answer } from '../../src/rpc/connection.ts'
 import type { EndCause } from '../process/exit-reason.ts'
 import type { RunnerInstance } from '../process/runner-instance.ts'
 import type { RunnablePlugin } from '../registry/plugin-record.ts'
+import type { Policy } from '../sandbox/policy.ts'
 import {
   cancelledError,
   deadlineError,
@@ -14,7 +16,7 @@ import {
   runnerError,
   type MemoryUse,
 } from './call-errors.ts'
-import { findCreatedFiles } from './created-files.ts'
+import { pathBehind, refusalError } from './sandbox-refusal.ts'
 import { Execution, type CallRequest, type ExecutionEvents, type Settlement } from './execution.ts'
 import { toResultText } from './execution-result.ts'
 import { InstanceLane } from './instance-lane.ts'
@@ -23,8 +25,8 @@ import { TimingWheel, type WheelEntry } from './timing-wheel.ts'
 /** What the executor needs from the world. */
 export interface ExecutorPowers {
   spawnInstance(plugin: RunnablePlugin, lane: InstanceLane): Promise<RunnerInstance>
-  /** Folders that a plugin with a right to write may write in that workspace. */
-  writePathsOf(plugin: RunnablePlugin, workspace: string): readonly string[]
+  /** What the plugin may reach in that workspace. */
+  policyOf(plugin: RunnablePlugin, workspace: string): Policy
   onExit(plugin: RunnablePlugin, exit: ExitInfo): void
   readonly cancelGraceMs: number
 }
@@ -150,13 +152,13 @@ export class Executor {
     const error = answer.error === null ? null : answer.error.message.slice(0, MAX_PLUGIN_TEXT_CHARS)
     const payload = answer.error === null ? answer.payload : null
     const writePaths = lane.plugin.mayWrite
-      ? this.#powers.writePathsOf(lane.plugin, lane.workspace)
+      ? this.#powers.policyOf(lane.plugin, lane.workspace).writePaths
       : NO_FILES
     if (writePaths.length === 0) {
       this.#resolve(lane, execution, { error, payload, createdFiles: NO_FILES })
       return
     }
-    void findCreatedFiles(writePaths, execution.dispatchedAtEpochMs).then(({ files, complete }) => {
+    void lane.createdFiles.find(writePaths, execution.dispatchedAtEpochMs).then(({ files, complete }) => {
       if (!complete)
         execution.addWarning('created_files is cut: the folders hold more than the host looks at')
       this.#resolve(lane, execution, { error, payload, createdFiles: files })
@@ -170,9 +172,18 @@ export class Executor {
       void lane.instance?.end('memory_limit')
       return true
     }
-    const error = runnerError(execution, answer.error)
+    const error = runnerError(execution, answer.error) ?? this.#refusalBehind(lane, execution, answer.error)
     if (error !== null) execution.settle({ kind: 'rejected', error })
     return error !== null
+  }
+
+  /** A failure of the plugin's own that the sandbox caused: outside of its grants, the kernel shows nothing. */
+  #refusalBehind(lane: InstanceLane, execution: Execution, error: WireError): PhantomError | null {
+    const path = pathBehind(error)
+    if (path === null) return null
+    const { readPaths, writePaths } = this.#powers.policyOf(lane.plugin, lane.workspace)
+    const absolute = resolve(lane.workspace, path)
+    return refusalError(execution, { path: absolute, readPaths, writePaths, error })
   }
 
   #resolve(

@@ -5,6 +5,7 @@ import type { Answer } from '../../src/rpc/connection.ts'
 import type { EndCause } from '../process/exit-reason.ts'
 import type { RunnerInstance } from '../process/runner-instance.ts'
 import type { RunnablePlugin } from '../registry/plugin-record.ts'
+import { CreatedFiles } from './created-files.ts'
 import type { Execution } from './execution.ts'
 
 export interface LaneEvents {
@@ -23,6 +24,7 @@ export interface LaneEvents {
 export class InstanceLane {
   readonly plugin: RunnablePlugin
   readonly workspace: string
+  readonly createdFiles = new CreatedFiles()
   readonly #concurrency: number
   readonly #events: LaneEvents
   #waiting: Execution[] = []

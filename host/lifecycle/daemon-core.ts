@@ -93,7 +93,7 @@ export class DaemonCore {
     })
     this.executor = new Executor({
       spawnInstance: (plugin, lane) => this.launcher.spawn(plugin, lane),
-      writePathsOf: (plugin, workspace) => this.launcher.policyOf(plugin, workspace).writePaths,
+      policyOf: (plugin, workspace) => this.launcher.policyOf(plugin, workspace),
       onExit: (plugin, exit) => this.#recordExit(plugin, exit),
       cancelGraceMs: config.execution.cancelGraceMs,
     })

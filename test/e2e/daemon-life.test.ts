@@ -118,7 +118,7 @@ describe('The life of a private daemon', function () {
     expect((await started[0].get_status()).clients).to.equal(4)
   })
 
-  for (const shutdownMs of [300, 4_000]) {
+  for (const shutdownMs of [300, 3_000]) {
     it(`can be started while the one before it is still on its way out, for ${shutdownMs} ms`, async () => {
       const manifest = world.path('plugins/ignores_its_end/plugin.toml')
       const text = fs.readFileSync(manifest, 'utf8')

@@ -82,7 +82,7 @@ describe('A client that sends or takes too slowly, too much or not at all', func
     client.socket.pause()
     const watch = watchMemory(daemon)
     const params = { plugin_id: 'echoes', operation: 'letters', input: 2_000_000 }
-    for (let id = 0; id < 200; id += 1) client.send(line({ id, method: 'execute_plugin', params }))
+    for (let id = 0; id < 150; id += 1) client.send(line({ id, method: 'execute_plugin', params }))
     const before = (await daemon.system.get_status()).calls.total
     await until(async () => {
       expect(await promptness(daemon)).to.be.below(PROMPT_MS)
@@ -116,7 +116,7 @@ describe('A client that sends or takes too slowly, too much or not at all', func
     it(`(one that leaves in the middle of 100 calls, ${how}) has them cancelled`, async () => {
       const client = await daemon.connect()
       await leave(client)
-      const params = { plugin_id: 'echoes', operation: 'wait', input: 20_000 }
+      const params = { plugin_id: 'echoes', operation: 'wait', input: 8_000 }
       for (let id = 0; id < 100; id += 1) client.send(line({ id, method: 'execute_plugin', params }))
       const open = async (): Promise<number> => {
         const { in_flight: inFlight, queued } = (await daemon.system.get_status()).calls
