@@ -219,7 +219,11 @@ describe('sandbox-runner', () => {
           id = runner.connection.request('execute', params, null, resolve)
         })
         await runner.until(() => runner.logs.length > 0)
-        expect(runner.logs[0]).to.deep.equal({ level: 'info', message: 'waiting', execution_id: `exec-${id.toString(36)}` })
+        expect(runner.logs[0]).to.deep.equal({
+          level: 'info',
+          message: 'waiting',
+          execution_id: `exec-${id.toString(36)}`,
+        })
         runner.connection.notify('cancel', { id })
         const answer = await answered
         expect(operation === 'waits' ? errorOf(answer).name : resultOf(answer)).to.equal(expected)

@@ -17,7 +17,7 @@ const ORDINARY_UID = 65533
 const IDENTITY: RunnerIdentity = { uid: 0x7fff_0000, gid: 0x7fff_0001 }
 const PROBE_TIMEOUT_MS = 30_000
 /** VmData of an idle Node 26 on x86-64, rounded; `measureMemoryBase` has a test of its own. */
-export const BASE_DATA_BYTES = 562 * 1024 * 1024
+const BASE_DATA_BYTES = 562 * 1024 * 1024
 
 /** Which daemon starts the sandbox: root, or anybody else. */
 export type DaemonKind = 'root' | 'ordinary'

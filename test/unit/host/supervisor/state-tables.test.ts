@@ -14,6 +14,16 @@ const PLUGIN_EVENTS: PluginEvent[] = [
   'quarantined',
 ]
 
+const PLUGIN_STATES: PluginState[] = [
+  'discovered',
+  'validated',
+  'blocked',
+  'enabled',
+  'invalid',
+  'failed',
+  'quarantined',
+]
+
 describe('nextInstanceState()', () => {
   it('leads from start over ready and draining to stopped', () => {
     const path = (['initialized', 'drain', 'exited'] as const).reduce<InstanceState[]>(
@@ -37,24 +47,18 @@ describe('nextInstanceState()', () => {
 
 describe('nextPluginState()', () => {
   it('enables only what was validated and granted its rights', () => {
-    const before: PluginState[] = []
-    for (const state of [
-      'discovered',
-      'validated',
-      'blocked',
-      'enabled',
-      'invalid',
-      'failed',
-      'quarantined',
-    ] as const) {
-      for (const event of PLUGIN_EVENTS) {
-        try {
-          if (nextPluginState(state, event) === 'enabled') before.push(state)
-        } catch (error) {
-          expect(error).to.be.instanceOf(RangeError)
-        }
-      }
-    }
+    const before = PLUGIN_STATES.filter((state) =>
+      PLUGIN_EVENTS.some((event) => leadsTo(state, event) === 'enabled'),
+    )
     expect(before).to.deep.equal(['validated', 'blocked'])
   })
 })
+
+function leadsTo(state: PluginState, event: PluginEvent): PluginState | null {
+  try {
+    return nextPluginState(state, event)
+  } catch (error) {
+    expect(error).to.be.instanceOf(RangeError)
+    return null
+  }
+}
