@@ -183,7 +183,13 @@ export class Executor {
     if (path === null) return null
     const { readPaths, writePaths } = this.#powers.policyOf(lane.plugin, lane.workspace)
     const absolute = resolve(lane.workspace, path)
-    return refusalError(execution, { path: absolute, readPaths, writePaths, error })
+    const dataDir = lane.instance?.spec.initialize.data_dir ?? lane.plugin.directory
+    return refusalError(execution, {
+      path: absolute,
+      readPaths: [...readPaths, lane.plugin.directory],
+      writePaths: [...writePaths, dataDir],
+      error,
+    })
   }
 
   #resolve(

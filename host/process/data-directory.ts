@@ -7,9 +7,12 @@ import type { RunnerIdentity } from '../sandbox/identity.ts'
  * with different uids share it and other plugins' have no right to it.
  */
 export function makeDataDirectory(stateDirectory: string, pluginId: string, gid: number | null): string {
-  const path = join(stateDirectory, 'data', pluginId)
+  const parent = join(stateDirectory, 'data')
+  const path = join(parent, pluginId)
   mkdirSync(path, { recursive: true, mode: 0o700 })
   if (gid !== null) {
+    // Without bubblewrap a runner goes through the parent by its own uid, to what is its own.
+    chmodSync(parent, 0o711)
     chownSync(path, 0, gid)
     chmodSync(path, 0o2770)
   }

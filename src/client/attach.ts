@@ -1,13 +1,18 @@
 import { existsSync, realpathSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { isPhantomError, PhantomError } from '../contract/phantom-error.ts'
 import { socketPathOf, stateDirectoryOf } from '../rpc/endpoint.ts'
 import type { DaemonOptions } from './daemon-command.ts'
 import { DaemonSession } from './daemon-session.ts'
 import { startPrivateDaemon } from './start-private-daemon.ts'
 
-/** Two applications that start at once both start a daemon; the one without the lock then attaches. */
-const ATTEMPTS = 5
+/**
+ * Two applications that start at once both start a daemon; the one without the lock then attaches. And a daemon on
+ * its way out holds the lock until its last plugin is gone.
+ */
+const RETRY_FOR_MS = 30_000
+const RETRY_AFTER_MS = 50
 
 /** An attached session, and the end of the daemon where this process started it. */
 export interface Attached {
@@ -41,7 +46,8 @@ export async function attachOrStart(
   options: Omit<DaemonOptions, 'private'> & { workspace: string },
 ): Promise<Attached> {
   const directory = checkDirectory(options.plugin_directory)
-  for (let attempt = 1; ; attempt += 1) {
+  const giveUpAtMs = performance.now() + RETRY_FOR_MS
+  for (;;) {
     const session = await attachSession(options)
     if (session !== null) return { session, daemonExited: null }
     try {
@@ -49,7 +55,8 @@ export async function attachOrStart(
       const started = await DaemonSession.open(daemon.socket, { workspace: options.workspace })
       return { session: started, daemonExited: daemon.exited }
     } catch (error) {
-      if (!isPassing(error) || attempt === ATTEMPTS) throw error
+      if (!isPassing(error) || performance.now() > giveUpAtMs) throw error
+      await delay(RETRY_AFTER_MS)
     }
   }
 }

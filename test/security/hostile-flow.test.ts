@@ -4,6 +4,8 @@ import { TestDaemon, until } from '../helpers/daemon.ts'
 import { line, type RawClient } from '../helpers/raw-client.ts'
 
 const PROMPT_MS = 2_000
+/** With 2 MB each, far more than what may wait for one client. */
+const CALLS = 150
 const watches: NodeJS.Timeout[] = []
 
 describe('A client that sends or takes too slowly, too much or not at all', function () {
@@ -77,20 +79,35 @@ describe('A client that sends or takes too slowly, too much or not at all', func
     for (const client of clients) client.destroy()
   })
 
-  it('(one that never reads its answers) costs bounded memory, while others go on', async () => {
+  it('(one that does not read its answers) costs bounded memory, holds nobody up, and gets all when it reads', async () => {
     const client = await daemon.connect()
     client.socket.pause()
     const watch = watchMemory(daemon)
     const params = { plugin_id: 'echoes', operation: 'letters', input: 2_000_000 }
-    for (let id = 0; id < 150; id += 1) client.send(line({ id, method: 'execute_plugin', params }))
-    const before = (await daemon.system.get_status()).calls.total
-    await until(async () => {
+    for (let id = 0; id < CALLS; id += 1) client.send(line({ id, method: 'execute_plugin', params }))
+    for (let asked = 0; asked < 30; asked += 1) {
       expect(await promptness(daemon)).to.be.below(PROMPT_MS)
-      const { in_flight: inFlight, queued, total } = (await daemon.system.get_status()).calls
-      return total > before && inFlight + queued === 0
-    }, 'its calls to be done, or refused')
-    expect(await watch.growthMb()).to.be.below(200)
+      expect((await daemon.call('echoes', 'echo', 'the same plugin')).result).to.equal('the same plugin')
+      await delay(50)
+    }
+    expect(await watch.growthMb()).to.be.below(250)
+    client.socket.resume()
+    await until(() => client.messages.length >= CALLS, 'all its answers')
+    expect(client.messages.filter(({ error }) => error !== undefined)).to.deep.equal([])
     client.destroy()
+  })
+
+  it('(one that does not read, and leaves) leaves no call behind', async () => {
+    const client = await daemon.connect()
+    client.socket.pause()
+    const params = { plugin_id: 'echoes', operation: 'letters', input: 2_000_000 }
+    for (let id = 0; id < CALLS; id += 1) client.send(line({ id, method: 'execute_plugin', params }))
+    await delay(500)
+    client.destroy()
+    await until(async () => {
+      const { in_flight: inFlight, queued } = (await daemon.system.get_status()).calls
+      return inFlight + queued === 0
+    }, 'its calls to be gone')
   })
 
   it('(one that sends garbage and never reads) costs bounded memory', async () => {
