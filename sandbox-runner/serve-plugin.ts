@@ -52,6 +52,8 @@ class PluginServer {
       payloadFrames: true,
       strict: true,
       pushesChunks: true,
+      // The first message carries the schemas of all operations.
+      takesLongLines: true,
       onRequest: (request) => this.#serve(request),
       onNotification: (method, params) => this.#notified(method, params),
       onClose: (error) => this.#closed(error),

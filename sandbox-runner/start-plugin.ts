@@ -1,4 +1,5 @@
 import type { RunnerParams } from '../src/contract/runner-methods.ts'
+import { forbidEval } from './forbid-eval.ts'
 import { loadPlugin } from './javascript/load-plugin.ts'
 import type { LoadedPlugin } from './loaded-plugin.ts'
 import type { PluginEnvironment } from './plugin-environment.ts'
@@ -13,6 +14,7 @@ export async function startPlugin(
   params: RunnerParams['initialize'],
   environment: PluginEnvironment,
 ): Promise<LoadedPlugin> {
+  if (!params.eval) forbidEval()
   const plugin = await loadPlugin(params.entry, params.operations)
   const veto = await plugin.hooks.validate_config?.(params.config)
   if (typeof veto === 'string')

@@ -28,7 +28,7 @@ export interface SessionPowers {
   readonly defaultWorkspace: string
   readonly log: DaemonLog
   /** Runs a call. Throws what refuses it. */
-  execute(call: SessionCall): Execution
+  execute(call: SessionCall, input: Buffer | null): Execution
   cancel(execution: Execution): boolean
   cancelById(executionId: string): boolean
   onClosed(session: ClientSession): void
@@ -36,7 +36,6 @@ export interface SessionPowers {
 
 interface SessionCall {
   readonly params: SystemParams<'execute_plugin'>
-  readonly input: Buffer | null
   readonly workspace: string
   readonly onProgress: ((progress: object) => void) | null
   readonly onSettled: (settlement: Settlement) => void
@@ -60,7 +59,6 @@ export class ClientSession {
   workspace: string
   readonly #powers: SessionPowers
   readonly #connection: Connection
-  readonly #socket: Socket
   readonly #calls = new Map<RequestId, PendingCall>()
   readonly #cleanUps: (() => void)[] = []
   #parked: (() => void)[] = []
@@ -70,7 +68,6 @@ export class ClientSession {
 
   constructor(socket: Socket, powers: SessionPowers) {
     this.#powers = powers
-    this.#socket = socket
     this.workspace = powers.defaultWorkspace
     this.#connection = new Connection(socket, {
       maxPayloadBytes: powers.maxPayloadBytes,
@@ -153,18 +150,21 @@ export class ClientSession {
     this.#open += 1
     this.#hold(call.inputBytes)
     try {
-      call.execution = this.#powers.execute({
-        params,
-        input: payload,
-        workspace: params.workspace ?? this.workspace,
-        onProgress:
-          params.progress === true ? (progress) => this.#tell('progress', { id, ...progress }) : null,
-        park: (resume) => this.#park(resume),
-        onSettled: (settlement) => this.#settled(id, call, settlement),
-      })
+      call.execution = this.#powers.execute(this.#toCall(id, params, call), payload)
     } catch (error) {
       this.#release(id, call)
       throw error
+    }
+  }
+
+  /** Holds nothing of the payload: a large one is let go of while its call still runs. */
+  #toCall(id: RequestId, params: SystemParams<'execute_plugin'>, call: PendingCall): SessionCall {
+    return {
+      params,
+      workspace: params.workspace ?? this.workspace,
+      onProgress: params.progress === true ? (progress) => this.#tell('progress', { id, ...progress }) : null,
+      park: (resume) => this.#park(resume),
+      onSettled: (settlement) => this.#settled(id, call, settlement),
     }
   }
 
@@ -271,7 +271,6 @@ export class ClientSession {
     for (const cleanUp of this.#cleanUps) cleanUp()
     for (const { execution } of this.#calls.values()) if (execution !== null) this.#powers.cancel(execution)
     this.#unpark()
-    this.#socket.destroy()
     this.#powers.onClosed(this)
   }
 }

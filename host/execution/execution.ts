@@ -9,7 +9,6 @@ export interface CallRequest {
   readonly plugin: RunnablePlugin
   readonly operation: string
   readonly workspace: string
-  readonly input: Buffer | null
   /** What the caller allows, waiting included; null where he did not say. */
   readonly timeoutMs: number | null
   /** Null where nobody wants progress. */
@@ -57,13 +56,14 @@ export class Execution implements WheelEntry {
   readonly #events: ExecutionEvents
   #settled = false
 
-  constructor(call: CallRequest, nowMs: number, events: ExecutionEvents) {
+  constructor(call: CallRequest, start: { input: Buffer | null; nowMs: number; events: ExecutionEvents }) {
+    const { nowMs } = start
     this.call = call
     this.runLimit = call.plugin.runLimitOf(call.operation)
-    this.input = call.input
+    this.input = start.input
     this.acceptedAtMs = nowMs
     this.deadlineMs = nowMs + (call.timeoutMs ?? Infinity)
-    this.#events = events
+    this.#events = start.events
   }
 
   get isSettled(): boolean {

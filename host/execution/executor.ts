@@ -68,10 +68,10 @@ export class Executor {
   }
 
   /** Takes a call; its `onSettled` is called exactly once, maybe before this returns. */
-  submit(call: CallRequest): Execution {
+  submit(call: CallRequest, input: Buffer | null): Execution {
     this.#accepted += 1
     const nowMs = performance.now()
-    const execution = new Execution(call, nowMs, this.#events)
+    const execution = new Execution(call, { input, nowMs, events: this.#events })
     if (call.timeoutMs !== null) this.#wheel.add(execution)
     this.#laneOf(call).submit(execution, nowMs)
     return execution

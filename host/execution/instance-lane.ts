@@ -30,6 +30,7 @@ export class InstanceLane {
   #waiting: Execution[] = []
   /** Where the queue begins in `#waiting`: shifting an array of thousands would move them all. */
   #head = 0
+  readonly #parked = new Set<Execution>()
   #instance: RunnerInstance | null = null
   #starting: Promise<void> | null = null
   #refusal: PhantomError | null = null
@@ -45,7 +46,7 @@ export class InstanceLane {
     return this.#instance
   }
   get queuedCount(): number {
-    return this.#waiting.length - this.#head
+    return this.#waiting.length - this.#head + this.#parked.size
   }
 
   submit(execution: Execution, nowMs: number): void {
@@ -76,12 +77,13 @@ export class InstanceLane {
     while (instance.inFlightCount < this.#concurrency && instance.canTakeCall && this.#hasWork()) {
       const execution = this.#waiting[this.#head]!
       this.#head += 1
-      if (execution.call.park(() => this.#enqueue(execution))) continue
+      if (this.#park(execution)) continue
       this.#events.onDispatch(execution, nowMs)
       instance.dispatch(execution, nowMs)
     }
-    if (this.#head === this.#waiting.length) {
-      this.#waiting = []
+    // What was handed out leaves the array now and then: a queue that is never empty must not grow for ever.
+    if (this.#head === this.#waiting.length || this.#head > MAX_QUEUED_CALLS) {
+      this.#waiting = this.#waiting.slice(this.#head)
       this.#head = 0
     }
   }
@@ -101,8 +103,20 @@ export class InstanceLane {
   async close(cause: EndCause, refusal: PhantomError): Promise<void> {
     this.#refusal = refusal
     this.#refuseWaiting(refusal)
+    for (const execution of this.#parked) execution.settle({ kind: 'rejected', error: refusal })
+    this.#parked.clear()
     await this.#instance?.end(cause)
     await this.#starting
+  }
+
+  /** Sets a call aside whose client does not take its answers. */
+  #park(execution: Execution): boolean {
+    const resume = (): void => {
+      if (this.#parked.delete(execution)) this.#enqueue(execution)
+    }
+    if (!execution.call.park(resume)) return false
+    this.#parked.add(execution)
+    return true
   }
 
   #enqueue(execution: Execution, nowMs = performance.now()): void {

@@ -1,3 +1,4 @@
+import { parsePermission } from '../../src/contract/permission.ts'
 import { PhantomError, type WireError } from '../../src/contract/phantom-error.ts'
 import type { Execution } from './execution.ts'
 
@@ -33,10 +34,11 @@ export function refusalError(execution: Execution, access: RefusedAccess): Phant
   const granted = isWrite ? access.writePaths : [...access.readPaths, ...access.writePaths]
   if (granted.some((root) => isInside(path, root))) return null
   const line = `${isWrite ? 'fs_write' : 'fs_read'}:${path}`
+  if ('error' in parsePermission(line)) return null
   return new PhantomError(
     'PERMISSION_DENIED',
     `Cannot finish "${operation}" of "${plugin.id}": Cannot access "${path}": it lies outside of what was granted (${code}). ` +
-      `If the plugin should have this, add to its plugin.toml: [permissions] permissions = ["${line}"]`,
+      `If the plugin should have this, add to its plugin.toml: [permissions] permissions = [${JSON.stringify(line)}]`,
     { details: { permission: isWrite ? 'FileSystemWrite' : 'FileSystemRead', resource: path, code } },
   )
 }

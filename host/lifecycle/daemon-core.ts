@@ -87,6 +87,7 @@ export class DaemonCore {
       baseDataBytes: memoryBase(machine, store),
       protectedPaths: [
         options.pluginDirectory,
+        join(packageDirectory(), 'dist'),
         ...(options.configDirectory === null ? [] : [options.configDirectory]),
       ],
       onLog: (line) => this.logs.append(line),

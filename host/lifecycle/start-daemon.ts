@@ -115,14 +115,17 @@ function createServer(core: DaemonCore, powers: ServerPowers): ControlServer {
     onClients: powers.onClients,
     cancel: (execution) => executor.cancel(execution),
     cancelById: (executionId) => executor.cancelById(executionId),
-    execute: ({ params, workspace, ...call }) =>
-      executor.submit({
-        plugin: registry.getRunnable(params.plugin_id, params.operation),
-        operation: params.operation,
-        workspace: workspaces.canonical(workspace),
-        timeoutMs: params.timeout_ms ?? null,
-        ...call,
-      }),
+    execute: ({ params, workspace, ...call }, input) =>
+      executor.submit(
+        {
+          plugin: registry.getRunnable(params.plugin_id, params.operation),
+          operation: params.operation,
+          workspace: workspaces.canonical(workspace),
+          timeoutMs: params.timeout_ms ?? null,
+          ...call,
+        },
+        input,
+      ),
     handlers: createSystemHandlers({
       facts: {
         version: PACKAGE_VERSION,

@@ -31,9 +31,9 @@ const BY_CAUSE: Readonly<Record<EndCause, ExitClass>> = {
   start_timeout: 'wall_limit',
 }
 
-/** V8's last words when memory is refused: "FATAL ERROR: … heap out of memory", "Fatal process out of memory". */
+/** The last words of V8, Node and the C++ library when memory is refused. */
 const OUT_OF_MEMORY =
-  /FATAL ERROR: .*(?:out of memory|Allocation failed)|Fatal (?:process|JavaScript) out of memory/
+  /FATAL ERROR: .*(?:out of memory|Allocation failed)|Fatal (?:process|JavaScript) out of memory|std::bad_alloc|ERR_MEMORY_ALLOCATION_FAILED|Array buffer allocation failed/
 
 export function classifyExit(end: ProcessEnd): ExitClass {
   if (end.cause !== null) return BY_CAUSE[end.cause]

@@ -115,7 +115,6 @@ export class InstanceLauncher {
       policy,
       limits: { maxMemoryMb: plugin.manifest.limits.maxMemoryMb },
       baseDataBytes: start.baseDataBytes,
-      eval: plugin.manifest.runtime.eval,
       identity: start.identity,
     })
     for (const notice of policy.notices) this.#logNotice(plugin, notice)
@@ -156,6 +155,7 @@ export class InstanceLauncher {
       data_dir: place.dataDir,
       config: prepared.config,
       log_level: plugin.manifest.runtime.logLevel,
+      eval: plugin.manifest.runtime.eval,
       operations: prepared.operations,
       max_payload_bytes: this.#options.maxPayloadBytes,
     }

@@ -3,8 +3,6 @@ export interface NodeFlagsRequest {
   readonly readPaths: readonly string[]
   readonly writePaths: readonly string[]
   readonly maxMemoryMb: number
-  /** Whether the manifest asked for code from strings. */
-  readonly eval: boolean
 }
 
 export function nodeFlags(request: NodeFlagsRequest): string[] {
@@ -21,8 +19,6 @@ export function nodeFlags(request: NodeFlagsRequest): string[] {
     '--disable-sigusr1',
     '--disable-proto=delete',
     `--max-old-space-size=${request.maxMemoryMb}`,
-    // Costs about 9 ms of start: a V8 flag that makes Node's built-in code cache unusable.
-    ...(request.eval ? [] : ['--disallow-code-generation-from-strings']),
   ]
 }
 

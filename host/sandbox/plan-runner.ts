@@ -22,8 +22,6 @@ export interface RunnerRequest {
   readonly limits: { readonly maxMemoryMb: number }
   /** See `measureMemoryBase`. */
   readonly baseDataBytes: number
-  /** Whether the plugin may make code from strings. */
-  readonly eval: boolean
   /** Whom to run as; null only where the daemon is not root. */
   readonly identity: RunnerIdentity | null
 }

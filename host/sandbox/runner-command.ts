@@ -34,7 +34,7 @@ export function runnerCommand(machine: Machine, places: RunnerPlaces, request: R
   return [
     ...(places.prlimit === null ? [] : [places.prlimit, ...limits, '--']),
     places.node,
-    ...nodeFlags({ readPaths, writePaths, maxMemoryMb, eval: request.eval }),
+    ...nodeFlags({ readPaths, writePaths, maxMemoryMb }),
     places.main,
   ]
 }

@@ -79,7 +79,6 @@ async function prepareTrial(
     },
     limits: { maxMemoryMb: trial.maxMemoryMb ?? 64 },
     baseDataBytes: trial.baseDataBytes ?? ROOMY_DATA_BYTES,
-    eval: false,
     identity: machine.uid === 0 ? TRIAL_IDENTITY : null,
   }
 }

@@ -19,6 +19,8 @@ export interface RunnerParams {
     data_dir: string
     config: Record<string, unknown>
     log_level: LogLevel
+    /** Whether the plugin may make code from strings. */
+    eval: boolean
     operations: RunnerOperation[]
     max_payload_bytes: number
   }

@@ -48,7 +48,7 @@ export interface ConnectionOptions extends ConnectionHandlers {
   payloadFrames: boolean
   /** See FrameDecoderOptions. */
   readLine?: (line: string) => Message | null
-  /** Answers of the peer may be as long as a plain peer's lines: the client of a daemon, whose logs are long. */
+  /** Lines of the peer may be as long as a plain peer's: a daemon's, whose logs and schemas are long. */
   takesLongLines?: boolean
   /** The owner hands over what arrives by `receive()`, see `ReadBuffer`; otherwise the stream is listened to. */
   pushesChunks?: boolean
@@ -81,7 +81,8 @@ export class Connection {
     this.#payloadFrames = options.payloadFrames
     this.#writer = new FrameWriter(stream)
     this.#decoder = new FrameDecoder({
-      maxFrameBytes: options.payloadFrames ? MAX_FRAME_BYTES : MAX_PLAIN_FRAME_BYTES,
+      maxFrameBytes:
+        options.payloadFrames && options.takesLongLines !== true ? MAX_FRAME_BYTES : MAX_PLAIN_FRAME_BYTES,
       maxPayloadBytes: options.maxPayloadBytes,
       payloadFrames: options.payloadFrames,
       readLine: options.readLine,
@@ -341,11 +342,13 @@ export class Connection {
       stream.destroy()
       return
     }
-    const late = setTimeout(() => stream.destroy(), LAST_WORDS_MS)
-    stream.end(() => {
-      clearTimeout(late)
-      stream.destroy()
-    })
+    let left = stream.writableLength
+    const watch = setInterval(() => {
+      if (stream.writableLength >= left) stream.destroy()
+      left = stream.writableLength
+    }, LAST_WORDS_MS)
+    stream.once('close', () => clearInterval(watch))
+    stream.end(() => stream.destroy())
   }
 }
 

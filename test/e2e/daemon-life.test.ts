@@ -5,6 +5,7 @@ import path from 'node:path'
 import { expect } from 'chai'
 import type { PluginSystemApi } from '../../src/index.ts'
 import { isAlive, outcomeOf, refusalOf, until, World } from '../helpers/daemon.ts'
+import { line, RawClient } from '../helpers/raw-client.ts'
 
 const REPOSITORY = path.resolve(import.meta.dirname, '../..')
 const APPLICATION = path.join(import.meta.dirname, '../helpers/application.ts')
@@ -163,6 +164,22 @@ describe('The life of a private daemon', function () {
     expect(new Set(outcomes)).to.satisfy((seen: Set<string>) =>
       [...seen].every((one) => ['DAEMON_SHUTTING_DOWN', 'CALL_CANCELLED'].includes(one)),
     )
+    await until(() => !isAlive(pid), 'the end of the daemon')
+  })
+
+  it('answers each call of a plain client, too, also those whose answers still wait for it to read', async () => {
+    const system = await attach()
+    const { pid, socket } = await system.get_status()
+    await system.execute_plugin('echoes', 'echo')
+    const client = await RawClient.open(socket)
+    client.socket.pause()
+    const params = { plugin_id: 'echoes', operation: 'letters', input: 1_000_000 }
+    for (let id = 0; id < 20; id += 1) client.send(line({ id, method: 'execute_plugin', params }))
+    await until(async () => (await system.get_status()).calls.total === 21, 'the calls to be taken')
+    process.kill(pid, 'SIGTERM')
+    client.socket.resume()
+    await client.closed
+    expect(client.messages.map(({ id }) => id)).to.have.members(Array.from({ length: 20 }, (_, id) => id))
     await until(() => !isAlive(pid), 'the end of the daemon')
   })
 

@@ -2,6 +2,7 @@ import fs from 'node:fs'
 import { expect } from 'chai'
 import type { ExecutionProgress } from '../../src/contract/execution.ts'
 import { isPhantomError } from '../../src/contract/phantom-error.ts'
+import { manifestText } from '../helpers/plugin-folders.ts'
 import { refusalOf, TestDaemon, type ExecuteOptions } from '../helpers/daemon.ts'
 
 describe('execute_plugin()', function () {
@@ -15,6 +16,7 @@ describe('execute_plugin()', function () {
         'data/given.txt': 'what lies in data',
         'other/data/given.txt': 'what lies in the other data',
         'secret.txt': 'nobody was granted this',
+        ...pluginWithSchemas(),
       },
       environment: { GIVEN_TO_PLUGIN: 'a granted value', NOT_GIVEN_TO_PLUGIN: 'a secret of the daemon' },
     })
@@ -82,6 +84,10 @@ describe('execute_plugin()', function () {
   it('gives a context with the folders of the call', async () => {
     const { result } = await daemon.call<Record<string, unknown>>('reports', 'about')
     expect(result).to.deep.include({ plugin_id: 'reports', workspace: daemon.world.folder, generation: 1 })
+  })
+
+  it('starts a plugin whose schemas are larger than a frame', async () => {
+    expect((await daemon.call('with_schemas', 'op_0', {})).result).to.equal('done')
   })
 
   it('names the nearest plugin where there is none of that id', async () => {
@@ -206,3 +212,16 @@ describe('execute_plugin()', function () {
     }
   })
 })
+
+/** Each schema is as large as a manifest may name, and together they are more than a megabyte. */
+function pluginWithSchemas(): Record<string, string> {
+  const numbers = [0, 1, 2, 3, 4, 5]
+  const schema = JSON.stringify({ type: 'object', description: 'x'.repeat(240_000) })
+  const operations = numbers.map((at) => `[[operations]]\nname = "op_${at}"\ninput_schema = "${at}.json"\n`)
+  const handlers = numbers.map((at) => `op_${at}: () => "done"`)
+  return {
+    'plugins/with_schemas/plugin.toml': manifestText('with_schemas', operations.join('')),
+    'plugins/with_schemas/index.js': `export default { operations: { ${handlers.join(', ')} } }`,
+    ...Object.fromEntries(numbers.map((at) => [`plugins/with_schemas/${at}.json`, schema])),
+  }
+}

@@ -45,7 +45,7 @@ export class RunnerDriver {
       path.dirname(settings.entry),
       ...(settings.readable ?? []),
     ]
-    const flags = nodeFlags({ readPaths, writePaths: [], maxMemoryMb: 256, eval: false })
+    const flags = nodeFlags({ readPaths, writePaths: [], maxMemoryMb: 256 })
     this.child = spawn(process.execPath, [...flags, settings.runner], {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
       env: {},
@@ -77,6 +77,7 @@ export class RunnerDriver {
       data_dir: '/data',
       config: {},
       log_level: 'info',
+      eval: false,
       operations: [],
       max_payload_bytes: 1024 * 1024,
       ...initialize,

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect } from 'chai'
 import { TestDaemon, until } from '../helpers/daemon.ts'
-import { line, type RawClient } from '../helpers/raw-client.ts'
+import { line, resultOf, type RawClient } from '../helpers/raw-client.ts'
 
 const PROMPT_MS = 2_000
-/** With 2 MB each, far more than what may wait for one client. */
+/** With 1 MB each, far more than what may wait for one client. */
 const CALLS = 150
 const watches: NodeJS.Timeout[] = []
 
@@ -83,14 +83,14 @@ describe('A client that sends or takes too slowly, too much or not at all', func
     const client = await daemon.connect()
     client.socket.pause()
     const watch = watchMemory(daemon)
-    const params = { plugin_id: 'echoes', operation: 'letters', input: 2_000_000 }
+    const params = { plugin_id: 'echoes', operation: 'letters', input: 1_000_000 }
     for (let id = 0; id < CALLS; id += 1) client.send(line({ id, method: 'execute_plugin', params }))
     for (let asked = 0; asked < 30; asked += 1) {
       expect(await promptness(daemon)).to.be.below(PROMPT_MS)
       expect((await daemon.call('echoes', 'echo', 'the same plugin')).result).to.equal('the same plugin')
       await delay(50)
     }
-    expect(await watch.growthMb()).to.be.below(250)
+    expect(await watch.growthMb()).to.be.below(200)
     client.socket.resume()
     await until(() => client.messages.length >= CALLS, 'all its answers')
     expect(client.messages.filter(({ error }) => error !== undefined)).to.deep.equal([])
@@ -100,7 +100,7 @@ describe('A client that sends or takes too slowly, too much or not at all', func
   it('(one that does not read, and leaves) leaves no call behind', async () => {
     const client = await daemon.connect()
     client.socket.pause()
-    const params = { plugin_id: 'echoes', operation: 'letters', input: 2_000_000 }
+    const params = { plugin_id: 'echoes', operation: 'letters', input: 1_000_000 }
     for (let id = 0; id < CALLS; id += 1) client.send(line({ id, method: 'execute_plugin', params }))
     await delay(500)
     client.destroy()
@@ -108,6 +108,14 @@ describe('A client that sends or takes too slowly, too much or not at all', func
       const { in_flight: inFlight, queued } = (await daemon.system.get_status()).calls
       return inFlight + queued === 0
     }, 'its calls to be gone')
+  })
+
+  it('(one that closes its writing half at once) gets the whole of a large answer', async () => {
+    const client = await daemon.connect()
+    const params = { plugin_id: 'echoes', operation: 'letters', input: 5_000_000 }
+    client.socket.end(line({ id: 1, method: 'execute_plugin', params }))
+    expect(resultOf(await client.answer(1))).to.have.length(5_000_000)
+    await client.closed
   })
 
   it('(one that sends garbage and never reads) costs bounded memory', async () => {

@@ -77,6 +77,13 @@ describe('A hostile plugin', function () {
     }
   })
 
+  it('that throws a denial of its own making puts no control character and no second line into the advice', async () => {
+    const error = await daemon.refusal('throws_anything', 'denied')
+    expect(error.code).to.equal('PERMISSION_DENIED')
+    expect(error.message).to.match(/^[^\u0000-\u001f\u007f-\u009f]*$/)
+    expect(error.message).not.to.contain('["fs_read:/x"]')
+  })
+
   describe('that returns', () => {
     for (const [what, words] of Object.entries(RETURNED)) {
       it(`${what} fails in words and goes on`, async () => {

@@ -27,7 +27,6 @@ export interface ProbeOptions {
   readonly environment?: NodeJS.ProcessEnv
   /** For `process.env.PROBE` inside: a string as it is, anything else as JSON. */
   readonly input?: unknown
-  readonly eval?: boolean
   readonly maxMemoryMb?: number
   /** Without Node's own layer, so that only the kernel holds. */
   readonly kernelOnly?: boolean
@@ -109,7 +108,7 @@ export class SandboxWorld {
       machine,
     )
     const runnerFiles = { main: path.join(PROBES, probe), sdk: this.#sdk() }
-    const { eval: mayEval = false, maxMemoryMb = 100 } = options
+    const { maxMemoryMb = 100 } = options
     const plan = planRunner(machine, {
       runnerFiles,
       pluginDir,
@@ -119,7 +118,6 @@ export class SandboxWorld {
       identity,
       overlayDir: null,
       validatorDir: null,
-      eval: mayEval,
       limits: { maxMemoryMb },
       baseDataBytes: BASE_DATA_BYTES,
     })

@@ -37,7 +37,6 @@ const REQUEST: RunnerRequest = {
   policy: POLICY,
   limits: { maxMemoryMb: 100 },
   baseDataBytes: 500 * 1024 * 1024,
-  eval: false,
   identity: null,
 }
 const withPolicy = (policy: Partial<Policy>): RunnerRequest => ({
@@ -200,12 +199,6 @@ describe('planRunner()', () => {
     const alone = planRunner({ ...MACHINE, tier: 'process', setprivPath: null, prlimitPath: null }, REQUEST)
     expect(alone.file).to.equal('/opt/node')
     expect(alone.mechanisms).to.include({ memory: null, privileges: null, uid: null })
-  })
-
-  it('forbids code from strings unless the manifest asked for it', () => {
-    const flag = '--disallow-code-generation-from-strings'
-    expect(planRunner(MACHINE, REQUEST).args).to.include(flag)
-    expect(planRunner(MACHINE, { ...REQUEST, eval: true }).args).not.to.include(flag)
   })
 })
 

@@ -1,0 +1,51 @@
+import { expect } from 'chai'
+import { TestDaemon } from '../helpers/daemon.ts'
+
+const WAYS = [
+  'evaluate',
+  'indirect',
+  'function',
+  'reflect',
+  'async',
+  'generator',
+  'vm',
+  'required',
+  'builtin',
+  'data',
+]
+
+describe('A plugin that makes code from text', () => {
+  let daemon: TestDaemon
+
+  before(async () => {
+    daemon = await TestDaemon.start({ plugins: ['makes-code'] })
+  })
+  after(() => daemon.stop())
+
+  for (const way of WAYS) {
+    it(`may not, by ${way}`, async () => {
+      const { success, error } = await daemon.call('makes_code', way)
+      expect(success).to.equal(false)
+      expect(error).to.contain('eval = true')
+    })
+  }
+
+  it('finds functions otherwise as they are', async () => {
+    expect((await daemon.call('makes_code', 'ordinary')).result).to.deep.equal([true, 'function'])
+  })
+})
+
+describe('A plugin whose manifest says eval = true', () => {
+  let daemon: TestDaemon
+
+  before(async () => {
+    daemon = await TestDaemon.start({ plugins: ['may-make-code'] })
+  })
+  after(() => daemon.stop())
+
+  for (const way of WAYS) {
+    it(`may make code, by ${way}`, async () => {
+      expect((await daemon.call('may_make_code', way)).result).to.equal(42)
+    })
+  }
+})
