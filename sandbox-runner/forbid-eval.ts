@@ -25,8 +25,7 @@ export function forbidEval(): void {
     },
   })
   const getBuiltinModule = process.getBuiltinModule.bind(process)
-  process.getBuiltinModule = ((id: string) =>
-    VM.has(id) ? refuse() : getBuiltinModule(id)) as typeof getBuiltinModule
+  process.getBuiltinModule = (id: string) => (VM.has(id) ? refuse() : getBuiltinModule(id))
 }
 
 /** Stands in for a constructor: what was made before stays its instance. */

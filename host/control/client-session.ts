@@ -18,6 +18,7 @@ export type SystemHandlers = {
   [M in Exclude<SystemMethod, 'execute_plugin' | 'cancel'>]: (
     params: SystemParams<M>,
     session: ClientSession,
+    id: RequestId,
   ) => SystemResults[M] | Promise<SystemResults[M]>
 }
 
@@ -60,7 +61,8 @@ export class ClientSession {
   readonly #powers: SessionPowers
   readonly #connection: Connection
   readonly #calls = new Map<RequestId, PendingCall>()
-  readonly #cleanUps: (() => void)[] = []
+  readonly #follows = new Map<RequestId, () => void>()
+  #asking: NodeJS.Timeout | null = null
   #parked: (() => void)[] = []
   #open = 0
   #heldBytes = 0
@@ -73,6 +75,7 @@ export class ClientSession {
       maxPayloadBytes: powers.maxPayloadBytes,
       payloadFrames: false,
       strict: false,
+      pausesWhenBehind: true,
       onRequest: (request) => this.#receive(request),
       onNotification: (method, params) => this.#receiveNotification(method, params),
       onClose: (error) => this.#closed(error),
@@ -89,11 +92,12 @@ export class ClientSession {
     this.#connection.usePayloadFrames()
   }
 
-  /** Sends the lines of a log until the client leaves. */
-  follow(subscribe: (listener: (line: PluginLogLine) => void) => () => void): void {
-    // A client that does not read loses lines rather than costing memory.
-    this.#cleanUps.push(
-      subscribe((line) => this.#connection.isOverBudget || this.#connection.notify('log', line)),
+  /** Sends the lines of a log, with the id of the request that asked for them, until it is cancelled. */
+  follow(id: RequestId, subscribe: (listener: (line: PluginLogLine) => void) => () => void): void {
+    if (this.isClosed) return
+    this.#follows.set(
+      id,
+      subscribe((line) => this.#tell('log', { id, ...line })),
     )
   }
 
@@ -144,7 +148,6 @@ export class ClientSession {
     const { id, payload } = request
     const params = checkParams('execute_plugin', request.params)
     if (this.#calls.has(id)) throw duplicateId(id)
-    if (payload !== null && params.input !== undefined) throw doubleInput()
     const call: PendingCall = { execution: null, inputBytes: payload?.length ?? 0 }
     this.#calls.set(id, call)
     this.#open += 1
@@ -204,9 +207,11 @@ export class ClientSession {
       this.#connection.respond(id, { cancelled: this.#cancel(params as SystemParams<'cancel'>) }, null)
       return
     }
-    const handler = this.#powers.handlers[method] as (params: unknown, session: ClientSession) => unknown
+    const handler = this.#powers.handlers[method] as (
+      ...request: [unknown, ClientSession, RequestId]
+    ) => unknown
     this.#open += 1
-    void this.#answer(id, async () => await handler(params, this))
+    void this.#answer(id, async () => await handler(params, this, id))
   }
 
   async #answer(id: RequestId, handle: () => Promise<unknown>): Promise<void> {
@@ -222,7 +227,13 @@ export class ClientSession {
   #cancel(params: SystemParams<'cancel'>): boolean {
     if (params.execution_id !== undefined) return this.#powers.cancelById(params.execution_id)
     const execution = this.#calls.get(params.id!)?.execution ?? null
-    return execution !== null && this.#powers.cancel(execution)
+    if (execution === null) return this.#unfollow(params.id!)
+    return this.#powers.cancel(execution)
+  }
+
+  #unfollow(id: RequestId): boolean {
+    this.#follows.get(id)?.()
+    return this.#follows.delete(id)
   }
 
   /** A cancel may also come as a notification: who leaves a call behind needs no answer. */
@@ -255,8 +266,7 @@ export class ClientSession {
     this.#endWhenDone()
     if (this.isClosed) return
     // Whether it closed the other half, too, only a write finds out.
-    const asking = setInterval(() => this.#tell('waiting', { calls: this.#open }), STILL_THERE_MS)
-    this.#cleanUps.push(() => clearInterval(asking))
+    this.#asking = setInterval(() => this.#tell('waiting', { calls: this.#open }), STILL_THERE_MS)
   }
 
   #endWhenDone(): void {
@@ -268,7 +278,9 @@ export class ClientSession {
     if (error !== null && error.code === 'PROTOCOL_VIOLATION') {
       this.#powers.log.warn('a client was refused', { reason: error.message })
     }
-    for (const cleanUp of this.#cleanUps) cleanUp()
+    if (this.#asking !== null) clearInterval(this.#asking)
+    for (const unsubscribe of this.#follows.values()) unsubscribe()
+    this.#follows.clear()
     for (const { execution } of this.#calls.values()) if (execution !== null) this.#powers.cancel(execution)
     this.#unpark()
     this.#powers.onClosed(this)
@@ -279,13 +291,6 @@ function duplicateId(id: RequestId): PhantomError {
   return new PhantomError(
     'REQUEST_INVALID',
     `Cannot take request: its id ${JSON.stringify(id)} is that of a call still open. Use a new id for each request`,
-  )
-}
-
-function doubleInput(): PhantomError {
-  return new PhantomError(
-    'PARAMS_INVALID',
-    'Cannot call "execute_plugin": its input came twice, in params and as payload',
   )
 }
 

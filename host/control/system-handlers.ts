@@ -50,10 +50,10 @@ export function createSystemHandlers(powers: HandlerPowers): SystemHandlers {
       })
     },
     get_status: () => describeStatus(powers),
-    get_plugin_logs: async ({ plugin_id: id, lines = 100, follow = false }, session) => {
+    get_plugin_logs: async ({ plugin_id: id, lines = 100, follow = false }, session, requestId) => {
       if (id !== undefined) registry.get(id)
       const found = await powers.logs.tail({ lines, ...(id === undefined ? {} : { plugin_id: id }) })
-      if (follow) session.follow((listener) => powers.logs.subscribe(id ?? null, listener))
+      if (follow) session.follow(requestId, (listener) => powers.logs.subscribe(id ?? null, listener))
       return { lines: lastThatFit(found) }
     },
     validate_plugin: ({ path }) => validatePlugin(path),

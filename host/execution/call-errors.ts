@@ -78,7 +78,7 @@ export function exitError(execution: Execution, exit: ExitInfo, memory: MemoryUs
   }
   const why =
     exit.class === 'wall_limit'
-      ? 'its process was killed because another call in it did not end at its deadline'
+      ? `its process was killed because of another call in it (${exit.message})`
       : `its process ended while it ran (${exit.message})`
   return new PhantomError(
     'PLUGIN_CRASHED',

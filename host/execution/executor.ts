@@ -1,13 +1,12 @@
 import type { ExitInfo } from '../../src/contract/plugin-info.ts'
 import { MAX_PLUGIN_TEXT_CHARS } from '../../src/contract/limits.ts'
 import { resolve } from 'node:path'
-import type { PhantomError, WireError } from '../../src/contract/phantom-error.ts'
+import { messageOf, type PhantomError, type WireError } from '../../src/contract/phantom-error.ts'
 import { RUNNER_ERRORS } from '../../src/contract/runner-methods.ts'
 import type { Answer } from '../../src/rpc/connection.ts'
 import type { EndCause } from '../process/exit-reason.ts'
 import type { RunnerInstance } from '../process/runner-instance.ts'
 import type { RunnablePlugin } from '../registry/plugin-record.ts'
-import type { Policy } from '../sandbox/policy.ts'
 import {
   cancelledError,
   deadlineError,
@@ -25,8 +24,6 @@ import { TimingWheel, type WheelEntry } from './timing-wheel.ts'
 /** What the executor needs from the world. */
 export interface ExecutorPowers {
   spawnInstance(plugin: RunnablePlugin, lane: InstanceLane): Promise<RunnerInstance>
-  /** What the plugin may reach in that workspace. */
-  policyOf(plugin: RunnablePlugin, workspace: string): Policy
   onExit(plugin: RunnablePlugin, exit: ExitInfo): void
   readonly cancelGraceMs: number
 }
@@ -50,7 +47,7 @@ export class Executor {
     this.#events = {
       onDeadline: (execution) => {
         const error = deadlineError(execution, performance.now())
-        if (execution.settle({ kind: 'rejected', error })) this.#abandon(execution)
+        if (execution.settle({ kind: 'rejected', error })) this.#abandon(execution, 'wall_limit')
       },
       onSettled: (execution, settlement) => this.#count(execution, settlement),
     }
@@ -62,7 +59,7 @@ export class Executor {
 
   figures(): { in_flight: number; queued: number; total: number; failed: number } {
     let queued = 0
-    for (const lane of this.#lanes) queued += lane.queuedCount
+    for (const lane of this.#lanes) queued += lane.countWaiting()
     const open = this.#accepted - this.#settled
     return { in_flight: open - queued, queued, total: this.#accepted, failed: this.#failed }
   }
@@ -80,7 +77,7 @@ export class Executor {
   /** False when the call has its answer already. */
   cancel(execution: Execution): boolean {
     const isCancelled = execution.settle({ kind: 'rejected', error: cancelledError(execution) })
-    if (isCancelled) this.#abandon(execution)
+    if (isCancelled) this.#abandon(execution, 'ignored_cancel')
     return isCancelled
   }
 
@@ -130,7 +127,7 @@ export class Executor {
   }
 
   /** The caller has its answer; the plugin gets a moment to let go of the call, then its process is ended. */
-  #abandon(execution: Execution): void {
+  #abandon(execution: Execution, cause: EndCause): void {
     const instance = execution.call.plugin.lanes.get(execution.call.workspace)?.instance ?? null
     if (instance === null || !instance.isInFlight(execution)) return
     instance.cancel(execution)
@@ -140,7 +137,7 @@ export class Executor {
       wheelPrevious: null,
       wheelSlot: -1,
       expire: () => {
-        if (instance.isInFlight(execution)) void instance.end('wall_limit')
+        if (instance.isInFlight(execution)) void instance.end(cause)
       },
     }
     this.#wheel.add(grace)
@@ -151,18 +148,12 @@ export class Executor {
     if (answer.error !== null && this.#rejectFor(lane, execution, answer)) return
     const error = answer.error === null ? null : answer.error.message.slice(0, MAX_PLUGIN_TEXT_CHARS)
     const payload = answer.error === null ? answer.payload : null
-    const writePaths = lane.plugin.mayWrite
-      ? this.#powers.policyOf(lane.plugin, lane.workspace).writePaths
-      : NO_FILES
+    const writePaths = lane.instance?.spec.reach.grantedWritePaths ?? NO_FILES
     if (writePaths.length === 0) {
       this.#resolve(lane, execution, { error, payload, createdFiles: NO_FILES })
       return
     }
-    void lane.createdFiles.find(writePaths, execution.dispatchedAtEpochMs).then(({ files, complete }) => {
-      if (!complete)
-        execution.addWarning('created_files is cut: the folders hold more than the host looks at')
-      this.#resolve(lane, execution, { error, payload, createdFiles: files })
-    })
+    void this.#resolveWithFiles(lane, execution, { error, payload, writePaths })
   }
 
   /** True when the answer is a failure of the system; the plugin's own failure is a result. */
@@ -181,15 +172,27 @@ export class Executor {
   #refusalBehind(lane: InstanceLane, execution: Execution, error: WireError): PhantomError | null {
     const path = pathBehind(error)
     if (path === null) return null
-    const { readPaths, writePaths } = this.#powers.policyOf(lane.plugin, lane.workspace)
-    const absolute = resolve(lane.workspace, path)
-    const dataDir = lane.instance?.spec.initialize.data_dir ?? lane.plugin.directory
-    return refusalError(execution, {
-      path: absolute,
-      readPaths: [...readPaths, lane.plugin.directory],
-      writePaths: [...writePaths, dataDir],
-      error,
-    })
+    const reach = lane.instance?.spec.reach
+    return reach === undefined
+      ? null
+      : refusalError(execution, { path: resolve(lane.workspace, path), ...reach, error })
+  }
+
+  async #resolveWithFiles(
+    lane: InstanceLane,
+    execution: Execution,
+    outcome: { error: string | null; payload: Buffer | null; writePaths: readonly string[] },
+  ): Promise<void> {
+    let files = NO_FILES
+    try {
+      const found = await lane.createdFiles.find(outcome.writePaths, execution.dispatchedAtEpochMs)
+      files = found.files
+      if (!found.complete)
+        execution.addWarning('created_files is cut: the folders hold more than the host looks at')
+    } catch (error) {
+      execution.addWarning(`created_files is not known: ${messageOf(error)}`)
+    }
+    this.#resolve(lane, execution, { ...outcome, createdFiles: files })
   }
 
   #resolve(

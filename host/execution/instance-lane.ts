@@ -45,7 +45,15 @@ export class InstanceLane {
   get instance(): RunnerInstance | null {
     return this.#instance
   }
-  get queuedCount(): number {
+  /** Calls that still want an answer and have not been handed out. */
+  countWaiting(): number {
+    let count = this.#parked.size
+    for (let at = this.#head; at < this.#waiting.length; at += 1)
+      if (!this.#waiting[at]!.isSettled) count += 1
+    return count
+  }
+
+  get #queuedCount(): number {
     return this.#waiting.length - this.#head + this.#parked.size
   }
 
@@ -54,12 +62,12 @@ export class InstanceLane {
       execution.settle({ kind: 'rejected', error: this.#refusal })
       return
     }
-    if (this.queuedCount >= MAX_QUEUED_CALLS) this.#dropSettled()
-    if (this.queuedCount >= MAX_QUEUED_CALLS) {
+    if (this.#queuedCount >= MAX_QUEUED_CALLS) this.#dropSettled()
+    if (this.#queuedCount >= MAX_QUEUED_CALLS) {
       const error = new PhantomError(
         'QUEUE_FULL',
         `Cannot run "${execution.call.operation}" of "${this.plugin.id}": ${MAX_QUEUED_CALLS} calls wait already. Try again later`,
-        { details: { queued: this.queuedCount, limit: MAX_QUEUED_CALLS } },
+        { details: { queued: this.#queuedCount, limit: MAX_QUEUED_CALLS } },
       )
       execution.settle({ kind: 'rejected', error })
       return
@@ -89,7 +97,12 @@ export class InstanceLane {
   }
 
   answered(execution: Execution, answer: Answer): void {
-    this.#events.onAnswer(this, execution, answer)
+    try {
+      this.#events.onAnswer(this, execution, answer)
+    } catch (error) {
+      // A defect of ours, met by what a hostile process said: it fails that call, not the daemon.
+      execution.settle({ kind: 'rejected', error })
+    }
     this.pump()
   }
 

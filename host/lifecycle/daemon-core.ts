@@ -94,7 +94,6 @@ export class DaemonCore {
     })
     this.executor = new Executor({
       spawnInstance: (plugin, lane) => this.launcher.spawn(plugin, lane),
-      policyOf: (plugin, workspace) => this.launcher.policyOf(plugin, workspace),
       onExit: (plugin, exit) => this.#recordExit(plugin, exit),
       cancelGraceMs: config.execution.cancelGraceMs,
     })
@@ -122,7 +121,11 @@ export class DaemonCore {
 
   #recordExit(plugin: RunnablePlugin, exit: ExitInfo): void {
     plugin.lastExit = exit
-    this.options.store.recordExit(plugin.id, exit)
+    try {
+      this.options.store.recordExit(plugin.id, exit)
+    } catch (error) {
+      this.log.error('an exit cannot be recorded', { plugin_id: plugin.id, error: messageOf(error) })
+    }
     const isQuiet = exit.class === 'expected' || exit.class === 'host_shutdown'
     this.log[isQuiet ? 'info' : 'warn']('a plugin process ended', { plugin_id: plugin.id, ...exit })
   }

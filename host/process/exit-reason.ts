@@ -10,6 +10,10 @@ export type EndCause =
   | 'memory_limit'
   | 'protocol'
   | 'start_timeout'
+  /** It answered that it could not start. */
+  | 'start_failed'
+  /** It held on to a call that was cancelled. */
+  | 'ignored_cancel'
 
 export interface ProcessEnd {
   /** Exit code; bubblewrap answers 128 + n for a child that a signal ended. */
@@ -29,6 +33,8 @@ const BY_CAUSE: Readonly<Record<EndCause, ExitClass>> = {
   memory_limit: 'oom',
   protocol: 'protocol',
   start_timeout: 'wall_limit',
+  start_failed: 'crash',
+  ignored_cancel: 'wall_limit',
 }
 
 /** The last words of V8, Node and the C++ library when memory is refused. */
@@ -49,5 +55,28 @@ export function describeExit(end: ProcessEnd, exitClass: ExitClass): string {
       : end.code !== null && end.code > 128
         ? `exit code ${end.code} (signal ${end.code - 128})`
         : `exit code ${end.code}`
-  return `${exitClass}: ${how}`
+  if (end.cause !== null) return `${exitClass}: ${WORDS[end.cause]} (${how})`
+  const last = end.stderrTail
+    .trimEnd()
+    .split('\n')
+    .findLast((line) => line.trim() !== '' && !NODE_NOISE.test(line))
+  return last === undefined
+    ? `${exitClass}: ${how}`
+    : `${exitClass}: ${how}; it last said: ${last.slice(0, MAX_LAST_CHARS)}`
+}
+
+const MAX_LAST_CHARS = 200
+/** What Node prints below the error that ended it. */
+const NODE_NOISE = /^Node\.js v|^\s+at |^\s*[{}]/
+
+const WORDS: Readonly<Record<EndCause, string>> = {
+  stop: 'it was asked to stop',
+  operator: 'an operator ended it',
+  host_shutdown: 'the daemon shut down',
+  wall_limit: 'a call did not end at its deadline',
+  memory_limit: 'it went over its memory limit',
+  protocol: 'it broke the protocol',
+  start_timeout: 'it was not ready in time',
+  start_failed: 'it could not start',
+  ignored_cancel: 'it did not let go of a cancelled call',
 }

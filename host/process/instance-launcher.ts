@@ -122,6 +122,11 @@ export class InstanceLauncher {
       {
         plan,
         uid: start.identity?.uid ?? machine.uid,
+        reach: {
+          readPaths: [...policy.readPaths, plugin.directory],
+          writePaths: [...policy.writePaths, dataDir],
+          grantedWritePaths: policy.writePaths,
+        },
         startTimeoutMs: this.#options.startTimeoutMs,
         shutdownMs: plugin.manifest.restart.shutdownMs,
         initialize: this.#initializeParams(start, { plan, dataDir }),

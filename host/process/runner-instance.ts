@@ -17,9 +17,18 @@ import { RunnerOutput, type OutputLine } from './runner-output.ts'
 import { spawnRunner, type SpawnedRunner } from './spawn-runner.ts'
 import { startError } from './start-error.ts'
 
+interface InstanceReach {
+  readonly readPaths: readonly string[]
+  readonly writePaths: readonly string[]
+  /** Folders with a right to write that calls may leave files in: not its private ones. */
+  readonly grantedWritePaths: readonly string[]
+}
+
 export interface InstanceSpec {
   readonly plan: RunnerPlan
   readonly uid: number | null
+  /** What it may reach, as it was granted at its start; canonical and absolute. */
+  readonly reach: InstanceReach
   readonly initialize: RunnerParams['initialize']
   readonly startTimeoutMs: number
   readonly shutdownMs: number
@@ -35,6 +44,8 @@ export interface InstanceEvents {
   onLog(line: Omit<PluginLogLine, 'plugin_id' | 'time'>): void
 }
 
+/** Causes that say nothing against the process: it gets its time to shut down. */
+const GRACEFUL: ReadonlySet<EndCause> = new Set(['stop', 'start_failed', 'operator', 'host_shutdown'])
 /** A channel that ends waits this long for the exit, which knows more. */
 const EXIT_AFTER_CHANNEL_MS = 1000
 /** Pipes close right after the exit, unless something outside of a pid namespace still holds them. */
@@ -104,7 +115,7 @@ export class RunnerInstance {
     return this.#reported
   }
   get canTakeCall(): boolean {
-    return this.#state === 'ready' && !this.#connection.isOverBudget
+    return this.#state === 'ready' && !this.#connection.isClosed && !this.#connection.isOverBudget
   }
   /** @throws PhantomError PLUGIN_START_FAILED or PLUGIN_START_TIMEOUT; the process is gone then. */
   async start(): Promise<void> {
@@ -173,7 +184,7 @@ export class RunnerInstance {
 
   /** Walks down the kill ladder; settles when the process is confirmed gone. Idempotent, the first cause stands. */
   end(cause: EndCause): Promise<void> {
-    const isTrusted = cause === 'stop' || cause === 'operator' || cause === 'host_shutdown'
+    const isTrusted = GRACEFUL.has(cause)
     this.#cause ??= cause
     if (this.#state === 'starting' || this.#state === 'ready') this.#move('drain')
     this.#ending ??= endProcess(
@@ -206,7 +217,7 @@ export class RunnerInstance {
     const timedOut = answer === null
     const hadEnded = this.#cause
     const channelLost = this.#connection.isClosed
-    await (channelLost ? this.#goneOrKilled() : this.end(timedOut ? 'start_timeout' : 'stop'))
+    await (channelLost ? this.#goneOrKilled() : this.end(timedOut ? 'start_timeout' : 'start_failed'))
     return startError({
       spec: this.spec,
       answer: channelLost ? null : answer,

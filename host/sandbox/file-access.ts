@@ -17,7 +17,9 @@ export interface AccessQuestion {
  * alone: an access control list may say otherwise, and then the sentence is wrong on the careful side.
  */
 export function explainDeniedAccess({ path: target, right, identity, tier }: AccessQuestion): string | null {
-  const stat = fs.statSync(target)
+  const stat = fs.statSync(target, { throwIfNoEntry: false })
+  // It went away since it was found: the kernel will say so when it is mounted.
+  if (stat === undefined) return null
   const folder = stat.isDirectory()
   const wanted = right === 'read' ? (folder ? 0o5 : 0o4) : folder ? 0o7 : 0o6
   if (!allows(stat, identity, wanted)) return describe(target, stat, right, identity)

@@ -20,6 +20,8 @@ export interface SessionOptions {
   workspace: string
 }
 
+/** UTF-8 needs at most this many bytes for a UTF-16 unit. */
+const MAX_BYTES_PER_UNIT = 3
 /** How long after its last answer a session lets its process end. */
 const IDLE_MS = 20
 
@@ -32,7 +34,7 @@ export class DaemonSession {
   readonly #connection: Connection
   readonly #progress = new Map<number, ProgressListener>()
   readonly #closed: Promise<void>
-  #onLog: ((line: PluginLogLine) => void) | null = null
+  readonly #logs = new Map<number, (line: PluginLogLine) => void>()
   #handshake: HandshakeResult | null = null
   #isReferenced = true
   #idleTimer: NodeJS.Timeout | null = null
@@ -58,6 +60,10 @@ export class DaemonSession {
           ),
         ),
       onNotification: (method, params) => this.#notified(method, params),
+      onStrayAnswer: (id, error) => {
+        // It could not read what we sent, so it cannot answer it either: nobody must wait for that.
+        if (id === null && error !== null) this.#connection.destroy(fromWireError(error))
+      },
       onClose: () => this.#updateLiveness(),
     })
     reading.attach(this.#connection)
@@ -90,9 +96,26 @@ export class DaemonSession {
     return this.#closed
   }
 
-  set onLog(listener: ((line: PluginLogLine) => void) | null) {
-    this.#onLog = listener
+  /** Asks for the last lines of a log and what follows; `stop` ends that. */
+  follow(
+    params: SystemParams<'get_plugin_logs'>,
+    listener: (line: PluginLogLine) => void,
+  ): { lines: Promise<PluginLogLine[]>; stop: () => void } {
+    let id = 0
+    const lines = new Promise<PluginLogLine[]>((resolve, reject) => {
+      id = this.#connection.request('get_plugin_logs', { ...params, follow: true }, null, (answer) => {
+        if (answer.error !== null) this.#logs.delete(id)
+        this.#updateLiveness()
+        if (answer.error === null) resolve((answer.result as SystemResults['get_plugin_logs']).lines)
+        else reject(this.#errorOf(answer))
+      })
+    })
+    this.#logs.set(id, listener)
     this.#updateLiveness()
+    const stop = (): void => {
+      if (this.#logs.delete(id)) this.cancelRequest(id)
+    }
+    return { lines, stop }
   }
 
   request<M extends SystemMethod>(method: M, params: SystemParams<M>): Promise<SystemResults[M]> {
@@ -112,6 +135,7 @@ export class DaemonSession {
     input: string | null,
     onProgress: ProgressListener | null,
   ): { id: number; result: Promise<PluginExecutionResult> } {
+    if (input !== null) this.#checkSize(params, input)
     let id = 0
     const result = new Promise<PluginExecutionResult>((resolve, reject) => {
       id = this.#connection.request('execute_plugin', params, input, (answer) => {
@@ -128,6 +152,22 @@ export class DaemonSession {
     if (onProgress !== null) this.#progress.set(id, onProgress)
     this.#updateLiveness()
     return { id, result }
+  }
+
+  /** @throws PhantomError PAYLOAD_TOO_LARGE: the daemon would end the connection, and with it every other call */
+  #checkSize(params: SystemParams<'execute_plugin'> | string, input: string): void {
+    const { max_payload_bytes: limit } = this.handshake
+    if (input.length * MAX_BYTES_PER_UNIT <= limit) return
+    const measured = Buffer.byteLength(input)
+    if (measured <= limit) return
+    const { operation, plugin_id: id } =
+      typeof params === 'string' ? (JSON.parse(params) as SystemParams<'execute_plugin'>) : params
+    throw new PhantomError(
+      'PAYLOAD_TOO_LARGE',
+      `Cannot run "${operation}" of "${id}": its input is ${measured} bytes of JSON, the daemon takes ${limit}. ` +
+        'Send less, or raise limits.max_payload_mb in the configuration',
+      { details: { limit, measured } },
+    )
   }
 
   cancelRequest(id: number): void {
@@ -159,7 +199,7 @@ export class DaemonSession {
   }
 
   get #isBusy(): boolean {
-    return this.#connection.pendingRequests > 0 || this.#onLog !== null
+    return this.#connection.pendingRequests > 0 || this.#logs.size > 0
   }
 
   #errorOf(answer: Answer & { error: object }): PhantomError {
@@ -174,10 +214,13 @@ export class DaemonSession {
   }
 
   #notified(method: string, params: unknown): void {
-    if (method === 'log') this.#onLog?.(params as PluginLogLine)
-    if (method !== 'progress') return
-    const { id, ...progress } = params as SystemNotifications['progress']
-    this.#progress.get(id as number)?.(progress)
+    if (method === 'log') {
+      const { id, ...line } = params as SystemNotifications['log']
+      this.#logs.get(id as number)?.(line)
+    } else if (method === 'progress') {
+      const { id, ...progress } = params as SystemNotifications['progress']
+      this.#progress.get(id as number)?.(progress)
+    }
   }
 }
 

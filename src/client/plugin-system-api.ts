@@ -46,8 +46,8 @@ export interface LogOptions {
  */
 export class PluginSystemApi implements AsyncDisposable {
   #attached: Attached | null = null
-  #isShutDown = false
-  #lastCall = { id: '', operation: '', text: '' }
+  #leaving: Promise<void> | null = null
+  #lastCall: { id: string; operation: string; text: string } | null = null
 
   /** For `create_plugin_system` and `connect`; applications use those, or `initialize`. */
   static ofSession(attached: Attached): PluginSystemApi {
@@ -122,17 +122,13 @@ export class PluginSystemApi implements AsyncDisposable {
 
   async get_plugin_logs(options: LogOptions = {}): Promise<PluginLogLine[]> {
     const session = this.#session()
-    const { on_line: onLine, signal } = options
-    if (onLine !== undefined) {
-      session.onLog = onLine
-      signal?.addEventListener('abort', () => (session.onLog = null), { once: true })
-    }
-    const { lines } = await session.request('get_plugin_logs', {
-      lines: options.lines ?? 100,
-      follow: onLine !== undefined,
-      ...(options.plugin_id === undefined ? {} : { plugin_id: options.plugin_id }),
-    })
-    return lines
+    const { on_line: onLine, signal, plugin_id: id } = options
+    const params = { lines: options.lines ?? 100, ...(id === undefined ? {} : { plugin_id: id }) }
+    if (onLine === undefined || signal?.aborted === true)
+      return (await session.request('get_plugin_logs', params)).lines
+    const following = session.follow(params, onLine)
+    signal?.addEventListener('abort', following.stop, { once: true })
+    return await following.lines
   }
 
   /** Checks a plugin folder, or a `plugin.toml`, without loading it. */
@@ -148,9 +144,13 @@ export class PluginSystemApi implements AsyncDisposable {
    * Leaves the system. A private daemon ends with its last application, and then this settles when it and every
    * runner are gone; a daemon of `phantom serve` goes on. Twice is fine.
    */
-  async shutdown(): Promise<void> {
-    if (this.#isShutDown || this.#attached === null) return
-    this.#isShutDown = true
+  shutdown(): Promise<void> {
+    this.#leaving ??= this.#leave()
+    return this.#leaving
+  }
+
+  async #leave(): Promise<void> {
+    if (this.#attached === null) return
     const { session, daemonExited } = this.#attached
     if (session.isClosed) return
     const { stopped } = await session.request('shutdown', {}).catch(() => ({ stopped: true }))
@@ -164,14 +164,15 @@ export class PluginSystemApi implements AsyncDisposable {
 
   /** The last call's params as JSON: an application mostly makes the same call again. */
   #paramsText(id: string, operation: string): string {
-    if (this.#lastCall.id !== id || this.#lastCall.operation !== operation) {
-      this.#lastCall = { id, operation, text: JSON.stringify({ plugin_id: id, operation }) }
-    }
-    return this.#lastCall.text
+    const last = this.#lastCall
+    if (last !== null && last.id === id && last.operation === operation) return last.text
+    const text = JSON.stringify({ plugin_id: id, operation })
+    this.#lastCall = { id, operation, text }
+    return text
   }
 
   #session(): DaemonSession {
-    if (this.#isShutDown) throw new TypeError('Cannot use this plugin system: it was shut down')
+    if (this.#leaving !== null) throw new TypeError('Cannot use this plugin system: it was shut down')
     if (this.#attached === null) throw new TypeError('Cannot use this plugin system: call initialize() first')
     return this.#attached.session
   }

@@ -45,17 +45,19 @@ export async function startPrivateDaemon(options: DaemonOptions): Promise<Starte
 
 function readReport(child: ChildProcess): Promise<StartReport> {
   return new Promise((resolve, reject) => {
-    const fail = (what: string): void =>
+    const timer = setTimeout(
+      () => fail(`it did not report within ${START_TIMEOUT_MS / 1000} s`),
+      START_TIMEOUT_MS,
+    )
+    const fail = (what: string): void => {
+      clearTimeout(timer)
       reject(
         new PhantomError(
           'DAEMON_UNREACHABLE',
           `Cannot start a daemon: ${what}. Run "phantom serve" to see why`,
         ),
       )
-    const timer = setTimeout(
-      () => fail(`it did not report within ${START_TIMEOUT_MS / 1000} s`),
-      START_TIMEOUT_MS,
-    )
+    }
     let text = ''
     let complaint = ''
     child
@@ -68,11 +70,16 @@ function readReport(child: ChildProcess): Promise<StartReport> {
       if (text.length < MAX_REPORT_CHARS) text += chunk
       if (!text.includes('\n')) return
       clearTimeout(timer)
-      resolve(JSON.parse(text.slice(0, text.indexOf('\n'))) as StartReport)
+      try {
+        resolve(JSON.parse(text.slice(0, text.indexOf('\n'))) as StartReport)
+      } catch {
+        fail(`it reported what is no JSON: ${text.slice(0, 200)}`)
+      }
     })
-    child.once('exit', (code, signal) => {
-      clearTimeout(timer)
-      fail(`it ended with ${signal ?? `exit code ${code}`}${complaint === '' ? '' : `: ${complaint.trim()}`}`)
-    })
+    child.once('exit', (code, signal) =>
+      fail(
+        `it ended with ${signal ?? `exit code ${code}`}${complaint === '' ? '' : `: ${complaint.trim()}`}`,
+      ),
+    )
   })
 }

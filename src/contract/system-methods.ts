@@ -49,7 +49,7 @@ export const SYSTEM_PARAMS = {
       progress: { type: 'boolean' },
     },
   },
-  /** Cancels a request of this connection by its JSON-RPC id, or any call by its execution id. */
+  /** Cancels a request of this connection by its JSON-RPC id (a call, or a log that is followed), or any call by its execution id. */
   cancel: {
     type: 'object',
     additionalProperties: false,
@@ -98,7 +98,7 @@ export interface SystemResults {
 /** What the daemon sends by itself. `id` is the JSON-RPC id of the request it belongs to. */
 export interface SystemNotifications {
   progress: ExecutionProgress & { id: number | string }
-  log: PluginLogLine
+  log: PluginLogLine & { id: number | string }
   /** Once a second to a plain client that closed its writing half while this many of its requests are open. */
   waiting: { calls: number }
 }

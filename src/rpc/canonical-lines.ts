@@ -61,6 +61,7 @@ function parseFlatObject(text: string): object | null {
   try {
     const params = parseHostileJson(text)
     if (typeof params !== 'object' || params === null || Array.isArray(params)) return null
+    if (Object.hasOwn(params, 'input')) return null
     return Object.values(params).some((value) => typeof value === 'object') ? null : params
   } catch {
     // It says what is wrong, too.

@@ -8,9 +8,9 @@ import {
 import { isPhantomError, PhantomError, toWireError, type WireError } from '../contract/phantom-error.ts'
 import { FrameDecoder, type Message } from './frame-decoder.ts'
 import { FrameWriter } from './frame-writer.ts'
+import { closeAfterLastWords } from './last-words.ts'
 import { inlinePayload } from './plain-frames.ts'
 
-const LAST_WORDS_MS = 1000
 /** A peer that sends more of these does not speak our language. */
 const MAX_BAD_LINES = 100
 
@@ -35,7 +35,7 @@ interface ConnectionHandlers {
   onRequest(request: IncomingRequest): void
   onNotification(method: string, params: unknown): void
   /** An answer to a request that is not pending; absent means ignored. */
-  onStrayAnswer?(id: unknown): void
+  onStrayAnswer?(id: unknown, error: WireError | null): void
   /** Called once. `error` says why when the connection ended by a fault of the stream or of the peer. */
   onClose(error: PhantomError | null): void
   /** The peer took what was waiting: sending may go on. */
@@ -52,6 +52,11 @@ export interface ConnectionOptions extends ConnectionHandlers {
   takesLongLines?: boolean
   /** The owner hands over what arrives by `receive()`, see `ReadBuffer`; otherwise the stream is listened to. */
   pushesChunks?: boolean
+  /**
+   * Stops reading from a peer that does not take what was sent. For one end of a connection at most: two ends that
+   * wait for each other wait for ever.
+   */
+  pausesWhenBehind?: boolean
   /** A line that is no JSON ends the connection; otherwise it is answered with PARSE_ERROR. */
   strict: boolean
 }
@@ -72,7 +77,8 @@ export class Connection {
   #payloadFrames: boolean
   #watch: NodeJS.Timeout | null = null
   #watchedFrame = 0
-  #pausedForBudget = false
+  #isBehind = false
+  #isHeldByOwner = false
   #badLines = 0
 
   constructor(stream: Duplex, options: ConnectionOptions) {
@@ -90,7 +96,7 @@ export class Connection {
       onBadLine: (error, id) => this.#receiveBadLine(error, id),
     })
     if (!options.pushesChunks) stream.on('data', (chunk: Buffer) => this.receive(chunk))
-    stream.on('drain', () => this.#resume())
+    stream.on('drain', () => this.#drained())
     stream.on('error', (error) => this.#end(lostStream(error)))
     stream.on('close', () => this.#end(null))
   }
@@ -106,11 +112,6 @@ export class Connection {
   /** Requests of ours that the peer has not answered. */
   get pendingRequests(): number {
     return this.#pending.size
-  }
-
-  /** Bytes that wait for the peer. */
-  get pendingBytes(): number {
-    return this.#writer.pendingBytes
   }
 
   get isOverBudget(): boolean {
@@ -188,11 +189,13 @@ export class Connection {
 
   /** Stops and restarts reading: how a byte budget of the owner reaches the peer. */
   pauseReading(): void {
+    this.#isHeldByOwner = true
     this.#stream.pause()
   }
 
   resumeReading(): void {
-    if (!this.#pausedForBudget) this.#stream.resume()
+    this.#isHeldByOwner = false
+    this.#resumeIfFree()
   }
 
   /** Sends what waits, as far as the peer takes it soon, then closes. */
@@ -213,18 +216,20 @@ export class Connection {
       const bytes = typeof payload === 'string' ? Buffer.byteLength(payload) : payload.length
       this.#writer.send(`${head},"payload_bytes":${bytes}}\n`, payload)
     }
-    if (!this.#pausedForBudget && this.isOverBudget) {
-      this.#pausedForBudget = true
+    if (this.#options.pausesWhenBehind === true && !this.#isBehind && this.isOverBudget) {
+      this.#isBehind = true
       this.#stream.pause()
     }
   }
 
-  #resume(): void {
-    if (this.#pausedForBudget) {
-      this.#pausedForBudget = false
-      this.#stream.resume()
-    }
+  #drained(): void {
+    this.#isBehind = false
+    this.#resumeIfFree()
     this.#options.onDrain?.()
+  }
+
+  #resumeIfFree(): void {
+    if (!this.#isBehind && !this.#isHeldByOwner && this.#stream.isPaused()) this.#stream.resume()
   }
 
   /** Takes what arrived. The bytes may be overwritten when this returns. */
@@ -312,43 +317,26 @@ export class Connection {
 
   #receiveAnswer(message: Message, payload: Buffer | null): void {
     const id = message['id'] as number
+    const error = message['error'] === undefined ? null : readWireError(message['error'])
     const onAnswer = this.#pending.get(id)
     if (onAnswer === undefined) {
-      this.#options.onStrayAnswer?.(id)
+      this.#options.onStrayAnswer?.(id, error)
       return
     }
     this.#pending.delete(id)
-    const error = message['error']
-    if (error === undefined) onAnswer({ error: null, result: message['result'], payload })
-    else onAnswer({ error: readWireError(error) })
+    onAnswer(error === null ? { error, result: message['result'], payload } : { error })
   }
 
   #end(error: PhantomError | null): void {
     if (this.#closed) return
     this.#closed = true
     if (this.#watch !== null) clearTimeout(this.#watch)
-    this.#closeStream()
+    closeAfterLastWords(this.#stream)
     const pending = [...this.#pending.values()]
     this.#pending.clear()
     const answer: Answer = { error: toWireError(error ?? closedError()) }
     for (const onAnswer of pending) onAnswer(answer)
     this.#options.onClose(error)
-  }
-
-  /** A refused peer still gets the words that were flushed to it, if it takes them soon. */
-  #closeStream(): void {
-    const stream = this.#stream
-    if (stream.writableLength === 0 || stream.destroyed) {
-      stream.destroy()
-      return
-    }
-    let left = stream.writableLength
-    const watch = setInterval(() => {
-      if (stream.writableLength >= left) stream.destroy()
-      left = stream.writableLength
-    }, LAST_WORDS_MS)
-    stream.once('close', () => clearInterval(watch))
-    stream.end(() => stream.destroy())
   }
 }
 

@@ -117,7 +117,13 @@ export class FrameDecoder {
 
   #endMessage(message: Message, inline: Buffer | null): void {
     const bytes = message['payload_bytes']
-    if (bytes === undefined || inline !== null) {
+    if (bytes !== undefined && inline !== null) {
+      throw new PhantomError(
+        'PROTOCOL_VIOLATION',
+        'Cannot read frame: its input comes twice, in params and as payload. Send one of them',
+      )
+    }
+    if (bytes === undefined) {
       this.#framesRead += 1
       this.#options.onFrame(message, inline)
       return
