@@ -155,7 +155,7 @@ describe('Connection', () => {
 
   it('stops reading from a peer that does not take its answers', async () => {
     const [raw, stream] = duplexPair()
-    const { connection, requests } = peer(stream)
+    const { connection, requests } = peer(stream, { pausesWhenBehind: true })
     raw.write('{"jsonrpc":"2.0","id":1,"method":"x"}\n')
     await until(() => requests.length === 1)
     connection.respond(1, {}, Buffer.alloc(40 * 1024 * 1024))
