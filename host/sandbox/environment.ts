@@ -1,5 +1,5 @@
-/** These steer the loader, the C library or Node itself, before the runner has locked anything. */
-const STEERING = /^(?:LD_.*|NODE_(?!ENV$).*|GLIBC_TUNABLES|OPENSSL_(?:CONF|MODULES|ENGINES))$/
+import { isLoaderVariable } from '../../src/contract/permission.ts'
+
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
 
 export interface EnvironmentGrant {
@@ -18,7 +18,8 @@ export function resolveEnvironment(
   for (const name of names) {
     const value = environment[name]
     if (!NAME.test(name)) problems.push(`"${name}" is not the name of a variable. Spell each one out`)
-    else if (STEERING.test(name)) problems.push(`${name} steers the runtime itself and is granted to nobody`)
+    else if (isLoaderVariable(name))
+      problems.push(`${name} steers the runtime itself and is granted to nobody`)
     else if (value === undefined)
       problems.push(`${name} is not set where the daemon runs. Set it and restart the daemon`)
     else granted[name] = value

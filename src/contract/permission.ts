@@ -37,6 +37,11 @@ const SYSTEM_FOLDERS = ['proc', 'sys', 'dev']
  */
 const LOADER_VARIABLES = /^(?:(?:LD|MALLOC|NODE|OPENSSL|PHANTOM|UV)_.*|GCONV_PATH|GLIBC_TUNABLES|LOCPATH)$/
 
+/** Whether a variable steers how a plugin's process is loaded; such are passed to no plugin. */
+export function isLoaderVariable(name: string): boolean {
+  return LOADER_VARIABLES.test(name)
+}
+
 /** Reads one permission string; the error is a whole sentence for its author. */
 export function parsePermission(text: string): Permission | { error: string } {
   const colon = text.indexOf(':')
@@ -134,7 +139,7 @@ function variableProblem(name: string): string | null {
   if (!/^[A-Za-z_][A-Za-z0-9_]{0,254}$/.test(name)) {
     return `${quoteText(name)} is no name of a variable. Use letters, digits and "_", not a digit first`
   }
-  if (!LOADER_VARIABLES.test(name)) return null
+  if (!isLoaderVariable(name)) return null
   return `${quoteText(name)} changes how the plugin's process is loaded and is passed to no plugin. Remove it`
 }
 

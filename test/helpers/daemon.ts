@@ -21,6 +21,8 @@ export interface DaemonOptions {
   readonly files?: Readonly<Record<string, string | Buffer>>
   /** `default.yaml` of the daemon's configuration. */
   readonly config?: string
+  /** Changes the world before the daemon starts. */
+  readonly prepare?: (world: World) => void
   /** Environment of the daemon, on top of this process's. */
   readonly environment?: Readonly<Record<string, string>>
 }
@@ -91,6 +93,7 @@ export class TestDaemon {
   static async start(options: DaemonOptions): Promise<TestDaemon> {
     const world = new World(options)
     try {
+      options.prepare?.(world)
       const system = await withEnvironment(options.environment ?? {}, () => world.attach())
       const { pid, socket } = await system.get_status()
       return new TestDaemon(world, system, { pid, socket })

@@ -1,5 +1,6 @@
+import fs from 'node:fs'
 import { expect } from 'chai'
-import { TestDaemon } from '../helpers/daemon.ts'
+import { TestDaemon, type World } from '../helpers/daemon.ts'
 
 const WAYS = [
   'evaluate',
@@ -39,7 +40,7 @@ describe('A plugin whose manifest says eval = true', () => {
   let daemon: TestDaemon
 
   before(async () => {
-    daemon = await TestDaemon.start({ plugins: ['may-make-code'] })
+    daemon = await TestDaemon.start({ plugins: ['makes-code as may_make_code'], prepare: allowEval })
   })
   after(() => daemon.stop())
 
@@ -49,3 +50,7 @@ describe('A plugin whose manifest says eval = true', () => {
     })
   }
 })
+
+function allowEval(world: World): void {
+  fs.appendFileSync(world.path('plugins/may_make_code/plugin.toml'), '\n[runtime]\neval = true\n')
+}

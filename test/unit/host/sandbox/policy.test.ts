@@ -177,7 +177,7 @@ describe('resolvePolicy()', () => {
       [env('TOKEN', 'EMPTY', 'ABSENT'), env('LD_PRELOAD'), env('NODE_OPTIONS'), env('NODE_ENV'), env('*')],
       { environment },
     )
-    expect(policy.env).to.deep.equal({ TZ: 'UTC', TOKEN: 'a', EMPTY: '', NODE_ENV: 'test' })
+    expect(policy.env).to.deep.equal({ TZ: 'UTC', TOKEN: 'a', EMPTY: '' })
     expect(policy.permissions[0]).to.include({ effective: 'the value of TOKEN, EMPTY' })
     expect(policy.permissions[1]?.refused).to.include('steers the runtime')
     expect(policy.notices).to.include(
