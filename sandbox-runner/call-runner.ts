@@ -3,6 +3,7 @@ import { quoteText } from '../src/contract/quote-text.ts'
 import { nearestName } from '../src/contract/manifest/nearest-name.ts'
 import type { RunnerParams } from '../src/contract/runner-methods.ts'
 import type { Connection, IncomingRequest, RequestId } from '../src/rpc/connection.ts'
+import { RequestTable } from '../src/rpc/request-table.ts'
 import { parseHostileJson, toJsonText } from '../src/rpc/hostile-json.ts'
 import { Call } from './call.ts'
 import type { SendProgress } from './progress-throttle.ts'
@@ -29,7 +30,7 @@ export interface CallRunnerOptions {
  */
 export class CallRunner {
   readonly #options: CallRunnerOptions
-  readonly #running = new Map<RequestId, Call>()
+  readonly #running = new RequestTable<Call>()
   readonly #sendProgress: SendProgress
 
   constructor(options: CallRunnerOptions) {

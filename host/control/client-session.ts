@@ -9,6 +9,7 @@ import type {
   SystemResults,
 } from '../../src/contract/system-methods.ts'
 import { Connection, type IncomingRequest, type RequestId } from '../../src/rpc/connection.ts'
+import { RequestTable } from '../../src/rpc/request-table.ts'
 import type { Execution, Settlement } from '../execution/execution.ts'
 import type { DaemonLog } from '../observe/daemon-log.ts'
 import { checkMethod, checkParams } from './param-checks.ts'
@@ -60,7 +61,7 @@ export class ClientSession {
   workspace: string
   readonly #powers: SessionPowers
   readonly #connection: Connection
-  readonly #calls = new Map<RequestId, PendingCall>()
+  readonly #calls = new RequestTable<PendingCall>()
   readonly #follows = new Map<RequestId, () => void>()
   #asking: NodeJS.Timeout | null = null
   #parked: (() => void)[] = []
@@ -147,7 +148,7 @@ export class ClientSession {
   #execute(request: IncomingRequest): void {
     const { id, payload } = request
     const params = checkParams('execute_plugin', request.params)
-    if (this.#calls.has(id)) throw duplicateId(id)
+    if (this.#calls.get(id) !== undefined) throw duplicateId(id)
     const call: PendingCall = { execution: null, inputBytes: payload?.length ?? 0 }
     this.#calls.set(id, call)
     this.#open += 1
@@ -281,7 +282,8 @@ export class ClientSession {
     if (this.#asking !== null) clearInterval(this.#asking)
     for (const unsubscribe of this.#follows.values()) unsubscribe()
     this.#follows.clear()
-    for (const { execution } of this.#calls.values()) if (execution !== null) this.#powers.cancel(execution)
+    for (const { execution } of [...this.#calls.values()])
+      if (execution !== null) this.#powers.cancel(execution)
     this.#unpark()
     this.#powers.onClosed(this)
   }

@@ -5,6 +5,7 @@ import { MAX_PLUGIN_TEXT_CHARS } from '../../src/contract/limits.ts'
 import { messageOf, type PhantomError } from '../../src/contract/phantom-error.ts'
 import type { RunnerParams } from '../../src/contract/runner-methods.ts'
 import { Connection, type Answer } from '../../src/rpc/connection.ts'
+import { IdTable } from '../../src/rpc/id-table.ts'
 import { ProcessSampler } from '../monitor/process-sampler.ts'
 import { escapeControl } from '../observe/escape-control.ts'
 import type { RunnerPlan } from '../sandbox/plan-runner.ts'
@@ -58,7 +59,8 @@ export class RunnerInstance {
   readonly #events: InstanceEvents
   readonly #runner: SpawnedRunner
   readonly #connection: Connection
-  readonly #inFlight = new Map<number, Execution>()
+  readonly #inFlight = new IdTable<Execution>()
+  #dispatched = 0
   readonly #spawnedAtMs = performance.now()
   readonly #output: RunnerOutput
   readonly #gone: Promise<void>
@@ -142,15 +144,15 @@ export class RunnerInstance {
       timeout_ms: Math.max(1, Math.round(execution.deadlineMs - nowMs)),
     }
     if (onProgress !== null) params.progress = true
-    if (this.#inFlight.size > 0) {
-      execution.shared = true
-      for (const other of this.#inFlight.values()) other.shared = true
-    }
+    execution.shared = this.#inFlight.size > 0
+    this.#dispatched += 1
+    const dispatched = this.#dispatched
     execution.sampleAtStart = this.#sampler?.sample(nowMs) ?? null
     const id = this.#connection.request('execute', params, execution.input, (answer) => {
       // An end of the channel is not an answer: the exit, which knows more, settles the call.
       if (this.#connection.isClosed) return
       this.#inFlight.delete(id)
+      execution.shared ||= this.#dispatched !== dispatched
       this.#events.onAnswer(execution, answer)
     })
     execution.input = null
@@ -171,7 +173,8 @@ export class RunnerInstance {
   findInFlight(executionId: string): Execution | null {
     const { execution_id_prefix: prefix } = this.spec.initialize
     if (!executionId.startsWith(prefix)) return null
-    return this.#inFlight.get(Number.parseInt(executionId.slice(prefix.length), 36)) ?? null
+    const id = Number.parseInt(executionId.slice(prefix.length), 36)
+    return Number.isSafeInteger(id) && id >= 0 ? (this.#inFlight.get(id) ?? null) : null
   }
 
   /** What the plugin's own `health()` says; null when it says nothing in time. */
@@ -267,7 +270,7 @@ export class RunnerInstance {
   }
 
   #progressed(id: number, fraction: unknown, message: unknown): void {
-    const execution = this.#inFlight.get(id)
+    const execution = Number.isSafeInteger(id) && id >= 0 ? this.#inFlight.get(id) : undefined
     if (execution === undefined || execution.isSettled) return
     execution.call.onProgress?.({
       execution_id: execution.executionId!,

@@ -9,6 +9,7 @@ import { isPhantomError, PhantomError, toWireError, type WireError } from '../co
 import { FrameDecoder, type Message } from './frame-decoder.ts'
 import { FrameWriter } from './frame-writer.ts'
 import { closeAfterLastWords } from './last-words.ts'
+import { IdTable } from './id-table.ts'
 import { inlinePayload } from './plain-frames.ts'
 
 /** A peer that sends more of these does not speak our language. */
@@ -71,7 +72,7 @@ export class Connection {
   readonly #options: ConnectionOptions
   readonly #decoder: FrameDecoder
   readonly #writer: FrameWriter
-  readonly #pending = new Map<number, (answer: Answer) => void>()
+  readonly #pending = new IdTable<(answer: Answer) => void>()
   #nextId = 1
   #closed = false
   #payloadFrames: boolean
@@ -318,7 +319,7 @@ export class Connection {
   #receiveAnswer(message: Message, payload: Buffer | null): void {
     const id = message['id'] as number
     const error = message['error'] === undefined ? null : readWireError(message['error'])
-    const onAnswer = this.#pending.get(id)
+    const onAnswer = Number.isSafeInteger(id) && id >= 0 ? this.#pending.get(id) : undefined
     if (onAnswer === undefined) {
       this.#options.onStrayAnswer?.(id, error)
       return
