@@ -282,8 +282,9 @@ export class ClientSession {
     if (this.#asking !== null) clearInterval(this.#asking)
     for (const unsubscribe of this.#follows.values()) unsubscribe()
     this.#follows.clear()
-    for (const { execution } of [...this.#calls.values()])
-      if (execution !== null) this.#powers.cancel(execution)
+    // A list of its own: each cancellation takes its call out of the table.
+    const open = Array.from(this.#calls.values(), ({ execution }) => execution)
+    for (const execution of open) if (execution !== null) this.#powers.cancel(execution)
     this.#unpark()
     this.#powers.onClosed(this)
   }

@@ -9,6 +9,7 @@ import { createSystemHandlers } from '../control/system-handlers.ts'
 import { Workspaces } from '../control/workspaces.ts'
 import type { DaemonLog } from '../observe/daemon-log.ts'
 import type { EndCause } from '../process/exit-reason.ts'
+import { endOrphans } from '../process/end-orphans.ts'
 import { packageDirectory } from '../process/runner-bundle.ts'
 import { openStore } from '../store/store.ts'
 import { DaemonCore } from './daemon-core.ts'
@@ -42,8 +43,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   })
   const store = openStore(stateDirectory)
   try {
+    const orphans = endOrphans(stateDirectory)
     const core = await DaemonCore.open({ ...options, pluginDirectory, stateDirectory, config, store })
     for (const warning of [...store.warnings, ...warnings]) core.log.warn(warning)
+    if (orphans.length > 0) core.log.warn('sandboxes of a killed daemon were ended', { pids: orphans })
     return await listen(core, options.environment)
   } catch (error) {
     store.close()
