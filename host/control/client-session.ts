@@ -122,10 +122,6 @@ export class ClientSession {
     this.#connection.end()
   }
 
-  destroy(): void {
-    this.#connection.destroy()
-  }
-
   #receive(request: IncomingRequest): void {
     if (this.#open >= MAX_PENDING_CALLS) {
       const error = new PhantomError(

@@ -73,10 +73,6 @@ export class ControlServer {
     for (const session of this.#sessions) session.close()
   }
 
-  destroySessions(): void {
-    for (const session of this.#sessions) session.destroy()
-  }
-
   #accept(socket: Socket): void {
     if (this.#sessions.size >= this.#options.maxClients) {
       this.#options.log.warn('a client was refused: too many', { limit: this.#options.maxClients })
