@@ -14,6 +14,7 @@ import { PluginRegistry } from '../registry/plugin-registry.ts'
 import type { RunnablePlugin } from '../registry/plugin-record.ts'
 import { createIdentityPool } from '../sandbox/identity.ts'
 import { probeMachine, type Machine } from '../sandbox/machine.ts'
+import { unenforced } from '../sandbox/mechanisms.ts'
 import { measureMemoryBase } from '../sandbox/memory-base.ts'
 import { refusalsOf } from '../sandbox/policy.ts'
 import type { Store } from '../store/store.ts'
@@ -49,7 +50,10 @@ export class DaemonCore {
     const machine = await probeMachine({ nodePath: process.execPath })
     const core = new DaemonCore(options, machine)
     if (machine.tier === 'process') {
-      core.log.warn('isolation is of tier process', { reason: machine.reasonNoNamespace })
+      core.log.warn('isolation is of tier process', {
+        reason: machine.reasonNoNamespace,
+        not_held: unenforced(machine.tier),
+      })
     }
     await core.registry.load()
     core.#monitor.start()
