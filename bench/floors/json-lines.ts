@@ -21,11 +21,17 @@ export function readLines(socket: Socket, onLine: (line: string) => void): void 
   })
 }
 
-/** One system call for all that is written in a turn of the loop: with 64 in flight it nearly doubles the floor. */
+export type WriteLine = (socket: Socket, message: unknown) => void
+
 export function writeLine(socket: Socket, message: unknown): void {
+  socket.write(`${JSON.stringify(message)}\n`)
+}
+
+/** One system call for all that is written in a turn of the loop: with 64 in flight it nearly doubles the floor. */
+export function writeLineBatched(socket: Socket, message: unknown): void {
   if (socket.writableCorked === 0) {
     socket.cork()
     process.nextTick(() => socket.uncork())
   }
-  socket.write(`${JSON.stringify(message)}\n`)
+  writeLine(socket, message)
 }

@@ -10,6 +10,7 @@ import { serveQuestions } from './serve-questions.ts'
 const DESIGNS: Record<DesignName, () => Promise<{ design: Design }>> = {
   'raw-relay': () => import('../floors/raw-relay.ts'),
   'json-relay': () => import('../floors/json-relay.ts'),
+  'json-relay-batched': () => import('../floors/json-relay-batched.ts'),
   naive: () => import('../naive/naive.ts'),
   ours: () => import('../ours/phantom.ts'),
 }

@@ -77,6 +77,7 @@ export class ClientSession {
       payloadFrames: false,
       strict: false,
       pausesWhenBehind: true,
+      mayFree: () => true,
       onRequest: (request) => this.#receive(request),
       onNotification: (method, params) => this.#receiveNotification(method, params),
       onClose: (error) => this.#closed(error),

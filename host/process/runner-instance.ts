@@ -82,6 +82,7 @@ export class RunnerInstance {
       maxPayloadBytes: spec.initialize.max_payload_bytes,
       payloadFrames: true,
       strict: true,
+      mayFree: () => true,
       onRequest: (request) =>
         this.#violated(`it called "${String(request.method).slice(0, 80)}" on the host`),
       onNotification: (method, params) => this.#notified(method, params),

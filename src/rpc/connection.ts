@@ -58,6 +58,8 @@ export interface ConnectionOptions extends ConnectionHandlers {
    * wait for each other wait for ever.
    */
   pausesWhenBehind?: boolean
+  /** Whether a payload that was sent is nobody's any more, so that its memory can be freed at once. */
+  mayFree?: (payload: Uint8Array) => boolean
   /** A line that is no JSON ends the connection; otherwise it is answered with PARSE_ERROR. */
   strict: boolean
 }
@@ -86,12 +88,13 @@ export class Connection {
     this.#stream = stream
     this.#options = options
     this.#payloadFrames = options.payloadFrames
-    this.#writer = new FrameWriter(stream)
+    this.#writer = new FrameWriter(stream, options.mayFree)
     this.#decoder = new FrameDecoder({
       maxFrameBytes:
         options.payloadFrames && options.takesLongLines !== true ? MAX_FRAME_BYTES : MAX_PLAIN_FRAME_BYTES,
       maxPayloadBytes: options.maxPayloadBytes,
       payloadFrames: options.payloadFrames,
+      ownsChunks: options.pushesChunks !== true,
       readLine: options.readLine,
       onFrame: (message, payload) => this.#receive(message, payload),
       onBadLine: (error, id) => this.#receiveBadLine(error, id),

@@ -1,5 +1,6 @@
 import { isPhantomError, PhantomError } from '../contract/phantom-error.ts'
 import { CanonicalLines } from './canonical-lines.ts'
+import { freeMemory } from './free-memory.ts'
 import { assertHarmless, parseJson } from './hostile-json.ts'
 import { takeInlineInput } from './plain-frames.ts'
 
@@ -11,7 +12,9 @@ export interface FrameDecoderOptions {
   maxPayloadBytes: number
   /** Whether a line may announce `payload_bytes`. */
   payloadFrames: boolean
-  /** Where chunks come in one buffer that is filled anew, a payload must be used before this returns. */
+  /** Chunks are nobody else's; otherwise they come in one buffer that is filled anew. */
+  ownsChunks: boolean
+  /** Where chunks are not owned, a payload must be used before this returns. */
   onFrame(message: Message, payload: Buffer | null): void
   /** Reads lines of a shape that the owner knows, faster than a parser would; null leaves the line to that. */
   readLine?: ((line: string) => Message | null) | undefined
@@ -20,6 +23,8 @@ export interface FrameDecoderOptions {
 }
 
 const NEWLINE = 0x0a
+/** Chunks of a large payload are of this size; smaller ones are left to garbage collection. */
+const FREED_BYTES = 16 * 1024
 const EMPTY = Buffer.alloc(0)
 
 /**
@@ -163,6 +168,7 @@ export class FrameDecoder {
     }
     const taken = chunk.copy(this.#payload, this.#payloadFilled, start)
     this.#payloadFilled += taken
+    if (this.#options.ownsChunks && taken >= FREED_BYTES && taken === chunk.length) freeMemory(chunk)
     if (this.#payloadFilled === total) this.#endPayload(this.#payload)
     return start + taken
   }

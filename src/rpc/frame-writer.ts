@@ -1,9 +1,12 @@
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { freeMemory } from './free-memory.ts'
 
 const BATCH_BYTES = 64 * 1024
 /** A payload above this goes out as its own chunk, uncopied. */
 const COPY_LIMIT_BYTES = 16 * 1024
+/** Payloads from here on are worth giving back by hand. */
+const FREED_BYTES = 1024 * 1024
 
 /**
  * Puts frames on a stream. Everything sent in one turn of the event loop leaves in one write: with many calls in
@@ -11,6 +14,7 @@ const COPY_LIMIT_BYTES = 16 * 1024
  */
 export class FrameWriter {
   readonly #stream: Duplex
+  readonly #mayFree: (payload: Uint8Array) => boolean
   /** Other streams hand the same bytes on, so they never serve twice there. */
   readonly #isSocket: boolean
   /** The buffer being filled, from where it was last sent; null when it is full. */
@@ -22,8 +26,10 @@ export class FrameWriter {
   #scheduled = false
   readonly #flush = (): void => this.flush()
 
-  constructor(stream: Duplex) {
+  /** @param mayFree whether a payload is nobody's any more once it is written */
+  constructor(stream: Duplex, mayFree: (payload: Uint8Array) => boolean = () => false) {
     this.#stream = stream
+    this.#mayFree = mayFree
     this.#isSocket = stream instanceof Socket
   }
 
@@ -52,14 +58,19 @@ export class FrameWriter {
     this.#waitingBytes = 0
     if (this.#stream.destroyed || this.#stream.writableEnded) return
     if (chunks.length === 1) {
-      this.#stream.write(chunks[0])
+      this.#write(chunks[0]!)
     } else {
       this.#stream.cork()
-      for (const chunk of chunks) this.#stream.write(chunk)
+      for (const chunk of chunks) this.#write(chunk)
       this.#stream.uncork()
     }
     // The kernel has copied it all: nothing reads these bytes any more, and the buffer serves again.
     if (this.#isSocket && this.#stream.writableLength === 0) this.#batch = this.#whole
+  }
+
+  #write(chunk: Uint8Array): void {
+    if (chunk.length < FREED_BYTES || !this.#mayFree(chunk)) this.#stream.write(chunk)
+    else this.#stream.write(chunk, () => freeMemory(chunk))
   }
 
   #append(line: string): void {

@@ -13,6 +13,7 @@ function collect(
 ): Seen {
   const seen: Omit<Seen, 'decoder'> = { frames: [], bad: [] }
   const decoder = new FrameDecoder({
+    ownsChunks: false,
     payloadFrames: options.payloadFrames ?? true,
     maxFrameBytes: options.maxFrameBytes ?? 1000,
     maxPayloadBytes: options.maxPayloadBytes ?? 1000,

@@ -1,0 +1,4 @@
+import { serveJsonEcho } from './json-echo.ts'
+import { writeLineBatched } from './json-lines.ts'
+
+serveJsonEcho(writeLineBatched)
