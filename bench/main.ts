@@ -1,17 +1,21 @@
-/** `npm run bench`: measures, prints two tables, writes JSON. See README.md beside it. */
+/** `npm run bench`: measures, prints tables, writes JSON. See README.md beside it. */
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { DESIGN_NAMES, type DesignName } from './harness/design.ts'
 import { Findings } from './harness/findings.ts'
-import { judge, type Outcome } from './harness/goals.ts'
+import { judge, type Outcome } from './harness/judge.ts'
 import { observeMachine, type Machine } from './harness/machine.ts'
 import { measureCalls, measurePayloadMemory } from './harness/measure-calls.ts'
+import { measureIdle, measureInstalled } from './harness/measure-many.ts'
+import { measureNeighbours } from './harness/measure-neighbours.ts'
 import { measureProcesses } from './harness/measure-processes.ts'
+import { measureReload } from './harness/measure-reload.ts'
+import { measureTakeOver } from './harness/measure-take-over.ts'
 import { pinnedCore } from './harness/pinned-process.ts'
 import type { Setting } from './harness/setting.ts'
-import { figureTable, goalTable } from './harness/table.ts'
+import { figureTables, goalTable } from './harness/table.ts'
 
 const LATEST = new URL('results/latest.json', import.meta.url).pathname
 const USAGE = `usage: npm run bench -- [--rounds N] [--quick] [--json FILE] [--only NAME]... [--gate]`
@@ -22,9 +26,16 @@ const PARTS = {
   calls: measureCalls,
   'payload-memory': measurePayloadMemory,
   processes: measureProcesses,
+  reload: measureReload,
+  'take-over': measureTakeOver,
+  idle: measureIdle,
+  installed: measureInstalled,
+  neighbours: measureNeighbours,
 } as const
 type PartName = keyof typeof PARTS
 const PART_NAMES = Object.keys(PARTS) as PartName[]
+/** What every design is measured by; the other parts have subjects of their own. */
+const PARTS_OF_DESIGNS: readonly PartName[] = ['calls', 'payload-memory']
 
 const options = readOptions()
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'phantom-bench-'))
@@ -67,7 +78,7 @@ function report(machine: Machine, findings: Findings, outcomes: Outcome[]): void
   console.log(`${cpu}, ${cores} cores, ${kernel}, Node ${node}, ${place}, ${load}, ${stolen}`)
   console.log(`isolation of ours: ${findings.tier ?? 'not measured'}`)
   if (options.isQuick) console.log('QUICK RUN: it proves that the bench runs, its figures mean nothing')
-  console.log(`\n${goalTable(outcomes)}\n\n${figureTable(findings)}`)
+  console.log(`\n${goalTable(outcomes)}\n\n${figureTables(findings)}`)
   for (const { part, subject, round, message } of findings.failures) {
     console.log(`\nFAILED ${subject} (${part}, round ${round}): ${message}`)
   }
@@ -131,10 +142,9 @@ function selection(names: readonly string[]): { designs: readonly DesignName[]; 
   if (unknown !== undefined) throw new TypeError(`--only knows ${known.join(', ')}, not "${unknown}"`)
   const designs = DESIGN_NAMES.filter((name) => names.includes(name))
   const parts = PART_NAMES.filter((name) => names.includes(name))
-  const partsOfDesigns = PART_NAMES.filter((name) => designs.length === 0 || name !== 'processes')
   return {
     designs: designs.length > 0 ? designs : DESIGN_NAMES,
-    parts: parts.length > 0 ? parts : partsOfDesigns,
+    parts: parts.length > 0 ? parts : designs.length > 0 ? PARTS_OF_DESIGNS : PART_NAMES,
   }
 }
 

@@ -12,7 +12,10 @@ async function main(): Promise<number> {
   const options = parseDaemonOptions(process.argv.slice(2))
   closeInheritedDescriptors(options.isPrivate ? [3] : [])
   const daemon = await startDaemon(options)
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+  process.on('SIGHUP', () =>
+    options.isPrivate ? void daemon.stop('host_shutdown') : daemon.reloadConfiguration(),
+  )
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => void daemon.stop('host_shutdown'))
   }
   process.once('uncaughtException', (error) => {

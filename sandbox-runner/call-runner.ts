@@ -6,6 +6,7 @@ import type { Connection, IncomingRequest, RequestId } from '../src/rpc/connecti
 import { RequestTable } from '../src/rpc/request-table.ts'
 import { parseHostileJson, toJsonText } from '../src/rpc/hostile-json.ts'
 import { Call } from './call.ts'
+import { nonJsonKind } from './json-report.ts'
 import type { SendProgress } from './progress-throttle.ts'
 import type { LoadedOperation, LoadedPlugin } from './loaded-plugin.ts'
 import type { PluginEnvironment } from './plugin-environment.ts'
@@ -133,10 +134,9 @@ function readInput({ payload }: IncomingRequest, operation: LoadedOperation): In
 
 /** The result as JSON text, or why it is none. Never throws. */
 function writeOutput(value: unknown, maxPayloadBytes: number): string | WireError {
-  if (typeof value === 'function' || typeof value === 'symbol' || ArrayBuffer.isView(value)) {
-    const kind = ArrayBuffer.isView(value) ? 'bytes' : `a ${typeof value}`
+  const kind = nonJsonKind(value)
+  if (kind !== null)
     return notJson(`it returned ${kind}. Return what JSON can hold: bytes as a base64 text, for example`)
-  }
   try {
     const text = toJsonText(value)
     if (text.length * MAX_BYTES_PER_UNIT > maxPayloadBytes) {

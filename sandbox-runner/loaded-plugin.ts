@@ -6,10 +6,7 @@ import type { ExecutionContext } from '../src/plugin/plugin-context.ts'
 export interface LoadedPlugin {
   /** Those that may be called. */
   readonly operations: ReadonlyMap<string, LoadedOperation>
-  readonly hooks: Pick<
-    PluginDefinition,
-    'initialize' | 'shutdown' | 'validate_config' | 'health' | 'metadata' | 'capabilities'
-  >
+  readonly hooks: Omit<PluginDefinition, 'operations'>
   /** What the author should know, in words. */
   readonly notices: readonly string[]
 }

@@ -1,16 +1,19 @@
 import type { RunnerParams } from '../src/contract/runner-methods.ts'
-import type { PluginContext, PluginLog } from '../src/plugin/plugin-context.ts'
+import type { InitializeContext, PluginLog } from '../src/plugin/plugin-context.ts'
 import type { RequestId } from '../src/rpc/connection.ts'
 import type { LogSender } from './plugin-log.ts'
 
 /** The context of `initialize`, and what every call's context looks up. */
-export class PluginEnvironment implements PluginContext {
+export class PluginEnvironment implements InitializeContext {
   readonly plugin_id: string
-  readonly config: Readonly<Record<string, unknown>>
+  /** Replaced, never changed: a call that took it off its context keeps what it took. */
+  config: Readonly<Record<string, unknown>>
   readonly log: PluginLog
   readonly data_dir: string
   readonly workspace: string
   readonly generation: number
+  /** May be large, so it is let go when the plugin has started. */
+  previous_state: unknown
   readonly #sender: LogSender
   readonly #executionIdPrefix: string
   readonly #shutdown = new AbortController()
@@ -21,6 +24,7 @@ export class PluginEnvironment implements PluginContext {
     this.data_dir = params.data_dir
     this.workspace = params.workspace
     this.generation = params.generation
+    this.previous_state = params.previous_state
     this.#sender = sender
     this.#executionIdPrefix = params.execution_id_prefix
     this.log = sender.logFor()

@@ -8,11 +8,16 @@ import type { PluginLog } from '../src/plugin/plugin-context.ts'
 /** Sends what a plugin logs to the host. A host that cannot keep up costs lines, never memory. */
 export class LogSender {
   readonly #connection: Connection
-  readonly #lowest: number
+  #lowest = 0
   #droppedLines = 0
 
   constructor(connection: Connection, level: LogLevel) {
     this.#connection = connection
+    this.setLevel(level)
+  }
+
+  /** Also for the logs that plugin code has already. */
+  setLevel(level: LogLevel): void {
     this.#lowest = Math.max(0, LOG_LEVELS.indexOf(level))
   }
 

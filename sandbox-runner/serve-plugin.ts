@@ -3,10 +3,11 @@ import { Socket } from 'node:net'
 import { RUNNER_EXIT_CODES } from '../src/contract/exit-codes.ts'
 import { PhantomError } from '../src/contract/phantom-error.ts'
 import { quoteText } from '../src/contract/quote-text.ts'
-import type { RunnerParams, RunnerResults } from '../src/contract/runner-methods.ts'
+import type { RunnerHook, RunnerParams, RunnerResults } from '../src/contract/runner-methods.ts'
 import { PROTOCOL_VERSION } from '../src/contract/version.ts'
 import { Connection, type IncomingRequest } from '../src/rpc/connection.ts'
 import { CallRunner } from './call-runner.ts'
+import { HOOK_CALLS, hooksOf, isHook, type HookTarget } from './hook-calls.ts'
 import { toJsonReport } from './json-report.ts'
 import type { LoadedPlugin } from './loaded-plugin.ts'
 import { PluginEnvironment } from './plugin-environment.ts'
@@ -14,7 +15,7 @@ import { LogSender } from './plugin-log.ts'
 import { ReadBuffer } from '../src/rpc/read-buffer.ts'
 import { textOf, toRunnerError } from './runner-error.ts'
 import { startFailure } from './start-failure.ts'
-import { startPlugin } from './start-plugin.ts'
+import { initializePlugin, loadCode } from './start-plugin.ts'
 
 type Exit = (code: number) => never
 
@@ -28,17 +29,21 @@ export function servePlugin(fd: number, exit: Exit): void {
   process.on('unhandledRejection', (reason) => runner.reportRejection(reason))
 }
 
-interface Served {
-  readonly plugin: LoadedPlugin
-  readonly environment: PluginEnvironment
+interface Served extends HookTarget {
   readonly calls: CallRunner
+}
+
+interface Preloaded {
+  readonly params: RunnerParams['preload']
+  readonly code: Promise<LoadedPlugin>
 }
 
 class PluginServer {
   readonly #connection: Connection
   readonly #socket: Socket
   readonly #exit: Exit
-  #log: LogSender
+  readonly #log: LogSender
+  #preloaded: Preloaded | null = null
   #isInitialized = false
   #isLeaving = false
   #served: Served | null = null
@@ -81,16 +86,20 @@ class PluginServer {
       return
     }
     switch (request.method) {
+      case 'preload':
+        if (this.#isInitialized || this.#preloaded !== null) {
+          throw violation('"preload" came twice, or after "initialize"')
+        }
+        void this.#preload(request)
+        return
       case 'initialize':
         if (this.#isInitialized) throw violation('"initialize" came twice')
         this.#isInitialized = true
+        assertSameCode(this.#preloaded, request.params as RunnerParams['initialize'])
         void this.#initialize(request)
         return
       case 'ping':
         this.#connection.respond(request.id, null, null)
-        return
-      case 'health':
-        void this.#reportHealth(request)
         return
       case 'shutdown':
         void this.#shutDown(request)
@@ -98,6 +107,10 @@ class PluginServer {
       case 'execute':
         throw violation('"execute" came before "initialize" was answered with success')
       default:
+        if (isHook(request.method)) {
+          this.#serveHook(request, request.method)
+          return
+        }
         this.#connection.respondError(
           request.id,
           new PhantomError(
@@ -112,20 +125,31 @@ class PluginServer {
     if (method === 'cancel') this.#served?.calls.cancel((params as RunnerParams['cancel']).id)
   }
 
+  async #preload(request: IncomingRequest): Promise<void> {
+    const params = request.params as RunnerParams['preload']
+    if (!this.#agree(request, params)) return
+    const code = loadCode(params)
+    this.#preloaded = { params, code }
+    try {
+      await code
+      this.#connection.respond(request.id, null, null)
+    } catch (error) {
+      this.#connection.respondWireError(request.id, startFailure(error, params.entry))
+    }
+  }
+
   async #initialize(request: IncomingRequest): Promise<void> {
     const params = request.params as RunnerParams['initialize']
-    if (majorOf(params.protocol_version) !== majorOf(PROTOCOL_VERSION)) {
-      this.#refuseVersion(request, params)
-      return
-    }
-    this.#log = new LogSender(this.#connection, params.log_level)
+    if (!this.#agree(request, params)) return
     const environment = new PluginEnvironment(params, this.#log)
     try {
-      const plugin = await startPlugin(params, environment)
-      const { operations } = plugin
+      const plugin = await (this.#preloaded?.code ?? loadCode(params))
+      this.#preloaded = null
+      await initializePlugin(plugin, environment)
       const result: RunnerResults['initialize'] = {
         protocol_version: PROTOCOL_VERSION,
-        operations: [...operations.keys()],
+        operations: [...plugin.operations.keys()],
+        hooks: hooksOf(plugin),
       }
       for (const hook of ['metadata', 'capabilities'] as const) {
         const report = await this.#report(plugin, hook)
@@ -140,7 +164,7 @@ class PluginServer {
         log: this.#log,
         maxPayloadBytes,
       })
-      this.#served = { plugin, environment, calls }
+      this.#served = { plugin, environment, log: this.#log, calls }
       this.#connection.respond(request.id, result, null)
     } catch (error) {
       this.#connection.respondWireError(request.id, startFailure(error, params.entry))
@@ -157,13 +181,14 @@ class PluginServer {
     }
   }
 
-  async #reportHealth(request: IncomingRequest): Promise<void> {
-    try {
-      const health = (await this.#served?.plugin.hooks.health?.()) ?? null
-      this.#connection.respond(request.id, { health: toJsonReport(health) }, null)
-    } catch (error) {
-      this.#connection.respondWireError(request.id, toRunnerError(error))
-    }
+  #serveHook(request: IncomingRequest, hook: RunnerHook): void {
+    if (this.#served === null) throw violation(`"${hook}" came before "initialize" was answered with success`)
+    // Each takes its own params; which they are is the host's word.
+    const call = HOOK_CALLS[hook] as (target: HookTarget, params: unknown) => Promise<unknown>
+    void call(this.#served, request.params).then(
+      (result) => this.#connection.respond(request.id, result, null),
+      (error: unknown) => this.#connection.respondWireError(request.id, toRunnerError(error)),
+    )
   }
 
   async #shutDown(request: IncomingRequest): Promise<void> {
@@ -181,7 +206,10 @@ class PluginServer {
     this.#leaveBy(RUNNER_EXIT_CODES.ok)
   }
 
-  #refuseVersion(request: IncomingRequest, params: RunnerParams['initialize']): void {
+  /** Takes what both first messages say; false when this runner cannot serve that host. */
+  #agree(request: IncomingRequest, params: RunnerParams['preload']): boolean {
+    this.#log.setLevel(params.log_level)
+    if (majorOf(params.protocol_version) === majorOf(PROTOCOL_VERSION)) return true
     const found = quoteText(String(params.protocol_version))
     this.#connection.respondError(
       request.id,
@@ -191,6 +219,7 @@ class PluginServer {
       ),
     )
     this.#leaveBy(RUNNER_EXIT_CODES.protocol)
+    return false
   }
 
   /** Exits when the host took all that was sent, or does not take it. */
@@ -207,6 +236,16 @@ class PluginServer {
       error?.code === 'PROTOCOL_VIOLATION' ? RUNNER_EXIT_CODES.protocol : RUNNER_EXIT_CODES.host_gone,
     )
   }
+}
+
+/** A module is imported once in a process, and eval is forbidden for good: nothing of it can be taken back. */
+function assertSameCode(preloaded: Preloaded | null, params: RunnerParams['initialize']): void {
+  if (preloaded === null || codeOf(preloaded.params) === codeOf(params)) return
+  throw violation('"initialize" has another entry, eval or operations than "preload" had')
+}
+
+function codeOf({ entry, eval: mayEval, operations }: RunnerParams['preload']): string {
+  return JSON.stringify([entry, mayEval, operations])
 }
 
 function violation(what: string): PhantomError {

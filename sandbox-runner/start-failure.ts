@@ -9,23 +9,34 @@ import { StartRefused } from './start-refused.ts'
 const MAX_STACK_CHARS = 16 * 1024
 const MAX_NAME_CHARS = 64
 
-/** Says why a plugin did not start: its own words, behind the file and line they come from where that is known. */
+/** Node's codes for a module that is not there, or that it cannot make code of. */
+const MODULE_CODE =
+  /^(?:MODULE_NOT_FOUND|ERR_(?:MODULE|PACKAGE|UNSUPPORTED|UNKNOWN_(?:FILE|MODULE|BUILTIN)|IMPORT|REQUIRE|INVALID_(?:MODULE|PACKAGE|TYPESCRIPT))_.*)$/
+
+/**
+ * Says why a plugin did not start: its own words, behind the file and line they come from where that is known. Its
+ * `deterministic` tells the host that the same files would fail the same way: they cannot be loaded, or the plugin
+ * refused its configuration. What plugin code threw may have had a passing cause.
+ */
 export function startFailure(error: unknown, entry: string): WireError {
   if (error instanceof StartRefused) {
-    return runnerError('fault', error.message, { name: error.name, message: error.message })
+    const { name, message } = error
+    return runnerError('fault', message, { name, message, deterministic: true })
   }
   const wire = toRunnerError(error)
   const name = readText(error, 'name', MAX_NAME_CHARS)
   const isNamed = name !== null && name !== 'Error' && wire.data?.name !== 'access_denied'
-  const message = `${shownPlace(error, dirname(entry))}${isNamed ? `${name}: ` : ''}${wire.message}${adviceFor(error)}`
-  return { ...wire, message: message.slice(0, MAX_PLUGIN_TEXT_CHARS) }
+  const stack = readText(error, 'stack', MAX_STACK_CHARS) ?? ''
+  const unparsed = name === 'SyntaxError' ? (placeAbove(stack) ?? locateSyntaxError()) : null
+  const place = shownPlace(unparsed ?? placeAbove(stack) ?? placeInFrames(stack), dirname(entry))
+  const message = `${place}${isNamed ? `${name}: ` : ''}${wire.message}${adviceFor(error)}`
+  const shown = { ...wire, message: message.slice(0, MAX_PLUGIN_TEXT_CHARS) }
+  if (unparsed === null && !MODULE_CODE.test(readText(error, 'code', MAX_NAME_CHARS) ?? '')) return shown
+  return { ...shown, data: { ...shown.data!, details: { ...shown.data!.details, deterministic: true } } }
 }
 
 /** `file:line: `, relative to the entry point's folder; empty where it is not known. */
-function shownPlace(error: unknown, folder: string): string {
-  const stack = readText(error, 'stack', MAX_STACK_CHARS) ?? ''
-  const isSyntaxError = readText(error, 'name', MAX_NAME_CHARS) === 'SyntaxError'
-  const place = placeAbove(stack) ?? (isSyntaxError ? locateSyntaxError() : null) ?? placeInFrames(stack)
+function shownPlace(place: ErrorPlace | null, folder: string): string {
   if (place === null) return ''
   const inFolder = relative(folder, place.file)
   return `${inFolder.startsWith('..') ? place.file : inFolder}:${place.line}: `

@@ -6,19 +6,24 @@ import type { PluginEnvironment } from './plugin-environment.ts'
 import { StartRefused } from './start-refused.ts'
 
 /**
- * Loads a plugin and makes it ready for its first call.
+ * Loads a plugin's code; no hook runs.
  *
- * @throws whatever plugin code throws, and an Error in words where it vetoes or does not fit its manifest.
+ * @throws whatever plugin code throws, and an Error in words where it does not fit its manifest.
  */
-export async function startPlugin(
-  params: RunnerParams['initialize'],
-  environment: PluginEnvironment,
-): Promise<LoadedPlugin> {
+export async function loadCode(params: RunnerParams['preload']): Promise<LoadedPlugin> {
   if (!params.eval) forbidEval()
-  const plugin = await loadPlugin(params.entry, params.operations)
-  const veto = await plugin.hooks.validate_config?.(params.config)
+  return loadPlugin(params.entry, params.operations)
+}
+
+/**
+ * Makes a loaded plugin ready for its first call.
+ *
+ * @throws whatever plugin code throws, and an Error in words where it vetoes.
+ */
+export async function initializePlugin(plugin: LoadedPlugin, environment: PluginEnvironment): Promise<void> {
+  const veto = await plugin.hooks.validate_config?.(environment.config)
   if (typeof veto === 'string')
     throw new StartRefused(`its validate_config() refused the configuration: ${veto}`)
   await plugin.hooks.initialize?.(environment)
-  return plugin
+  environment.previous_state = undefined
 }

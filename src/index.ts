@@ -1,6 +1,15 @@
 /** The public surface of `@phantom-ml/core`: named exports only, pinned by a test. */
 export { connect, create_plugin_system, type PluginSystemOptions } from './client/create-plugin-system.ts'
-export { PluginSystemApi, type ExecuteOptions, type LogOptions } from './client/plugin-system-api.ts'
+export {
+  create_sample_plugin_config,
+  type SampleEnvironments,
+  type SamplePluginConfig,
+} from './client/sample-plugin-config.ts'
+export { PluginSystemApi, type ExecuteOptions } from './client/plugin-system-api.ts'
+export type { FollowOptions } from './client/attached-system.ts'
+export type { PluginConfigChanges, UpdateConfigOptions } from './client/configuration-methods.ts'
+export type { HistoryOptions, LogOptions } from './client/observation-methods.ts'
+export type { ReloadOptions } from './client/supervision-methods.ts'
 export { isPhantomError, PhantomError, type ErrorDetails } from './contract/phantom-error.ts'
 export { ERROR_CODES, type ErrorCode } from './contract/error-codes.ts'
 export type {
@@ -10,6 +19,38 @@ export type {
   PluginExecutionResult,
   PluginLogLine,
 } from './contract/execution.ts'
+export type {
+  Gate,
+  GenerationCause,
+  GenerationInfo,
+  GenerationState,
+  Incident,
+  IncidentKind,
+  ReloadResult,
+} from './contract/generations.ts'
+export type {
+  BreakerInfo,
+  BreakerState,
+  CallFigures,
+  HealthStatus,
+  HistoryEntry,
+  OperationFigures,
+  PluginHealth,
+  PluginMetrics,
+  Priority,
+  QueueFigures,
+  SystemMetrics,
+  TimeFigures,
+} from './contract/health.ts'
+export type {
+  ConfigReload,
+  ConfigValue,
+  PluginConfigFile,
+  PluginConfigInfo,
+  PluginConfigRevision,
+  PluginConfigUpdate,
+  PluginConfigValidation,
+} from './contract/plugin-config.ts'
 export type { ExitClass, InstanceState, IsolationTier, PluginState, PluginType } from './contract/life.ts'
 export type {
   ExitInfo,

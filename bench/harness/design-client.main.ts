@@ -2,6 +2,7 @@
 import type { Design, DesignName, RunningDesign } from './design.ts'
 import { measureLatency, measureThroughput } from './measure.ts'
 import { isEchoOf, recordsPayload, textPayload, type Payload } from './payload.ts'
+import { cpuMs, processTree } from './process-cpu.ts'
 import { peakBytes } from './process-memory.ts'
 import type { DesignQuestions } from './questions.ts'
 import { serveQuestions } from './serve-questions.ts'
@@ -30,7 +31,8 @@ serveQuestions<DesignQuestions>({
   },
   throughput: async ({ payloadBytes, slot, inFlight }) => {
     const call = await checkedCall(recordsPayload(payloadBytes))
-    return { perSecond: await orLost(measureThroughput(call, slot, inFlight)) }
+    const all = processTree(process.pid)
+    return await orLost(measureThroughput(call, slot, { inFlight, cpuMs: () => cpuMs(all) }))
   },
   payloadMemory: async ({ payloadBytes }) => {
     const { daemonPid } = started()

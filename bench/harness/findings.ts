@@ -2,6 +2,7 @@ import { median } from './statistics.ts'
 
 /** One measured value. `subject` is a design, a launcher, or what else a goal compares with. */
 export interface Sample {
+  part: string
   subject: string
   measurement: Measurement
   round: number
@@ -16,19 +17,32 @@ export interface Failure {
   message: string
 }
 
-/** Name, with its unit: `us` microseconds, `per_s` calls a second. */
+/** Name, with its unit: `us` microseconds, `per_s` calls a second, `percent` of one core. */
 export type Measurement =
   | `latency_${PayloadName}_${'p50' | 'p99'}_us`
   | 'throughput_100b_per_s'
+  | 'cpu_100b_us'
   | 'daemon_peak_64mb_bytes'
   | 'daemon_before_64mb_bytes'
   | 'ready_ms'
   | 'idle_private_bytes'
+  | ReloadMeasurement
+  | `take_over_${'next' | 'waiting' | 'noticing'}_ms`
+  | `idle_${'all' | 'daemon' | 'runners'}_percent`
+  | `installed_${'first' | 'again'}_ready_ms`
+  | `installed_${'peak' | 'settled'}_bytes`
+  | `beside_trouble_${'p50' | 'p99'}_us`
+  | 'flood_per_s'
 export type PayloadName = '100b' | '10kb' | '1mb'
+type ReloadMeasurement =
+  | `reload_${'call' | 'file' | 'loaded'}_ms`
+  | `reload_${'calls' | 'lost' | 'doubled'}_count`
+  | `throughput_${'steady' | 'reloading'}_per_s`
 
 export interface Figure {
   best: number
   median: number
+  worst: number
 }
 
 export class Findings {
@@ -51,7 +65,7 @@ export class Findings {
   }
 
   add(subject: string, measurement: Measurement, round: number, value: number): void {
-    this.samples.push({ subject, measurement, round, value })
+    this.samples.push({ part: this.#part, subject, measurement, round, value })
   }
 
   /** Runs `work`; its failure is the subject's, not the bench's. */
@@ -71,7 +85,12 @@ export class Findings {
       .filter((sample) => sample.subject === subject && sample.measurement === measurement)
       .map((sample) => sample.value)
     if (values.length === 0) return undefined
-    const best = measurement.endsWith('_per_s') ? Math.max(...values) : Math.min(...values)
-    return { best, median: median(values) }
+    const [least, most] = [Math.min(...values), Math.max(...values)]
+    const isMoreBetter = measurement.endsWith('_per_s')
+    return {
+      best: isMoreBetter ? most : least,
+      median: median(values),
+      worst: isMoreBetter ? least : most,
+    }
   }
 }

@@ -1,29 +1,23 @@
-import type { Figure, Findings, Measurement } from './findings.ts'
+import type { Figure, Measurement } from './findings.ts'
 
-interface Goal {
+export interface Goal {
   what: string
   measurement: Measurement
-  floor: string
-  /** The ratio ours / floor: at most this, or at least this. */
+  /** What ours is divided by; null: the figure itself is judged. */
+  floor: string | null
+  /** The ratio, or the figure: at most this, or at least this. */
   atMost?: number
   atLeast?: number
-  /** Which ratio decides. Best of rounds where the work is the same each time; a start is judged by its usual time. */
+  /**
+   * Which value decides. The best of the rounds where the work is the same each time; a start is judged by its usual
+   * time; what must never happen, by the worst.
+   */
   decides: keyof Figure
 }
 
-export interface Outcome {
-  what: string
-  measurement: Measurement
-  floor_name: string
-  ours: Figure | null
-  floor: Figure | null
-  ratio: Figure | null
-  goal: string
-  /** `partly`: by the ratio that decides, yes, but not by the other one. */
-  met: 'yes' | 'partly' | 'no' | 'not measured'
-}
+const MIB = 1024 * 1024
 
-const GOALS: readonly Goal[] = [
+const CALL_GOALS: readonly Goal[] = [
   {
     what: '100 B p50 / raw relay',
     measurement: 'latency_100b_p50_us',
@@ -46,6 +40,13 @@ const GOALS: readonly Goal[] = [
     decides: 'best',
   },
   {
+    what: '100 B CPU per call / naive',
+    measurement: 'cpu_100b_us',
+    floor: 'naive',
+    atMost: 0.2,
+    decides: 'best',
+  },
+  {
     what: '10 KB p50 / JSON relay',
     measurement: 'latency_10kb_p50_us',
     floor: 'json-relay',
@@ -59,6 +60,9 @@ const GOALS: readonly Goal[] = [
     atMost: 1.25,
     decides: 'best',
   },
+]
+
+const PROCESS_GOALS: readonly Goal[] = [
   {
     what: 'daemon peak / 64 MB payload',
     measurement: 'daemon_peak_64mb_bytes',
@@ -82,29 +86,77 @@ const GOALS: readonly Goal[] = [
   },
 ]
 
-export function judge(findings: Findings): Outcome[] {
-  return GOALS.map((goal) => outcomeOf(goal, findings))
-}
+const ENGINE_GOALS: readonly Goal[] = [
+  {
+    what: 'reload by call / cold start',
+    measurement: 'reload_call_ms',
+    floor: 'cold-start',
+    atMost: 1.6,
+    decides: 'median',
+  },
+  {
+    what: 'saved file to serving / cold start',
+    measurement: 'reload_file_ms',
+    floor: 'cold-start',
+    atMost: 1.6,
+    decides: 'median',
+  },
+  {
+    what: 'calls lost over 55 saves',
+    measurement: 'reload_lost_count',
+    floor: null,
+    atMost: 0,
+    decides: 'worst',
+  },
+  {
+    what: 'calls doubled over 55 saves',
+    measurement: 'reload_doubled_count',
+    floor: null,
+    atMost: 0,
+    decides: 'worst',
+  },
+  {
+    what: 'take-over to the next call',
+    measurement: 'take_over_next_ms',
+    floor: null,
+    atMost: 5,
+    decides: 'median',
+  },
+  {
+    what: 'take-over to a call that waits',
+    measurement: 'take_over_waiting_ms',
+    floor: null,
+    atMost: 5,
+    decides: 'median',
+  },
+  {
+    what: '100 idle plugins, of a core',
+    measurement: 'idle_all_percent',
+    floor: null,
+    atMost: 2,
+    decides: 'worst',
+  },
+  {
+    what: '5,000 installed, first start',
+    measurement: 'installed_first_ready_ms',
+    floor: null,
+    atMost: 3000,
+    decides: 'median',
+  },
+  {
+    what: '5,000 installed, daemon peak',
+    measurement: 'installed_peak_bytes',
+    floor: null,
+    atMost: 200 * MIB,
+    decides: 'worst',
+  },
+  {
+    what: 'p99 beside trouble / bare pair',
+    measurement: 'beside_trouble_p99_us',
+    floor: 'bare-pair',
+    atMost: 3,
+    decides: 'median',
+  },
+]
 
-function outcomeOf(goal: Goal, findings: Findings): Outcome {
-  const { what, measurement, atMost, atLeast } = goal
-  const ours = findings.figure('ours', measurement) ?? null
-  const floor = findings.figure(goal.floor, measurement) ?? null
-  const ratio = ours && floor && { best: ours.best / floor.best, median: ours.median / floor.median }
-  return {
-    what,
-    measurement,
-    floor_name: goal.floor,
-    ours,
-    floor,
-    ratio,
-    goal: atMost === undefined ? `>= ${atLeast}` : `<= ${atMost}`,
-    met: ratio === null ? 'not measured' : verdict(goal, ratio),
-  }
-}
-
-function verdict(goal: Goal, ratio: Figure): Outcome['met'] {
-  const fits = (value: number): boolean => value <= (goal.atMost ?? Infinity) && value >= (goal.atLeast ?? 0)
-  if (!fits(ratio[goal.decides])) return 'no'
-  return fits(ratio.best) && fits(ratio.median) ? 'yes' : 'partly'
-}
+export const GOALS: readonly Goal[] = [...CALL_GOALS, ...PROCESS_GOALS, ...ENGINE_GOALS]

@@ -78,8 +78,9 @@ async function measureRound(
   for (const [name, client] of clients) {
     await findings.attempt(name, round, async () => {
       const params = { payloadBytes: PAYLOAD_BYTES['100b'], slot, inFlight: IN_FLIGHT }
-      const { perSecond } = await client.ask('throughput', params)
+      const { perSecond, cpuUsPerCall } = await client.ask('throughput', params)
       findings.add(name, 'throughput_100b_per_s', round, perSecond)
+      findings.add(name, 'cpu_100b_us', round, cpuUsPerCall)
     })
   }
   for (const payload of Object.keys(PAYLOAD_BYTES) as PayloadName[]) {

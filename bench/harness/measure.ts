@@ -12,6 +12,12 @@ export interface Latency {
   p99: number
 }
 
+export interface Throughput {
+  perSecond: number
+  /** Of all processes that had a part in it. */
+  cpuUsPerCall: number
+}
+
 type Call = () => Promise<unknown>
 
 /** Microseconds of one call after another. */
@@ -22,10 +28,17 @@ export async function measureLatency(call: Call, slot: Slot): Promise<Latency> {
   return { p50: quantile(times, 0.5) * 1000, p99: quantile(times, 0.99) * 1000 }
 }
 
-/** Calls answered in a second while `inFlight` are always open. */
-export async function measureThroughput(call: Call, slot: Slot, inFlight: number): Promise<number> {
+/** Calls answered in a second while `inFlight` are always open. `cpuMs` says what was used up to now. */
+export async function measureThroughput(
+  call: Call,
+  slot: Slot,
+  { inFlight, cpuMs }: { inFlight: number; cpuMs: () => number },
+): Promise<Throughput> {
   await countFor(call, slot.warmUpMs, inFlight)
-  return await countFor(call, slot.measureMs, inFlight)
+  const cpuBeforeMs = cpuMs()
+  const { answered, durationMs } = await countFor(call, slot.measureMs, inFlight)
+  const usedMs = cpuMs() - cpuBeforeMs
+  return { perSecond: (answered / durationMs) * 1000, cpuUsPerCall: (usedMs / answered) * 1000 }
 }
 
 async function callFor(call: Call, durationMs: number, minCalls: number): Promise<Float64Array> {
@@ -41,9 +54,13 @@ async function callFor(call: Call, durationMs: number, minCalls: number): Promis
   return Float64Array.from(times)
 }
 
-async function countFor(call: Call, durationMs: number, inFlight: number): Promise<number> {
+async function countFor(
+  call: Call,
+  forMs: number,
+  inFlight: number,
+): Promise<{ answered: number; durationMs: number }> {
   const start = performance.now()
-  const end = start + durationMs
+  const end = start + forMs
   let answered = 0
   const lane = async (): Promise<void> => {
     while (performance.now() < end) {
@@ -52,5 +69,5 @@ async function countFor(call: Call, durationMs: number, inFlight: number): Promi
     }
   }
   await Promise.all(Array.from({ length: inFlight }, lane))
-  return (answered / (performance.now() - start)) * 1000
+  return { answered, durationMs: performance.now() - start }
 }

@@ -8,6 +8,11 @@ export function peakBytes(pid: number): number {
   return sumOfFields(`/proc/${pid}/status`, /^VmHWM:\s+(\d+) kB/gm)
 }
 
+/** Resident memory of a process now. */
+export function residentBytes(pid: number): number {
+  return sumOfFields(`/proc/${pid}/status`, /^VmRSS:\s+(\d+) kB/gm)
+}
+
 /** Pages that no other process maps: what one more process really costs (`smaps_rollup`, proc(5)). */
 export function privateBytes(pid: number): number {
   return sumOfFields(`/proc/${pid}/smaps_rollup`, /^Private_\w+:\s+(\d+) kB/gm)

@@ -1,4 +1,4 @@
-import type { Latency, Slot } from './measure.ts'
+import type { Latency, Slot, Throughput } from './measure.ts'
 
 /** What the bench asks of a pinned process; its answers are plain data on the IPC channel. */
 export interface DesignQuestions {
@@ -6,7 +6,7 @@ export interface DesignQuestions {
   latency: { params: { payloadBytes: number; slot: Slot }; answer: Latency }
   throughput: {
     params: { payloadBytes: number; slot: Slot; inFlight: number }
-    answer: { perSecond: number }
+    answer: Throughput
   }
   payloadMemory: { params: { payloadBytes: number }; answer: { beforeBytes: number; peakBytes: number } }
   close: { params: null; answer: null }
@@ -17,6 +17,77 @@ export interface LauncherQuestions {
   launch: { params: null; answer: { readyMs: number } }
   /** Private bytes of every process launched so far. */
   idleMemory: { params: null; answer: { privateBytes: number[] } }
+  close: { params: null; answer: null }
+}
+
+export interface ReloadQuestions {
+  start: { params: null; answer: null }
+  coldStart: { params: null; answer: { readyMs: number } }
+  /** A saved file, then `reload_plugin`: the daemon's own figure. */
+  reloadByCall: { params: null; answer: { servingMs: number } }
+  /** A saved file, then nothing: until the new version answers, without the debounce. */
+  reloadByFile: { params: null; answer: { servingMs: number } }
+  callsUnderReloads: { params: LoadParams; answer: LoadAnswer }
+  throughput: {
+    params: { slot: Slot; inFlight: number; reloads: boolean }
+    answer: { perSecond: number }
+  }
+  close: { params: null; answer: null }
+}
+
+export interface LoadParams {
+  inFlight: number
+  calls: number
+  reloads: number
+  brokenSaves: number
+}
+
+export interface LoadAnswer {
+  calls: number
+  /** Never answered, or with something else than what was asked for. */
+  lost: number
+  /** Answered twice, or run twice. */
+  doubled: number
+  /** What the first lost call got; null where none was answered wrongly. */
+  firstFailure: string | null
+  reloadsMs: number[]
+}
+
+export interface TakeOverQuestions {
+  start: { params: null; answer: null }
+  /** Milliseconds; see README.md. */
+  takeOver: { params: null; answer: { nextMs: number; waitingMs: number; noticingMs: number } }
+  close: { params: null; answer: null }
+}
+
+export interface IdleQuestions {
+  start: { params: { plugins: number }; answer: null }
+  cpu: { params: { measureMs: number }; answer: { daemonPercent: number; runnersPercent: number } }
+  close: { params: null; answer: null }
+}
+
+export interface InstalledQuestions {
+  start: { params: { plugins: number }; answer: null }
+  startDaemon: {
+    params: { isFirst: boolean }
+    answer: { readyMs: number; peakBytes: number; settledBytes: number }
+  }
+  close: { params: null; answer: null }
+}
+
+export interface TroubleQuestions {
+  start: {
+    params: { wedged: number; flooding: number; settleMs: number }
+    /** Of each wedged and flooded plugin's process, and of each flooding client. */
+    answer: { niceValues: number[] }
+  }
+  latency: { params: { slot: Slot }; answer: Latency & { floodPerSecond: number } }
+  close: { params: null; answer: null }
+}
+
+export interface PingPongQuestions {
+  start: { params: { niceValues: readonly number[] }; answer: null }
+  latency: { params: { slot: Slot }; answer: Latency }
   close: { params: null; answer: null }
 }
 

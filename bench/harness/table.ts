@@ -1,8 +1,8 @@
 import { DESIGN_NAMES, LAUNCHER_NAMES } from './design.ts'
 import type { Figure, Findings, Measurement } from './findings.ts'
-import type { Outcome } from './goals.ts'
+import type { Outcome } from './judge.ts'
+import { quantity } from './quantity.ts'
 
-const MIB = 1024 * 1024
 const EMPTY = '-'
 
 /** Goals against what was measured; each figure is `best (median)`. */
@@ -18,30 +18,30 @@ export function goalTable(outcomes: readonly Outcome[]): string {
   return aligned([['what', 'ours', 'floor', 'ratio', 'goal', 'met?'], ...rows])
 }
 
-/** Every subject's figures, side by side. */
-export function figureTable(findings: Findings): string {
-  const subjects = [...new Set([...DESIGN_NAMES, ...LAUNCHER_NAMES])].filter((subject) =>
-    findings.samples.some((sample) => sample.subject === subject),
+/** Every subject's figures, side by side, one table for each part of the bench. */
+export function figureTables(findings: Findings): string {
+  const parts = [...new Set(findings.samples.map((sample) => sample.part))]
+  return parts.map((part) => figureTable(findings, part)).join('\n\n')
+}
+
+function figureTable(findings: Findings, part: string): string {
+  const samples = findings.samples.filter((sample) => sample.part === part)
+  const present = new Set(samples.map((sample) => sample.subject))
+  const subjects = [...new Set<string>([...DESIGN_NAMES, ...LAUNCHER_NAMES, ...present])].filter((subject) =>
+    present.has(subject),
   )
-  const measurements = [...new Set(findings.samples.map((sample) => sample.measurement))]
+  const measurements = [...new Set(samples.map((sample) => sample.measurement))]
   const rows = measurements.map((measurement) => [
     measurement.replaceAll('_', ' '),
     ...subjects.map((subject) => shown(findings.figure(subject, measurement) ?? null, measurement)),
   ])
-  return aligned([['best (median)', ...subjects], ...rows])
+  return aligned([[`${part}: best (median)`, ...subjects], ...rows])
 }
 
 function shown(figure: Figure | null, measurement: Measurement): string {
   if (figure === null) return EMPTY
   const best = quantity(figure.best, measurement)
   return `${best} (${quantity(figure.median, measurement)})`
-}
-
-function quantity(value: number, measurement: Measurement): string {
-  if (measurement.endsWith('_per_s')) return `${(value / 1000).toFixed(1)}k/s`
-  if (measurement.endsWith('_bytes')) return `${(value / MIB).toFixed(1)} MiB`
-  if (measurement.endsWith('_us') && value < 1000) return `${value.toFixed(1)} us`
-  return `${(measurement.endsWith('_us') ? value / 1000 : value).toFixed(2)} ms`
 }
 
 function aligned(rows: readonly string[][]): string {

@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { create_plugin_system, isPhantomError, type PluginSystemApi } from '../../src/index.ts'
 import { printFigures, printHeading, printRows, say } from './print.ts'
+import { showReload } from './show-reload.ts'
 
 const here = dirname(fileURLToPath(import.meta.url))
 
@@ -25,9 +26,10 @@ try {
 }
 
 async function demonstrate(): Promise<void> {
-  cpSync(join(here, 'plugins'), join(folder, 'plugins'), { recursive: true })
+  const pluginDirectory = join(folder, 'plugins')
+  cpSync(join(here, 'plugins'), pluginDirectory, { recursive: true })
   printHeading('1. A private daemon starts')
-  const system = await create_plugin_system(join(folder, 'plugins'), 'development', { workspace: folder })
+  const system = await create_plugin_system(pluginDirectory, 'development', { workspace: folder })
   const status = await system.get_status()
   printFigures({
     daemon: `process ${status.pid}, ${status.runtime}, uid ${status.uid}`,
@@ -37,6 +39,7 @@ async function demonstrate(): Promise<void> {
   await showPipeline(system)
   await showDenial(system)
   await showDeadline(system)
+  await showReload(system, pluginDirectory)
   await end(system, status.pid)
 }
 
@@ -129,7 +132,7 @@ async function showDeadline(system: PluginSystemApi): Promise<void> {
 }
 
 async function end(system: PluginSystemApi, daemonPid: number): Promise<void> {
-  printHeading('5. The application leaves; daemon and plugins are gone')
+  printHeading('8. The application leaves; daemon and plugins are gone')
   await system.shutdown()
   const isGone = !existsSync(`/proc/${daemonPid}`)
   say(

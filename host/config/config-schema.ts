@@ -1,97 +1,108 @@
 import type { FromSchema, JsonSchema } from '../../src/contract/json-schema.ts'
 
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+
 /**
  * Every key of the daemon's configuration, as it stands in YAML. Each section lists all its keys as required:
  * that holds for what the layers make together, one layer may name any of them.
  */
-export const CONFIG_SCHEMA = {
-  type: 'object',
-  additionalProperties: false,
-  required: ['plugins', 'security', 'workspace', 'limits', 'execution', 'daemon', 'log'],
-  properties: {
-    plugins: {
-      type: 'object',
-      additionalProperties: false,
-      required: ['directory', 'builtin'],
-      properties: {
-        directory: { type: 'string', minLength: 1, maxLength: 4096 },
-        builtin: { type: 'boolean' },
-      },
-    },
-    security: {
-      type: 'object',
-      additionalProperties: false,
-      required: ['required_tier'],
-      properties: { required_tier: { enum: ['process', 'namespace'] } },
-    },
-    workspace: {
-      type: 'object',
-      additionalProperties: false,
-      required: ['roots'],
-      properties: {
-        roots: { type: 'array', maxItems: 256, items: { type: 'string', minLength: 1, maxLength: 4096 } },
-      },
-    },
-    limits: {
-      type: 'object',
-      additionalProperties: false,
-      required: ['max_payload_mb', 'max_clients'],
-      properties: {
-        max_payload_mb: { type: 'integer', minimum: 1, maximum: 2048 },
-        max_clients: { type: 'integer', minimum: 1, maximum: 65_536 },
-      },
-    },
-    execution: {
-      type: 'object',
-      additionalProperties: false,
-      required: ['cancel_grace_ms', 'start_timeout_ms'],
-      properties: {
-        cancel_grace_ms: { type: 'integer', minimum: 0, maximum: 60_000 },
-        start_timeout_ms: { type: 'integer', minimum: 100, maximum: 600_000 },
-      },
-    },
-    daemon: {
-      type: 'object',
-      additionalProperties: false,
-      required: ['private_linger_ms'],
-      properties: { private_linger_ms: { type: 'integer', minimum: 0, maximum: 600_000 } },
-    },
-    log: {
-      type: 'object',
-      additionalProperties: false,
-      required: ['level'],
-      properties: { level: { enum: ['debug', 'info', 'warn', 'error'] } },
-    },
-  },
-} as const
+export const CONFIG_SCHEMA = section({
+  plugins: section({
+    directory: { type: 'string', minLength: 1, maxLength: 4096 },
+    builtin: { type: 'boolean' },
+  }),
+  security: section({ required_tier: { enum: ['process', 'namespace'] } }),
+  workspace: section({
+    roots: { type: 'array', maxItems: 256, items: { type: 'string', minLength: 1, maxLength: 4096 } },
+  }),
+  limits: section({ max_payload_mb: integer(1, 2048), max_clients: integer(1, 65_536) }),
+  execution: section({
+    cancel_grace_ms: integer(0, 60_000),
+    start_timeout_ms: integer(100, 600_000),
+    max_calls: integer(1, 1_000_000),
+    max_calls_share: number(0.01, 1),
+    idle_timeout_ms: integer(0, DAY_MS),
+    liveness_interval_ms: integer(0, HOUR_MS),
+    liveness_timeout_ms: integer(100, 600_000),
+  }),
+  restart: section({
+    backoff_initial_ms: integer(1, 600_000),
+    backoff_max_ms: integer(1, HOUR_MS),
+    reset_after_ms: integer(1, DAY_MS),
+    host_intensity: integer(1, 10_000),
+    host_period_ms: integer(100, HOUR_MS),
+  }),
+  reload: section({
+    watch: { type: 'boolean' },
+    debounce_ms: integer(0, 60_000),
+    drain_timeout_ms: integer(0, HOUR_MS),
+    probation_ms: integer(0, HOUR_MS),
+    probation_error_rate: number(0, 1),
+    kept_generations: integer(1, 100),
+  }),
+  breaker: section({
+    failure_rate: number(0.01, 1),
+    min_calls: integer(1, 100_000),
+    window_ms: integer(100, HOUR_MS),
+    open_ms: integer(100, HOUR_MS),
+  }),
+  history: section({ retention_days: integer(0, 3650), max_entries: integer(1, 10_000_000) }),
+  throttle: section({
+    // More than one core: a plugin may have threads.
+    cpu_share: number(0.01, 64),
+    window_ms: integer(100, 600_000),
+    nice: integer(0, 19),
+  }),
+  daemon: section({ private_linger_ms: integer(0, 600_000) }),
+  log: section({ level: { enum: ['debug', 'info', 'warn', 'error'] } }),
+})
 
 /** The whole of it, as it stands in YAML. */
 export type ConfigTree = FromSchema<typeof CONFIG_SCHEMA>
 
-/** The daemon's configuration as its parts take it. */
-export interface HostConfig {
-  readonly plugins: { readonly directory: string; readonly builtin: boolean }
-  readonly security: { readonly requiredTier: 'process' | 'namespace' }
-  readonly workspace: { readonly roots: readonly string[] }
-  readonly limits: { readonly maxPayloadMb: number; readonly maxClients: number }
-  readonly execution: { readonly cancelGraceMs: number; readonly startTimeoutMs: number }
-  readonly daemon: { readonly privateLingerMs: number }
-  readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' }
+type SectionName = keyof ConfigTree
+
+/**
+ * Which keys act without a restart of the daemon: all of a section, none, or those named. What decides how plugins
+ * are confined, or was promised to a connection when it was made, stays until the daemon starts anew.
+ */
+export const RELOADS: Readonly<Record<SectionName, boolean | readonly string[]>> = {
+  plugins: false,
+  security: false,
+  workspace: true,
+  limits: ['max_clients'],
+  execution: true,
+  restart: true,
+  reload: true,
+  breaker: true,
+  history: true,
+  throttle: true,
+  daemon: false,
+  log: true,
+}
+
+type CamelCase<Name extends string> = Name extends `${infer Head}_${infer Tail}`
+  ? `${Head}${Capitalize<CamelCase<Tail>>}`
+  : Name
+
+type ReadonlyValue<Value> = Value extends (infer Item)[] ? readonly Item[] : Value
+
+/** The daemon's configuration as its parts take it: `limits.max_clients` is `limits.maxClients`. */
+export type HostConfig = {
+  readonly [Section in SectionName]: {
+    readonly [Key in keyof ConfigTree[Section] & string as CamelCase<Key>]: ReadonlyValue<
+      ConfigTree[Section][Key]
+    >
+  }
 }
 
 export function toHostConfig(tree: ConfigTree): HostConfig {
-  return {
-    plugins: tree.plugins,
-    security: { requiredTier: tree.security.required_tier },
-    workspace: tree.workspace,
-    limits: { maxPayloadMb: tree.limits.max_payload_mb, maxClients: tree.limits.max_clients },
-    execution: {
-      cancelGraceMs: tree.execution.cancel_grace_ms,
-      startTimeoutMs: tree.execution.start_timeout_ms,
-    },
-    daemon: { privateLingerMs: tree.daemon.private_linger_ms },
-    log: tree.log,
-  }
+  const sections = Object.entries(tree).map(([name, values]) => [
+    name,
+    Object.fromEntries(Object.entries(values).map(([key, value]) => [toCamelCase(key), value])),
+  ])
+  return Object.fromEntries(sections) as HostConfig
 }
 
 /** The same without `required`, and a section without content (all its lines commented out) allowed. */
@@ -101,4 +112,21 @@ export function toLayerSchema(): JsonSchema {
     { type: ['object', 'null'], additionalProperties: false, properties },
   ])
   return { type: 'object', additionalProperties: false, properties: Object.fromEntries(sections) }
+}
+
+function section<const Properties extends Readonly<Record<string, JsonSchema>>>(properties: Properties) {
+  const required = Object.keys(properties) as (keyof Properties)[]
+  return { type: 'object', additionalProperties: false, required, properties } as const
+}
+
+function integer(minimum: number, maximum: number) {
+  return { type: 'integer', minimum, maximum } as const
+}
+
+function number(minimum: number, maximum: number) {
+  return { type: 'number', minimum, maximum } as const
+}
+
+function toCamelCase(key: string): string {
+  return key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
 }

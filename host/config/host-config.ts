@@ -3,9 +3,14 @@ import { join } from 'node:path'
 import { nearestName } from '../../src/contract/manifest/nearest-name.ts'
 import { messageOf, PhantomError } from '../../src/contract/phantom-error.ts'
 import { quoteText } from '../../src/contract/quote-text.ts'
-import { CONFIG_SCHEMA, type ConfigTree, type HostConfig, toHostConfig } from './config-schema.ts'
-import { type ConfigLayer, readConfigLayer } from './read-config-layer.ts'
+import type { ConfigLayer } from './config-layer.ts'
+import { type ConfigTree, type HostConfig, toHostConfig } from './config-schema.ts'
+import { mergeLayers } from './merge-layers.ts'
+import { readConfigLayer } from './read-config-layer.ts'
+import { readVariablesLayer } from './read-variables-layer.ts'
 
+/** Where a key comes from that nobody has said anything about. */
+const PACKAGE_DEFAULT = 'package default'
 const DEFAULT_NAME = 'default'
 /** It becomes a file's name: nothing that could lead out of the folder. */
 const ENVIRONMENT_NAME = /^[a-z][a-z0-9_-]{0,63}$/
@@ -17,29 +22,68 @@ export interface HostConfigOptions {
   readonly configDirectory: string | null
   /** `development`, `production`, `test`, or one that the user's folder has a file of. */
   readonly environment: string
+  /** One more file, which then must exist. Semantics: absent or null is none. */
+  readonly configFile?: string | null
+  /** Those named `PHANTOM_<SECTION>_<KEY>` count. Semantics: absent is none, this process's own are not read. */
+  readonly variables?: NodeJS.ProcessEnv
 }
 
 export interface LoadedHostConfig {
   readonly config: HostConfig
+  /** The same, as it stands in YAML. */
+  readonly tree: ConfigTree
   /** Which place has decided each key: `plugins.directory` → `config/default.yaml:6:14`. */
   readonly origins: ReadonlyMap<string, string>
   readonly warnings: readonly string[]
 }
 
-/** The package's defaults, its environment, the user's defaults, the user's environment: later ones win. */
+/**
+ * The package's defaults, its environment, the user's defaults, the user's environment, the file named, the
+ * variables: later ones win.
+ *
+ * @throws PhantomError CONFIG_INVALID, with the place of each thing that is wrong
+ */
 export function loadHostConfig(options: HostConfigOptions): LoadedHostConfig {
-  const { packageConfigDirectory, configDirectory, environment } = options
+  const { packageConfigDirectory, configDirectory, environment, configFile = null } = options
   if (configDirectory !== null) assertFolder(configDirectory)
   const folders =
     configDirectory === null ? [packageConfigDirectory] : [packageConfigDirectory, configDirectory]
   assertEnvironment(environment, folders)
-  const layers = folders
-    .flatMap((folder) => [join(folder, `${DEFAULT_NAME}.yaml`), join(folder, `${environment}.yaml`)])
-    .flatMap((file) => readConfigLayer(file) ?? [])
-  const sections = mergeSections(layers)
-  const origins = new Map(layers.flatMap((layer) => [...layer.origins]))
-  const warnings = layers.flatMap((layer) => layer.warnings)
-  return { config: toHostConfig(sections), origins, warnings: [...warnings, ...weakened(layers)] }
+  const { tree, origins, warnings } = mergeLayers([
+    ...readDefaults(packageConfigDirectory),
+    ...readLayers([join(packageConfigDirectory, `${environment}.yaml`), ...userFilesOf(options)]),
+    ...(configFile === null ? [] : [readNamedFile(configFile)]),
+    readVariablesLayer(options.variables ?? {}),
+  ])
+  return { config: toHostConfig(tree), tree, origins, warnings }
+}
+
+/** The files of the user's folder that count, whether or not they are there. */
+export function userFilesOf({ configDirectory, environment }: HostConfigOptions): string[] {
+  if (configDirectory === null) return []
+  return [join(configDirectory, `${DEFAULT_NAME}.yaml`), join(configDirectory, `${environment}.yaml`)]
+}
+
+function readLayers(files: readonly string[]): ConfigLayer[] {
+  return files.flatMap((file) => readConfigLayer(file) ?? [])
+}
+
+/** Their place in a file of ours tells a user nothing. */
+function readDefaults(packageConfigDirectory: string): ConfigLayer[] {
+  return readLayers([join(packageConfigDirectory, `${DEFAULT_NAME}.yaml`)]).map((layer) => ({
+    ...layer,
+    origins: new Map([...layer.origins.keys()].map((key) => [key, PACKAGE_DEFAULT])),
+  }))
+}
+
+function readNamedFile(configFile: string): ConfigLayer {
+  const layer = readConfigLayer(configFile)
+  if (layer !== null) return layer
+  throw new PhantomError(
+    'CONFIG_INVALID',
+    `Cannot use the configuration file "${configFile}": there is none. Make it, or name another`,
+    { details: { file: configFile } },
+  )
 }
 
 function assertFolder(configDirectory: string): void {
@@ -79,38 +123,4 @@ function environmentsIn(folder: string): string[] {
       { cause: error, details: { path: folder } },
     )
   }
-}
-
-/** The layers are checked: known keys alone. What their sum lacks, the package's own defaults forgot. */
-function mergeSections(layers: readonly ConfigLayer[]): ConfigTree {
-  const merged: Record<string, Record<string, unknown>> = {}
-  for (const { sections } of layers) {
-    for (const [section, values] of Object.entries(sections))
-      merged[section] = { ...merged[section], ...values }
-  }
-  for (const [section, { required }] of Object.entries(CONFIG_SCHEMA.properties)) {
-    const missing = required.find((key) => merged[section]?.[key] === undefined)
-    if (missing === undefined) continue
-    const file = layers[0]?.file ?? 'default.yaml'
-    const message = `Cannot use the configuration "${file}": "${section}.${missing}" is missing. Install the package anew`
-    throw new PhantomError('CONFIG_INVALID', message, { details: { file, field: `${section}.${missing}` } })
-  }
-  return merged as unknown as ConfigTree
-}
-
-/** A user may give up the isolation that an environment demands; it should not go unseen. */
-function weakened(layers: readonly ConfigLayer[]): string[] {
-  let isRequired = false
-  const warnings: string[] = []
-  for (const { sections, origins } of layers) {
-    const tier = sections['security']?.['required_tier']
-    if (tier === 'process' && isRequired) {
-      const place = origins.get('security.required_tier')
-      warnings.push(
-        `${place}: "security.required_tier" is lowered to process: plugins may run without bubblewrap`,
-      )
-    }
-    isRequired = tier === undefined ? isRequired : tier === 'namespace'
-  }
-  return warnings
 }

@@ -1,4 +1,3 @@
-import { Ajv, type ValidateFunction } from 'ajv'
 import { readFileSync, statSync } from 'node:fs'
 import {
   type Document,
@@ -9,29 +8,14 @@ import {
   isSeq,
   LineCounter,
   type Node,
-  parseDocument,
   type Scalar,
 } from 'yaml'
 import { messageOf, PhantomError } from '../../src/contract/phantom-error.ts'
 import { quoteText } from '../../src/contract/quote-text.ts'
-import { toProblem } from './config-problem.ts'
-import { toLayerSchema } from './config-schema.ts'
+import { type ConfigLayer, layerProblems, MAX_SHOWN_PROBLEMS } from './config-layer.ts'
+import { inWords, parseYaml, toData } from './parse-yaml.ts'
 
 const MAX_FILE_BYTES = 1024 * 1024
-/** Aliases resolved in one file; each may stand for a tree that holds further ones. */
-const MAX_ALIASES = 64
-const MAX_SHOWN_PROBLEMS = 20
-
-/** One checked file: sections with some of their keys, and where each stands. */
-export interface ConfigLayer {
-  readonly file: string
-  readonly sections: Readonly<Record<string, Readonly<Record<string, unknown>>>>
-  /** `plugins.directory` → `config/default.yaml:3:14`. */
-  readonly origins: ReadonlyMap<string, string>
-  readonly warnings: readonly string[]
-}
-
-let validateLayer: ValidateFunction | null = null
 
 /** Reads one YAML file; null when it is not there. Throws `CONFIG_INVALID` with every place that is wrong. */
 export function readConfigLayer(file: string): ConfigLayer | null {
@@ -50,14 +34,13 @@ export function readConfigLayer(file: string): ConfigLayer | null {
     )
   }
   if (faults.length > 0) throw invalid(file, faults.slice(0, MAX_SHOWN_PROBLEMS))
-  const data = toData(document, file)
-  const problems = check(data).map((problem) => {
+  const data = dataOf(document, file)
+  const problems = layerProblems(data).map((problem) => {
     const node = findNode(document, problem.path, problem.isKey)
     return `${placeOf(node?.range?.[0] ?? 0)}: ${problem.message}`
   })
   if (problems.length > 0) throw invalid(file, problems)
   return {
-    file,
     ...collect(document, data as Record<string, Record<string, unknown> | null> | null, placeOf),
     warnings: document.warnings.map((warning) => `${placeOf(warning.pos[0])}: ${warning.message}`),
   }
@@ -65,7 +48,10 @@ export function readConfigLayer(file: string): ConfigLayer | null {
 
 function readText(file: string): string | null {
   try {
-    const { size } = statSync(file)
+    const stats = statSync(file)
+    const { size } = stats
+    // Reading a pipe or a terminal would hold the daemon until somebody writes.
+    if (!stats.isFile() && !stats.isDirectory()) throw new Error('it is no regular file')
     if (size > MAX_FILE_BYTES) {
       const message = `Cannot read "${file}": it has ${size} bytes, at most ${MAX_FILE_BYTES} are allowed. Shorten it`
       throw new PhantomError('CONFIG_INVALID', message, { details: { file, size } })
@@ -81,16 +67,10 @@ function readText(file: string): string | null {
 
 function parse(text: string, lineCounter: LineCounter, file: string): Document.Parsed {
   try {
-    // `uniqueKeys` compares each key with each other: 100,000 of them took more than two minutes.
-    return parseDocument(text, { lineCounter, prettyErrors: false, stringKeys: true, uniqueKeys: false })
+    return parseYaml(text, lineCounter)
   } catch (error) {
     throw invalid(file, [`${file}:1:1: ${inWords(messageOf(error))}`])
   }
-}
-
-/** The parser calls itself for each level: what it says of a thousand brackets is about its stack. */
-function inWords(message: string): string {
-  return message.includes('call stack') ? 'it is nested too deeply. Take the inner levels away' : message
 }
 
 /** In the file and in its sections; deeper there are no maps that would be accepted. */
@@ -104,20 +84,12 @@ function doubleKeys(document: Document.Parsed): Scalar[] {
   })
 }
 
-function toData(document: Document.Parsed, file: string): unknown {
+function dataOf(document: Document.Parsed, file: string): unknown {
   try {
-    return document.toJS({ maxAliasCount: MAX_ALIASES })
+    return toData(document)
   } catch (error) {
-    // An alias that names no anchor, or aliases of aliases that would grow without end.
     throw invalid(file, [`${file}:1:1: its aliases can't be resolved: ${messageOf(error)}`])
   }
-}
-
-function check(data: unknown): ReturnType<typeof toProblem>[] {
-  if (data === null || data === undefined) return []
-  validateLayer ??= new Ajv({ allErrors: true, allowUnionTypes: true }).compile(toLayerSchema())
-  validateLayer(data)
-  return (validateLayer.errors ?? []).slice(0, MAX_SHOWN_PROBLEMS).map((error) => toProblem(error, data))
 }
 
 function findNode(document: Document.Parsed, path: readonly string[], isKey: boolean): Node | null {

@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net'
 import { MAX_PENDING_CALLS } from '../../src/contract/limits.ts'
 import { isPhantomError, PhantomError } from '../../src/contract/phantom-error.ts'
-import type { PluginLogLine } from '../../src/contract/execution.ts'
 import type {
   SystemMethod,
   SystemNotifications,
@@ -36,7 +35,11 @@ export interface SessionPowers {
   onClosed(session: ClientSession): void
 }
 
+type FollowedMethod = 'log' | 'health' | 'metrics'
+
 interface SessionCall {
+  /** Whoever calls: an identity, to be fair between callers. */
+  readonly caller: object
   readonly params: SystemParams<'execute_plugin'>
   readonly workspace: string
   readonly onProgress: ((progress: object) => void) | null
@@ -94,12 +97,17 @@ export class ClientSession {
     this.#connection.usePayloadFrames()
   }
 
-  /** Sends the lines of a log, with the id of the request that asked for them, until it is cancelled. */
-  follow(id: RequestId, subscribe: (listener: (line: PluginLogLine) => void) => () => void): void {
+  /** Sends what comes, with the id of the request that asked for it, until that is cancelled. */
+  follow<M extends FollowedMethod>(
+    id: RequestId,
+    method: M,
+    subscribe: (listener: (params: Omit<SystemNotifications[M], 'id'>) => void) => () => void,
+  ): void {
     if (this.isClosed) return
+    this.#follows.get(id)?.()
     this.#follows.set(
       id,
-      subscribe((line) => this.#tell('log', { id, ...line })),
+      subscribe((params) => this.#tell(method, { id, ...params })),
     )
   }
 
@@ -161,6 +169,7 @@ export class ClientSession {
   /** Holds nothing of the payload: a large one is let go of while its call still runs. */
   #toCall(id: RequestId, params: SystemParams<'execute_plugin'>, call: PendingCall): SessionCall {
     return {
+      caller: this,
       params,
       workspace: params.workspace ?? this.workspace,
       onProgress: params.progress === true ? (progress) => this.#tell('progress', { id, ...progress }) : null,

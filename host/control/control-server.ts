@@ -6,7 +6,8 @@ import { ClientSession, type SessionPowers } from './client-session.ts'
 
 export interface ControlServerOptions extends Omit<SessionPowers, 'onClosed'> {
   readonly socketPath: string
-  readonly maxClients: number
+  /** Asked at each new client: the configuration may change. */
+  readonly maxClients: () => number
   /** The number of clients changed. */
   readonly onClients: (count: number) => void
 }
@@ -74,8 +75,8 @@ export class ControlServer {
   }
 
   #accept(socket: Socket): void {
-    if (this.#sessions.size >= this.#options.maxClients) {
-      this.#options.log.warn('a client was refused: too many', { limit: this.#options.maxClients })
+    if (this.#sessions.size >= this.#options.maxClients()) {
+      this.#options.log.warn('a client was refused: too many', { limit: this.#options.maxClients() })
       socket.destroy()
       return
     }

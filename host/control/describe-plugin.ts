@@ -8,6 +8,8 @@ import type {
 import type { Manifest } from '../../src/contract/manifest.ts'
 import type { IsolationTier } from '../../src/contract/life.ts'
 import type { InstanceLane } from '../execution/instance-lane.ts'
+import { askHealth } from '../process/runner-hooks.ts'
+import type { RunnerInstance } from '../process/runner-instance.ts'
 import type { PluginRecord } from '../registry/plugin-record.ts'
 import type { Policy } from '../sandbox/policy.ts'
 
@@ -39,7 +41,11 @@ export async function describePlugin(
 ): Promise<PluginInfo> {
   const { manifest } = record
   const lanes = [...record.lanes.values()]
-  const instances = await Promise.all(lanes.map((lane) => describeInstance(lane, options.tier)))
+  const instances = await Promise.all(
+    lanes.flatMap((lane) =>
+      Array.from(lane.instances(), (instance) => describeInstance(lane, instance, options.tier)),
+    ),
+  )
   const reported = lanes.map((lane) => lane.instance?.reported ?? null).find((found) => found !== null)
   return {
     ...describeSummary(record),
@@ -54,7 +60,7 @@ export async function describePlugin(
     configuration_schema: manifest?.configuration ?? null,
     issues: [...record.issues],
     reported: reported ?? null,
-    instances: instances.filter((found) => found !== null),
+    instances,
     last_exit: record.lastExit,
     notices: [...(options.policy?.notices ?? [])],
   }
@@ -87,11 +93,14 @@ function describeLimits({ limits, runtime }: Manifest): LimitInfo[] {
   ]
 }
 
-async function describeInstance(lane: InstanceLane, tier: IsolationTier): Promise<InstanceInfo | null> {
-  const { instance } = lane
-  if (instance === null) return null
+async function describeInstance(
+  lane: InstanceLane,
+  instance: RunnerInstance,
+  tier: IsolationTier,
+): Promise<InstanceInfo> {
   const sample = instance.sampler?.sample(performance.now()) ?? null
   return {
+    role: instance === lane.instance ? 'active' : instance === lane.standby ? 'standby' : 'draining',
     pid: instance.pid,
     uid: instance.spec.uid,
     state: instance.state,
@@ -103,6 +112,6 @@ async function describeInstance(lane: InstanceLane, tier: IsolationTier): Promis
     ready_ms: instance.readyMs,
     memory_bytes: sample?.rssBytes ?? null,
     cpu_time_ms: sample?.cpuTimeMs ?? null,
-    health: await instance.health(HEALTH_TIMEOUT_MS),
+    health: await askHealth(instance, HEALTH_TIMEOUT_MS),
   }
 }

@@ -3,16 +3,22 @@ import type { PluginLogLine } from '../../src/contract/execution.ts'
 import { PhantomError } from '../../src/contract/phantom-error.ts'
 import type { DaemonStatus, HandshakeResult, PluginValidation } from '../../src/contract/system-methods.ts'
 import { PACKAGE_VERSION, PROTOCOL_VERSION } from '../../src/contract/version.ts'
-import type { Executor } from '../execution/executor.ts'
+import type { HostConfigSource } from '../config/host-config-source.ts'
+import type { Engine } from '../lifecycle/engine.ts'
+import type { ExecutionHistory } from '../metrics/execution-history.ts'
+import type { PluginObserver } from '../metrics/plugin-observer.ts'
 import type { PluginLogs } from '../observe/plugin-log.ts'
 import type { InstanceLauncher } from '../process/instance-launcher.ts'
-import type { PluginRegistry } from '../registry/plugin-registry.ts'
 import type { PluginRecord } from '../registry/plugin-record.ts'
 import { MANIFEST_FILE, readManifest } from '../registry/read-manifest.ts'
 import { doctorChecks } from '../sandbox/doctor.ts'
 import type { Machine } from '../sandbox/machine.ts'
+import type { Store } from '../store/store.ts'
 import type { ClientSession, SystemHandlers } from './client-session.ts'
+import { createConfigHandlers } from './config-handlers.ts'
 import { describePlugin, describeSummary } from './describe-plugin.ts'
+import { createHealthHandlers } from './health-handlers.ts'
+import { createPluginHandlers } from './plugin-handlers.ts'
 import type { Workspaces } from './workspaces.ts'
 
 /** Up to three bytes a character: well inside of one line of the wire. */
@@ -26,8 +32,11 @@ export interface HandlerPowers {
   >
   readonly maxPayloadBytes: number
   readonly machine: Machine
-  readonly registry: PluginRegistry
-  readonly executor: Executor
+  readonly engine: Engine
+  readonly observer: PluginObserver
+  readonly history: ExecutionHistory
+  readonly store: Store
+  readonly configSource: HostConfigSource
   readonly launcher: InstanceLauncher
   readonly logs: PluginLogs
   readonly workspaces: Workspaces
@@ -38,8 +47,12 @@ export interface HandlerPowers {
 
 /** The methods of the contract System. */
 export function createSystemHandlers(powers: HandlerPowers): SystemHandlers {
-  const { registry, facts } = powers
+  const { facts } = powers
+  const { registry } = powers.engine
   return {
+    ...createPluginHandlers(powers),
+    ...createConfigHandlers(powers),
+    ...createHealthHandlers(powers),
     handshake: (params, session) => shakeHands(powers, params, session),
     list_plugins: () => [...registry.records].map(describeSummary),
     get_plugin_info: async ({ plugin_id: id }, session) => {
@@ -53,7 +66,7 @@ export function createSystemHandlers(powers: HandlerPowers): SystemHandlers {
     get_plugin_logs: async ({ plugin_id: id, lines = 100, follow = false }, session, requestId) => {
       if (id !== undefined) registry.get(id)
       const found = await powers.logs.tail({ lines, ...(id === undefined ? {} : { plugin_id: id }) })
-      if (follow) session.follow(requestId, (listener) => powers.logs.subscribe(id ?? null, listener))
+      if (follow) session.follow(requestId, 'log', (listener) => powers.logs.subscribe(id ?? null, listener))
       return { lines: lastThatFit(found) }
     },
     validate_plugin: ({ path }) => validatePlugin(path),
@@ -97,21 +110,21 @@ function shakeHands(
 }
 
 function policyOf(powers: HandlerPowers, record: PluginRecord, session: ClientSession) {
-  const { manifest } = record
-  if (manifest === null) return null
-  return powers.launcher.policyOf(record as PluginRecord & { manifest: typeof manifest }, session.workspace)
+  const { current } = record
+  return current === null ? null : powers.launcher.policyOf(current, session.workspace)
 }
 
 function describeStatus(powers: HandlerPowers): DaemonStatus {
-  const records = [...powers.registry.records]
-  const lanes = [...powers.executor.lanes]
+  const { registry, executor } = powers.engine
+  const records = [...registry.records]
+  const lanes = [...executor.lanes]
   return {
     ...powers.facts,
     uptime_ms: Math.round(process.uptime() * 1000),
     clients: powers.clientCount(),
-    plugins: { total: records.length, by_state: powers.registry.countByState() },
+    plugins: { total: records.length, by_state: registry.countByState() },
     instances: lanes.filter((lane) => lane.instance !== null).length,
-    calls: powers.executor.figures(),
+    calls: executor.figures(),
     memory_bytes: process.memoryUsage.rss(),
   }
 }

@@ -7,17 +7,17 @@ const MAX_REMEMBERED = 1_000
 
 /** Which folders calls may be about, and their canonical paths. */
 export class Workspaces {
-  readonly #roots: readonly string[]
+  readonly #roots: () => readonly string[]
   readonly #forbidden: string
   readonly #canonical = new Map<string, string>()
 
   /**
-   * @param options.roots canonical folders below which workspaces may lie; null allows any folder: a private daemon,
+   * @param options.roots asked at each new path; canonical folders below which workspaces may lie; null allows any folder: a private daemon,
    * which runs as its application's user and serves nobody else
    * @param options.stateDirectory the daemon's own, never a workspace
    */
-  constructor(options: { roots: readonly string[] | null; stateDirectory: string }) {
-    this.#roots = options.roots ?? ['/']
+  constructor(options: { roots: (() => readonly string[]) | null; stateDirectory: string }) {
+    this.#roots = options.roots ?? (() => ['/'])
     this.#forbidden = options.stateDirectory
   }
 
@@ -36,10 +36,10 @@ export class Workspaces {
     const canonical = realFolder(path)
     if (isInside(canonical, this.#forbidden))
       throw denied(path, "it is the daemon's own state folder. Choose another one")
-    if (this.#roots.some((root) => isInside(canonical, root))) return canonical
+    if (this.#roots().some((root) => isInside(canonical, root))) return canonical
     throw denied(
       path,
-      `it lies outside of the folders that this daemon serves (${this.#roots.join(', ')}). ` +
+      `it lies outside of the folders that this daemon serves (${this.#roots().join(', ')}). ` +
         'Add it to workspace.roots in the configuration',
     )
   }

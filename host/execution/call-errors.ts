@@ -5,6 +5,7 @@ import type { Manifest } from '../../src/contract/manifest.ts'
 import { PhantomError, type WireError } from '../../src/contract/phantom-error.ts'
 import { RUNNER_ERRORS } from '../../src/contract/runner-methods.ts'
 import { escapeControl } from '../observe/escape-control.ts'
+import type { RunnerInstance } from '../process/runner-instance.ts'
 import type { Execution } from './execution.ts'
 
 const MEGABYTE = 1024 * 1024
@@ -63,6 +64,13 @@ export function memoryError(execution: Execution, memory: MemoryUse): PhantomErr
       'Give it less data, or raise the limit in [resource_limits] of its plugin.toml',
     { details: { limit: 'max_memory_mb', declared, measured } },
   )
+}
+
+/** What a process holds, against what its manifest allows. */
+export function memoryUseOf(instance: RunnerInstance): MemoryUse {
+  instance.sampler?.sample(performance.now())
+  const rssBytes = instance.sampler?.peakRssBytes ?? 0
+  return { usedBytes: Math.max(0, rssBytes - instance.idleRssBytes), manifest: instance.generation.manifest }
 }
 
 /** The process died under the call. */

@@ -1,7 +1,11 @@
 import type { ExecutionProgress } from '../../src/contract/execution.ts'
 import { MAX_RESULT_LOG_LINES } from '../../src/contract/limits.ts'
 import type { ProcessSample } from '../monitor/process-sampler.ts'
-import type { RunLimit, RunnablePlugin } from '../registry/plugin-record.ts'
+import type { Priority } from '../../src/contract/health.ts'
+import type { Generation, RunLimit } from '../generations/generation.ts'
+import type { RunnerInstance } from '../process/runner-instance.ts'
+import type { RunnablePlugin } from '../registry/plugin-record.ts'
+import type { CircuitBreaker, Permit } from '../supervisor/circuit-breaker.ts'
 import type { WheelEntry } from './timing-wheel.ts'
 
 /** A call as control hands it over: authorised, its plugin found, its workspace canonical. */
@@ -9,6 +13,9 @@ export interface CallRequest {
   readonly plugin: RunnablePlugin
   readonly operation: string
   readonly workspace: string
+  readonly priority: Priority
+  /** Whoever calls: calls of different callers take turns. */
+  readonly caller: object
   /** What the caller allows, waiting included; null where he did not say. */
   readonly timeoutMs: number | null
   /** Null where nobody wants progress. */
@@ -25,14 +32,20 @@ export interface CallRequest {
 /** The one terminal answer of a call. `result` is the JSON text of the result, its payload travels beside it. */
 export type Settlement =
   | { readonly kind: 'rejected'; readonly error: unknown }
-  | { readonly kind: 'resolved'; readonly result: string; readonly payload: Buffer | null }
+  | {
+      readonly kind: 'resolved'
+      readonly result: string
+      readonly payload: Buffer | null
+      /** The plugin's own failure in its words; null when it succeeded. */
+      readonly fault: string | null
+    }
 
 export type DeadlineOwner = 'caller' | RunLimit['owner']
 
 /** One call, from its acceptance to its one terminal answer. */
 export class Execution implements WheelEntry {
   readonly call: CallRequest
-  readonly runLimit: RunLimit
+  runLimit: RunLimit
   readonly acceptedAtMs: number
   /** The payload; let go of as soon as it is on its way or nobody wants it, since it can be large. */
   input: Buffer | null
@@ -41,6 +54,14 @@ export class Execution implements WheelEntry {
   wheelNext: WheelEntry | null = null
   wheelPrevious: WheelEntry | null = null
   wheelSlot = -1
+  /** Where it runs, or ran last; null while it never did. */
+  instance: RunnerInstance | null = null
+  /** The operation is declared idempotent and its process has not died under it yet. */
+  mayRetry: boolean
+  /** It died with a process whose end another call of its operation is charged with already. */
+  isCollateral = false
+  readonly breaker: CircuitBreaker | null
+  readonly permit: Permit | null
   /** The request's id on the runner's channel while it is in flight; null before. */
   channelId: number | null = null
   /** Given when it is dispatched; nobody hears of a call by its id before. */
@@ -56,10 +77,23 @@ export class Execution implements WheelEntry {
   readonly #events: ExecutionEvents
   #settled = false
 
-  constructor(call: CallRequest, start: { input: Buffer | null; nowMs: number; events: ExecutionEvents }) {
+  constructor(
+    call: CallRequest,
+    start: {
+      input: Buffer | null
+      nowMs: number
+      events: ExecutionEvents
+      breaker: CircuitBreaker | null
+      permit: Permit | null
+    },
+  ) {
     const { nowMs } = start
+    const { current } = call.plugin
     this.call = call
-    this.runLimit = call.plugin.runLimitOf(call.operation)
+    this.breaker = start.breaker
+    this.permit = start.permit
+    this.runLimit = current.runLimitOf(call.operation)
+    this.mayRetry = current.isIdempotent(call.operation)
     this.input = start.input
     this.acceptedAtMs = nowMs
     this.deadlineMs = nowMs + (call.timeoutMs ?? Infinity)
@@ -81,9 +115,12 @@ export class Execution implements WheelEntry {
   }
 
   /** The call leaves the queue: from now on the plugin's own limits count, too. */
-  beginRun(nowMs: number): void {
+  beginRun(nowMs: number, generation: Generation): void {
     this.dispatchedAtMs = nowMs
-    if (this.call.plugin.mayWrite) this.dispatchedAtEpochMs = Date.now()
+    this.runLimit = generation.runLimitOf(this.call.operation)
+    // Another generation may have come while it waited.
+    if (!generation.isIdempotent(this.call.operation)) this.mayRetry = false
+    if (generation.mayWrite) this.dispatchedAtEpochMs = Date.now()
     const runDeadlineMs = nowMs + this.runLimit.limitMs
     if (runDeadlineMs > this.deadlineMs) return
     this.deadlineMs = runDeadlineMs

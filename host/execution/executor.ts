@@ -1,31 +1,33 @@
-import type { ExitInfo } from '../../src/contract/plugin-info.ts'
-import { MAX_PLUGIN_TEXT_CHARS } from '../../src/contract/limits.ts'
-import { resolve } from 'node:path'
-import { messageOf, type PhantomError, type WireError } from '../../src/contract/phantom-error.ts'
-import { RUNNER_ERRORS } from '../../src/contract/runner-methods.ts'
-import type { Answer } from '../../src/rpc/connection.ts'
+import type { PhantomError } from '../../src/contract/phantom-error.ts'
 import type { EndCause } from '../process/exit-reason.ts'
-import type { RunnerInstance } from '../process/runner-instance.ts'
 import type { RunnablePlugin } from '../registry/plugin-record.ts'
-import {
-  cancelledError,
-  deadlineError,
-  exitError,
-  memoryError,
-  runnerError,
-  type MemoryUse,
-} from './call-errors.ts'
-import { pathBehind, refusalError } from './sandbox-refusal.ts'
+import { cancelledError, deadlineError, exitError, memoryUseOf } from './call-errors.ts'
 import { Execution, type CallRequest, type ExecutionEvents, type Settlement } from './execution.ts'
-import { toResultText } from './execution-result.ts'
-import { InstanceLane } from './instance-lane.ts'
+import { InstanceLane, type EndedInstance, type LanePowers } from './instance-lane.ts'
+import { outcomeOf } from './outcome.ts'
+import { readAnswer } from './read-answer.ts'
+import { circuitOpenError, hostFullError, queueFullError } from './refusals.ts'
 import { TimingWheel, type WheelEntry } from './timing-wheel.ts'
 
 /** What the executor needs from the world. */
-export interface ExecutorPowers {
-  spawnInstance(plugin: RunnablePlugin, lane: InstanceLane): Promise<RunnerInstance>
-  onExit(plugin: RunnablePlugin, exit: ExitInfo): void
-  readonly cancelGraceMs: number
+export interface ExecutorPowers extends Pick<
+  LanePowers,
+  'spawnInstance' | 'startDependencies' | 'onReady' | 'onStartFailed' | 'startDelayMs'
+> {
+  /** After its calls were answered or taken back. */
+  onExit(lane: InstanceLane, end: EndedInstance): void
+  /** An operation failed too often: its calls are refused for a while. */
+  onBreakerOpened(execution: Execution): void
+  /** A call was not taken. */
+  onRefused(call: CallRequest, error: PhantomError, nowMs: number): void
+  /** A call has its answer. */
+  onSettled(execution: Execution, settlement: Settlement, nowMs: number): void
+  /** Read anew for each call: the configuration may change. */
+  readonly limits: () => {
+    readonly cancelGraceMs: number
+    readonly maxCalls: number
+    readonly maxCallsShare: number
+  }
 }
 
 /** Deadlines are kept to this grain; a call is answered at most this late. */
@@ -37,6 +39,7 @@ export class Executor {
   readonly #wheel = new TimingWheel({ now: () => performance.now(), tickMs: TICK_MS })
   readonly #lanes = new Set<InstanceLane>()
   readonly #events: ExecutionEvents
+  readonly #lanePowers: LanePowers
   #accepted = 0
   #settled = 0
   #failed = 0
@@ -45,11 +48,23 @@ export class Executor {
   constructor(powers: ExecutorPowers) {
     this.#powers = powers
     this.#events = {
-      onDeadline: (execution) => {
-        const error = deadlineError(execution, performance.now())
-        if (execution.settle({ kind: 'rejected', error })) this.#abandon(execution, 'wall_limit')
-      },
+      onDeadline: (execution) => this.#timedOut(execution),
       onSettled: (execution, settlement) => this.#count(execution, settlement),
+    }
+    this.#lanePowers = {
+      spawnInstance: (lane, generation) => powers.spawnInstance(lane, generation),
+      startDependencies: (lane, generation) => powers.startDependencies(lane, generation),
+      onReady: (lane, instance) => powers.onReady(lane, instance),
+      onStartFailed: (lane, generation, error) => powers.onStartFailed(lane, generation, error),
+      startDelayMs: (lane, nowMs) => powers.startDelayMs(lane, nowMs),
+      onDispatch: (execution, instance, nowMs) => {
+        this.#wheel.remove(execution)
+        execution.beginRun(nowMs, instance.generation)
+        this.#wheel.add(execution)
+      },
+      onAnswer: readAnswer,
+      onExit: (lane, end) => this.#exited(lane, end),
+      onVacant: (lane) => this.forget(lane),
     }
   }
 
@@ -59,18 +74,30 @@ export class Executor {
 
   figures(): { in_flight: number; queued: number; total: number; failed: number } {
     let queued = 0
-    for (const lane of this.#lanes) queued += lane.countWaiting()
+    for (const lane of this.#lanes) queued += lane.waitingCount
     const open = this.#accepted - this.#settled
     return { in_flight: open - queued, queued, total: this.#accepted, failed: this.#failed }
   }
 
-  /** Takes a call; its `onSettled` is called exactly once, maybe before this returns. */
+  /**
+   * Takes a call; its `onSettled` is called exactly once, maybe before this returns.
+   *
+   * @throws PhantomError QUEUE_FULL, CIRCUIT_OPEN
+   */
   submit(call: CallRequest, input: Buffer | null): Execution {
-    this.#accepted += 1
     const nowMs = performance.now()
-    const execution = new Execution(call, { input, nowMs, events: this.#events })
+    const { plugin } = call
+    const breaker = plugin.current.breakerOf(call.operation)
+    const full = this.#fullError(plugin, call.operation)
+    if (full !== null) throw this.#refused(call, full, nowMs)
+    const permit = breaker === null ? null : breaker.allow(nowMs)
+    if (breaker !== null && permit === null)
+      throw this.#refused(call, circuitOpenError(call, breaker.describe(nowMs)), nowMs)
+    this.#accepted += 1
+    plugin.openCalls += 1
+    const execution = new Execution(call, { input, nowMs, events: this.#events, breaker, permit })
     if (call.timeoutMs !== null) this.#wheel.add(execution)
-    this.#laneOf(call).submit(execution, nowMs)
+    this.laneOf(plugin, call.workspace).submit(execution, nowMs)
     return execution
   }
 
@@ -84,10 +111,30 @@ export class Executor {
   /** Cancels whichever call has this id; false when none in flight has. */
   cancelById(executionId: string): boolean {
     for (const lane of this.#lanes) {
-      const execution = lane.instance?.findInFlight(executionId) ?? null
-      if (execution !== null) return this.cancel(execution)
+      for (const instance of lane.instances()) {
+        const execution = instance.findInFlight(executionId)
+        if (execution !== null) return this.cancel(execution)
+      }
     }
     return false
+  }
+
+  /** The lane of a plugin and workspace, made when nobody has called there yet. */
+  laneOf(plugin: RunnablePlugin, workspace: string): InstanceLane {
+    const known = plugin.lanes.get(workspace)
+    if (known !== undefined) return known
+    const lane = new InstanceLane({ plugin, workspace }, this.#lanePowers)
+    if (this.#refusal !== null) void lane.close('host_shutdown', this.#refusal)
+    plugin.lanes.set(workspace, lane)
+    this.#lanes.add(lane)
+    return lane
+  }
+
+  /** Nobody needs this lane any more. */
+  forget(lane: InstanceLane): void {
+    if (lane.plugin.lanes.get(lane.workspace) !== lane) return
+    lane.plugin.lanes.delete(lane.workspace)
+    this.#lanes.delete(lane)
   }
 
   /** Ends every instance; calls still open get `refusal`. Settles when all processes are gone. */
@@ -97,42 +144,52 @@ export class Executor {
     this.#wheel.close()
   }
 
-  #laneOf(call: CallRequest): InstanceLane {
-    const { plugin, workspace } = call
-    const known = plugin.lanes.get(workspace)
-    if (known !== undefined) return known
-    const lane = new InstanceLane(
-      { plugin, workspace },
-      {
-        spawnInstance: (of) => this.#powers.spawnInstance(plugin, of),
-        onDispatch: (execution, nowMs) => {
-          this.#wheel.remove(execution)
-          execution.beginRun(nowMs)
-          this.#wheel.add(execution)
-        },
-        onAnswer: (of, execution, answer) => this.#answered(of, execution, answer),
-        onExit: (of, exit, inFlight) => this.#exited(of, exit, inFlight),
-      },
-    )
-    if (this.#refusal !== null) void lane.close('host_shutdown', this.#refusal)
-    plugin.lanes.set(workspace, lane)
-    this.#lanes.add(lane)
-    return lane
+  #refused(call: CallRequest, error: PhantomError, nowMs: number): PhantomError {
+    call.plugin.refusedCalls += 1
+    this.#powers.onRefused(call, error, nowMs)
+    return error
+  }
+
+  #fullError(plugin: RunnablePlugin, operation: string): PhantomError | null {
+    const { maxQueuedCalls } = plugin.current.manifest.runtime
+    if (plugin.queuedCalls >= maxQueuedCalls)
+      return queueFullError(plugin.id, operation, { queued: plugin.queuedCalls, limit: maxQueuedCalls })
+    const { maxCalls, maxCallsShare } = this.#powers.limits()
+    const open = this.#accepted - this.#settled
+    const share = Math.max(1, Math.floor(maxCalls * maxCallsShare))
+    if (open < maxCalls && plugin.openCalls < share) return null
+    return hostFullError(plugin.id, operation, { open, maxCalls, ofPlugin: plugin.openCalls, share })
+  }
+
+  #timedOut(execution: Execution): void {
+    const error = deadlineError(execution, performance.now())
+    // Who is impatient says nothing against the plugin.
+    const cause = execution.deadlineOwner === 'caller' ? 'ignored_cancel' : 'wall_limit'
+    if (execution.settle({ kind: 'rejected', error })) this.#abandon(execution, cause)
   }
 
   #count(execution: Execution, settlement: Settlement): void {
+    const nowMs = performance.now()
+    const { plugin, workspace } = execution.call
     this.#wheel.remove(execution)
     this.#settled += 1
+    plugin.openCalls -= 1
     if (settlement.kind === 'rejected') this.#failed += 1
+    if (execution.channelId === null) plugin.lanes.get(workspace)?.forget(execution)
+    if (execution.permit !== null) {
+      const hasOpened = execution.breaker?.settle(execution.permit, outcomeOf(execution, settlement), nowMs)
+      if (hasOpened === true) this.#powers.onBreakerOpened(execution)
+    }
+    this.#powers.onSettled(execution, settlement, nowMs)
   }
 
   /** The caller has its answer; the plugin gets a moment to let go of the call, then its process is ended. */
   #abandon(execution: Execution, cause: EndCause): void {
-    const instance = execution.call.plugin.lanes.get(execution.call.workspace)?.instance ?? null
+    const { instance } = execution
     if (instance === null || !instance.isInFlight(execution)) return
     instance.cancel(execution)
     const grace: WheelEntry = {
-      deadlineMs: performance.now() + this.#powers.cancelGraceMs,
+      deadlineMs: performance.now() + this.#powers.limits().cancelGraceMs,
       wheelNext: null,
       wheelPrevious: null,
       wheelSlot: -1,
@@ -143,90 +200,37 @@ export class Executor {
     this.#wheel.add(grace)
   }
 
-  #answered(lane: InstanceLane, execution: Execution, answer: Answer): void {
-    if (execution.isSettled) return
-    if (answer.error !== null && this.#rejectFor(lane, execution, answer)) return
-    const error = answer.error === null ? null : answer.error.message.slice(0, MAX_PLUGIN_TEXT_CHARS)
-    const payload = answer.error === null ? answer.payload : null
-    const writePaths = lane.instance?.spec.reach.grantedWritePaths ?? NO_FILES
-    if (writePaths.length === 0) {
-      this.#resolve(lane, execution, { error, payload, createdFiles: NO_FILES })
-      return
-    }
-    void this.#resolveWithFiles(lane, execution, { error, payload, writePaths })
-  }
-
-  /** True when the answer is a failure of the system; the plugin's own failure is a result. */
-  #rejectFor(lane: InstanceLane, execution: Execution, answer: Answer & { error: object }): boolean {
-    if (answer.error.code === RUNNER_ERRORS.out_of_memory) {
-      execution.settle({ kind: 'rejected', error: memoryError(execution, this.#memoryOf(lane)) })
-      void lane.instance?.end('memory_limit')
-      return true
-    }
-    const error = runnerError(execution, answer.error) ?? this.#refusalBehind(lane, execution, answer.error)
-    if (error !== null) execution.settle({ kind: 'rejected', error })
-    return error !== null
-  }
-
-  /** A failure of the plugin's own that the sandbox caused: outside of its grants, the kernel shows nothing. */
-  #refusalBehind(lane: InstanceLane, execution: Execution, error: WireError): PhantomError | null {
-    const path = pathBehind(error)
-    if (path === null) return null
-    const reach = lane.instance?.spec.reach
-    return reach === undefined
-      ? null
-      : refusalError(execution, { path: resolve(lane.workspace, path), ...reach, error })
-  }
-
-  async #resolveWithFiles(
-    lane: InstanceLane,
-    execution: Execution,
-    outcome: { error: string | null; payload: Buffer | null; writePaths: readonly string[] },
-  ): Promise<void> {
-    let files = NO_FILES
-    try {
-      const found = await lane.createdFiles.find(outcome.writePaths, execution.dispatchedAtEpochMs)
-      files = found.files
-      if (!found.complete)
-        execution.addWarning('created_files is cut: the folders hold more than the host looks at')
-    } catch (error) {
-      execution.addWarning(`created_files is not known: ${messageOf(error)}`)
-    }
-    this.#resolve(lane, execution, { ...outcome, createdFiles: files })
-  }
-
-  #resolve(
-    lane: InstanceLane,
-    execution: Execution,
-    outcome: { error: string | null; payload: Buffer | null; createdFiles: readonly string[] },
-  ): void {
+  #exited(lane: InstanceLane, end: EndedInstance): void {
     const nowMs = performance.now()
-    const result = toResultText(execution, outcome.error, {
-      nowMs,
-      generation: lane.plugin.generation,
-      sampleAtEnd: lane.instance?.sampler?.sample(nowMs) ?? null,
-      createdFiles: outcome.createdFiles,
-    })
-    execution.settle({ kind: 'resolved', result, payload: outcome.payload })
+    const memory = memoryUseOf(end.instance)
+    const charged = new Set<string>()
+    for (const execution of end.inFlight) {
+      if (execution.isSettled) continue
+      // One death is one failure, however many calls it took along.
+      execution.isCollateral = charged.has(execution.call.operation)
+      charged.add(execution.call.operation)
+      if (this.#mayRetry(execution, end)) this.#retry(lane, execution, nowMs)
+      else execution.settle({ kind: 'rejected', error: exitError(execution, end.exit, memory) })
+    }
+    this.#powers.onExit(lane, end)
   }
 
-  #exited(lane: InstanceLane, exit: ExitInfo, inFlight: readonly Execution[]): void {
-    const memory = this.#memoryOf(lane)
-    for (const execution of inFlight) {
-      execution.settle({ kind: 'rejected', error: exitError(execution, exit, memory) })
-    }
-    this.#powers.onExit(lane.plugin, exit)
+  /** Once, and only where the process and not the call went wrong: a limit would be broken again. */
+  #mayRetry(execution: Execution, { exit, cause }: EndedInstance): boolean {
+    if (!execution.mayRetry || this.#refusal !== null) return false
+    return exit.class === 'crash' || cause === 'reload' || cause === 'unresponsive' || isAnothersFault(cause)
   }
 
-  #memoryOf(lane: InstanceLane): MemoryUse {
-    const instance = lane.instance
-    instance?.sampler?.sample(performance.now())
-    const rssBytes = instance?.sampler?.peakRssBytes ?? 0
-    return {
-      usedBytes: Math.max(0, rssBytes - (instance?.idleRssBytes ?? 0)),
-      manifest: lane.plugin.manifest,
-    }
+  #retry(lane: InstanceLane, execution: Execution, nowMs: number): void {
+    execution.mayRetry = false
+    execution.channelId = null
+    execution.executionId = null
+    execution.addWarning('its process died while it ran; it was run again, since it is declared idempotent')
+    lane.resubmit(execution, nowMs)
   }
 }
 
-const NO_FILES: readonly string[] = []
+/** A call that is still open was not the one that broke the limit. */
+function isAnothersFault(cause: EndCause | null): boolean {
+  return cause === 'ignored_cancel' || cause === 'wall_limit'
+}

@@ -1,60 +1,105 @@
 import type { ExitInfo } from '../../src/contract/plugin-info.ts'
-import { MAX_QUEUED_CALLS } from '../../src/contract/limits.ts'
-import { PhantomError } from '../../src/contract/phantom-error.ts'
+import type { PhantomError } from '../../src/contract/phantom-error.ts'
 import type { Answer } from '../../src/rpc/connection.ts'
+import type { Generation } from '../generations/generation.ts'
 import type { EndCause } from '../process/exit-reason.ts'
 import type { RunnerInstance } from '../process/runner-instance.ts'
 import type { RunnablePlugin } from '../registry/plugin-record.ts'
+import { CallQueue } from './call-queue.ts'
 import { CreatedFiles } from './created-files.ts'
 import type { Execution } from './execution.ts'
+import { droppedOperationError } from './refusals.ts'
 
-export interface LaneEvents {
-  /** Spawns the process; rejects with the PhantomError that the waiting calls get. */
-  spawnInstance(lane: InstanceLane): Promise<RunnerInstance>
+export interface LanePowers {
+  /** Spawns a process of that generation; its owner starts it. Rejects with what the waiting calls get. */
+  spawnInstance(lane: InstanceLane, generation: Generation): Promise<RunnerInstance>
+  /** Settles when the plugins that this one needs run for the same workspace. */
+  startDependencies(lane: InstanceLane, generation: Generation): Promise<void>
   /** The call leaves the queue now. */
-  onDispatch(execution: Execution, nowMs: number): void
-  onAnswer(lane: InstanceLane, execution: Execution, answer: Answer): void
-  onExit(lane: InstanceLane, exit: ExitInfo, inFlight: readonly Execution[]): void
+  onDispatch(execution: Execution, instance: RunnerInstance, nowMs: number): void
+  onAnswer(instance: RunnerInstance, execution: Execution, answer: Answer): void
+  onReady(lane: InstanceLane, instance: RunnerInstance): void
+  onStartFailed(lane: InstanceLane, generation: Generation, error: unknown): void
+  /** After the lane has let go of the process. Gives the calls their answers, or back to the lane. */
+  onExit(lane: InstanceLane, end: EndedInstance): void
+  /** How long its next start must wait; null when it has given up. */
+  startDelayMs(lane: InstanceLane, nowMs: number): number | null
+  /** Nothing runs, nothing waits: nobody needs this lane any more. */
+  onVacant(lane: InstanceLane): void
+}
+
+export interface EndedInstance {
+  readonly instance: RunnerInstance
+  readonly exit: ExitInfo
+  readonly cause: EndCause | null
+  readonly inFlight: readonly Execution[]
+  /** What it was to the lane when it ended. */
+  readonly role: 'active' | 'draining' | 'standby' | 'next'
 }
 
 /**
- * The calls of one plugin, generation and workspace on their way to one process: waits, starts the process when the
- * first call comes or the last one died, and hands out at most `concurrency` calls at once, in order.
+ * The calls of one plugin and workspace on their way to processes: they wait, start a process where none runs, and
+ * are handed out, at most `concurrency` at once. Over a reload the calls stay here and the process changes.
  */
 export class InstanceLane {
   readonly plugin: RunnablePlugin
   readonly workspace: string
   readonly createdFiles = new CreatedFiles()
-  readonly #concurrency: number
-  readonly #events: LaneEvents
-  #waiting: Execution[] = []
-  /** Where the queue begins in `#waiting`: shifting an array of thousands would move them all. */
-  #head = 0
+  readonly #powers: LanePowers
+  readonly #queue = new CallQueue<Execution>()
   readonly #parked = new Set<Execution>()
   #instance: RunnerInstance | null = null
+  #standby: RunnerInstance | null = null
+  readonly #draining = new Map<RunnerInstance, NodeJS.Timeout>()
   #starting: Promise<void> | null = null
+  #retry: NodeJS.Timeout | null = null
+  #holders = 0
+  /** A start was asked for while calls were held back. */
+  #isWokenHeld = false
   #refusal: PhantomError | null = null
 
-  constructor(options: { plugin: RunnablePlugin; workspace: string }, events: LaneEvents) {
+  constructor(options: { plugin: RunnablePlugin; workspace: string }, powers: LanePowers) {
     this.plugin = options.plugin
     this.workspace = options.workspace
-    this.#concurrency = options.plugin.manifest.runtime.concurrency
-    this.#events = events
+    this.#powers = powers
   }
 
+  /** The process that calls go to, or that is being started for them. */
   get instance(): RunnerInstance | null {
     return this.#instance
   }
+  get standby(): RunnerInstance | null {
+    return this.#standby
+  }
+  get isVacant(): boolean {
+    return (
+      this.#instance === null &&
+      this.#standby === null &&
+      this.#starting === null &&
+      this.#retry === null &&
+      this.#holders === 0 &&
+      this.#draining.size === 0 &&
+      this.#queue.size === 0 &&
+      this.#parked.size === 0
+    )
+  }
+  /** It will start when its backoff is over. */
+  get isBackingOff(): boolean {
+    return this.#retry !== null && this.#starting === null && this.#instance === null
+  }
   /** Calls that still want an answer and have not been handed out. */
-  countWaiting(): number {
-    let count = this.#parked.size
-    for (let at = this.#head; at < this.#waiting.length; at += 1)
-      if (!this.#waiting[at]!.isSettled) count += 1
-    return count
+  get waitingCount(): number {
+    return this.#queue.size + this.#parked.size
+  }
+  get queue(): Pick<CallQueue<Execution>, 'sizes' | 'oldestMs'> {
+    return this.#queue
   }
 
-  get #queuedCount(): number {
-    return this.#waiting.length - this.#head + this.#parked.size
+  /** Every process of this lane, whatever it does. */
+  *instances(): Generator<RunnerInstance> {
+    if (this.#instance !== null) yield this.#instance
+    if (this.#standby !== null) yield this.#standby
+    yield* this.#draining.keys()
   }
 
   submit(execution: Execution, nowMs: number): void {
@@ -62,110 +107,263 @@ export class InstanceLane {
       execution.settle({ kind: 'rejected', error: this.#refusal })
       return
     }
-    if (this.#queuedCount >= MAX_QUEUED_CALLS) this.#dropSettled()
-    if (this.#queuedCount >= MAX_QUEUED_CALLS) {
-      const error = new PhantomError(
-        'QUEUE_FULL',
-        `Cannot run "${execution.call.operation}" of "${this.plugin.id}": ${MAX_QUEUED_CALLS} calls wait already. Try again later`,
-        { details: { queued: this.#queuedCount, limit: MAX_QUEUED_CALLS } },
-      )
-      execution.settle({ kind: 'rejected', error })
+    this.plugin.queuedCalls += 1
+    this.#enqueue(execution, nowMs)
+  }
+
+  /** Takes a call back whose process died, ahead of all others of its priority. */
+  resubmit(execution: Execution, nowMs: number): void {
+    if (this.#refusal !== null) {
+      execution.settle({ kind: 'rejected', error: this.#refusal })
       return
     }
-    this.#enqueue(execution, nowMs)
+    this.plugin.queuedCalls += 1
+    const { priority, caller } = execution.call
+    this.#queue.pushFront(execution, { priority, caller, nowMs })
+  }
+
+  /** The call has its answer: it waits no longer. */
+  forget(execution: Execution): void {
+    if (this.#queue.remove(execution) || this.#parked.delete(execution)) this.plugin.queuedCalls -= 1
   }
 
   /** Hands out what can be handed out now. */
   pump(nowMs = performance.now()): void {
+    if (this.#holders > 0) return
     const instance = this.#instance
     if (instance === null) {
-      if (this.#hasWork() && this.#starting === null) this.#starting = this.#start()
+      if (this.#queue.size > 0) this.wake(nowMs)
       return
     }
-    while (instance.inFlightCount < this.#concurrency && instance.canTakeCall && this.#hasWork()) {
-      const execution = this.#waiting[this.#head]!
-      this.#head += 1
-      if (this.#park(execution)) continue
-      this.#events.onDispatch(execution, nowMs)
-      instance.dispatch(execution, nowMs)
-    }
-    // What was handed out leaves the array now and then: a queue that is never empty must not grow for ever.
-    if (this.#head === this.#waiting.length || this.#head > MAX_QUEUED_CALLS) {
-      this.#waiting = this.#waiting.slice(this.#head)
-      this.#head = 0
+    const { concurrency } = instance.generation.manifest.runtime
+    const { rate } = instance.generation
+    while (this.#queue.size > 0 && instance.inFlightCount < concurrency && instance.canTakeCall) {
+      const waitMs = rate === null ? 0 : rate.take(nowMs)
+      if (waitMs > 0) {
+        this.#pumpIn(waitMs)
+        return
+      }
+      this.#handOut(this.#queue.shift(nowMs)!, instance, nowMs)
     }
   }
 
-  answered(execution: Execution, answer: Answer): void {
+  /** Starts a process where none runs, as soon as it may. */
+  wake(nowMs = performance.now()): void {
+    if (this.#instance !== null || this.#starting !== null || this.#retry !== null) return
+    if (this.#refusal !== null) return
+    if (this.#holders > 0) {
+      this.#isWokenHeld = true
+      return
+    }
+    const delayMs = this.#powers.startDelayMs(this, nowMs)
+    if (delayMs === null) return
+    if (delayMs === 0) this.#starting = this.#start()
+    else this.#pumpIn(delayMs, () => this.wake())
+  }
+
+  /** The same, once the start that failed just now is over. */
+  wakeSoon(): void {
+    this.#pumpIn(0, () => this.wake())
+  }
+
+  /** Settles when no start is on its way. */
+  async settled(): Promise<void> {
+    await this.#starting
+  }
+
+  answered(instance: RunnerInstance, execution: Execution, answer: Answer): void {
     try {
-      this.#events.onAnswer(this, execution, answer)
+      this.#powers.onAnswer(instance, execution, answer)
     } catch (error) {
       // A defect of ours, met by what a hostile process said: it fails that call, not the daemon.
       execution.settle({ kind: 'rejected', error })
     }
+    if (instance.inFlightCount === 0 && this.#draining.has(instance)) void instance.end('reload')
     this.pump()
   }
 
-  exited(exit: ExitInfo, inFlight: readonly Execution[]): void {
-    this.#events.onExit(this, exit, inFlight)
+  exited(instance: RunnerInstance, end: Omit<EndedInstance, 'instance' | 'role'>): void {
+    const role = this.#letGo(instance)
+    if (role === 'active') this.#forgetRetry()
+    this.#powers.onExit(this, { ...end, instance, role })
+    this.pump()
+    if (this.isVacant) this.#powers.onVacant(this)
+  }
+
+  /** From now on calls wait. As often as it was called, `release` must be. */
+  hold(): void {
+    this.#holders += 1
+  }
+
+  release(): void {
+    this.#holders -= 1
+    if (this.#holders === 0 && this.#isWokenHeld) {
+      this.#isWokenHeld = false
+      this.wake()
+    }
+    this.pump()
+  }
+
+  /** Calls go to `next` from now on, or to a process that the next call starts; the one before ends its calls. */
+  switchTo(next: RunnerInstance | null, drainTimeoutMs: number): void {
+    // Nobody would ever end it in a closed lane, or hear that it died on its way here.
+    if (this.#refusal !== null || next?.state !== 'ready') {
+      void next?.end('reload')
+      next = null
+    }
+    const before = this.#instance
+    this.#instance = next
+    void this.#standby?.end('reload')
+    this.#standby = null
+    this.#forgetRetry()
+    if (before !== null) this.drain(before, drainTimeoutMs)
+    this.pump()
+  }
+
+  /** Lets the calls of a process end, then the process; at the deadline both. */
+  drain(instance: RunnerInstance, timeoutMs: number): void {
+    if (this.#instance === instance) this.#instance = null
+    if (instance.inFlightCount === 0) timeoutMs = 0
+    const end = (): void => void instance.end('reload')
+    this.#draining.set(instance, setTimeout(end, timeoutMs))
+    if (timeoutMs === 0) end()
+  }
+
+  /** Lets the calls of every process end, then the processes. Settles when they are gone. */
+  async retire(drainTimeoutMs: number): Promise<void> {
+    await this.#starting
+    const instance = this.#instance
+    if (instance !== null) this.drain(instance, drainTimeoutMs)
+    await Promise.all(Array.from(this.#draining.keys(), (draining) => draining.gone))
+  }
+
+  /** Nobody has called for long: the process goes, and its standby with it. */
+  stopIdle(instance: RunnerInstance): void {
+    if (this.#instance !== instance) return
     this.#instance = null
-    this.pump()
+    this.#draining.set(
+      instance,
+      setTimeout(() => undefined, 0),
+    )
+    void instance.end('idle')
+    void this.#standby?.end('idle')
+    this.#standby = null
   }
 
-  /** Ends the process for good: calls that wait, and all that come later, get `refusal`. */
+  /** Keeps a process with loaded code beside the one that serves. */
+  adoptStandby(standby: RunnerInstance): void {
+    this.#standby = standby
+  }
+
+  /** The plugin gave up, or is not to run: calls that wait get `error`. */
+  refuseWaiting(error: unknown): void {
+    const waiting = [...this.#queue.drain(), ...this.#parked]
+    this.#parked.clear()
+    this.plugin.queuedCalls -= waiting.length
+    for (const execution of waiting) execution.settle({ kind: 'rejected', error })
+  }
+
+  /** Ends all processes for good: calls that wait, and all that come later, get `refusal`. */
   async close(cause: EndCause, refusal: PhantomError): Promise<void> {
     this.#refusal = refusal
-    this.#refuseWaiting(refusal)
-    for (const execution of this.#parked) execution.settle({ kind: 'rejected', error: refusal })
-    this.#parked.clear()
-    await this.#instance?.end(cause)
+    this.#forgetRetry()
+    this.refuseWaiting(refusal)
+    await Promise.all(Array.from(this.instances(), (instance) => instance.end(cause)))
     await this.#starting
+  }
+
+  #handOut(execution: Execution, instance: RunnerInstance, nowMs: number): void {
+    if (this.#park(execution)) return
+    this.plugin.queuedCalls -= 1
+    const { generation } = instance
+    if (!generation.hasOperation(execution.call.operation)) {
+      execution.settle({ kind: 'rejected', error: droppedOperationError(execution.call, generation) })
+      return
+    }
+    this.#powers.onDispatch(execution, instance, nowMs)
+    instance.dispatch(execution, nowMs)
   }
 
   /** Sets a call aside whose client does not take its answers. */
   #park(execution: Execution): boolean {
     const resume = (): void => {
-      if (this.#parked.delete(execution)) this.#enqueue(execution)
+      if (this.#parked.delete(execution)) this.#enqueue(execution, performance.now())
     }
     if (!execution.call.park(resume)) return false
     this.#parked.add(execution)
     return true
   }
 
-  #enqueue(execution: Execution, nowMs = performance.now()): void {
-    this.#waiting.push(execution)
+  #enqueue(execution: Execution, nowMs: number): void {
+    const { priority, caller } = execution.call
+    this.#queue.push(execution, { priority, caller, nowMs })
     this.pump(nowMs)
   }
 
-  /** Calls that were settled while they waited (deadline, cancel) only fall out here. */
-  #hasWork(): boolean {
-    while (this.#head < this.#waiting.length && this.#waiting[this.#head]!.isSettled) this.#head += 1
-    return this.#head < this.#waiting.length
+  #pumpIn(delayMs: number, run: () => void = () => this.pump()): void {
+    if (this.#retry !== null) return
+    this.#retry = setTimeout(() => {
+      this.#retry = null
+      run()
+    }, Math.ceil(delayMs))
   }
 
-  #dropSettled(): void {
-    this.#waiting = this.#waiting.slice(this.#head).filter((execution) => !execution.isSettled)
-    this.#head = 0
+  #forgetRetry(): void {
+    if (this.#retry !== null) clearTimeout(this.#retry)
+    this.#retry = null
+  }
+
+  #letGo(instance: RunnerInstance): EndedInstance['role'] {
+    const timer = this.#draining.get(instance)
+    if (timer !== undefined) {
+      clearTimeout(timer)
+      this.#draining.delete(instance)
+      return 'draining'
+    }
+    if (this.#standby === instance) {
+      this.#standby = null
+      return 'standby'
+    }
+    if (this.#instance !== instance) return 'next'
+    this.#instance = null
+    return 'active'
   }
 
   async #start(): Promise<void> {
+    const generation = this.plugin.current
     try {
-      const instance = await this.#events.spawnInstance(this)
-      this.#instance = instance
-      if (this.#refusal !== null) await instance.end('host_shutdown')
-      else await instance.start()
+      if (generation.manifest.runtime.exclusive)
+        await Promise.all(Array.from(this.#draining.keys(), (before) => before.gone))
+      await this.#powers.startDependencies(this, generation)
+      const instance = this.#takeStandby() ?? (await this.#powers.spawnInstance(this, generation))
+      // Another generation came meanwhile: the calls wait for that one, or are with it already.
+      if (generation === this.plugin.current) await this.#startHere(instance)
+      else await instance.end('reload')
     } catch (error) {
-      this.#refuseWaiting(error)
+      // Another generation came meanwhile and ended it: the calls wait for that one.
+      if (generation === this.plugin.current) {
+        // Before its calls hear of it: what they do next must find the plugin as it is now.
+        this.#powers.onStartFailed(this, generation, error)
+        this.refuseWaiting(error)
+      }
     } finally {
       this.#starting = null
     }
     this.pump()
+    if (this.isVacant) this.#powers.onVacant(this)
   }
 
-  #refuseWaiting(error: unknown): void {
-    const waiting = this.#waiting.slice(this.#head)
-    this.#waiting = []
-    this.#head = 0
-    for (const execution of waiting) execution.settle({ kind: 'rejected', error })
+  #takeStandby(): RunnerInstance | null {
+    const standby = this.#standby
+    if (standby === null || !standby.isPreloaded || standby.state !== 'starting') return null
+    this.#standby = null
+    return standby
+  }
+
+  async #startHere(instance: RunnerInstance): Promise<void> {
+    this.#instance = instance
+    if (this.#refusal === null) await instance.start()
+    else await instance.end('host_shutdown')
+    if (instance.state === 'ready') this.#powers.onReady(this, instance)
   }
 }

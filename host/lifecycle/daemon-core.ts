@@ -1,24 +1,30 @@
-import { join } from 'node:path'
-import type { ExitInfo } from '../../src/contract/plugin-info.ts'
+import { mkdirSync, realpathSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { messageOf, PhantomError } from '../../src/contract/phantom-error.ts'
-import type { Permission } from '../../src/contract/permission.ts'
 import type { HostConfig } from '../config/config-schema.ts'
-import { Executor } from '../execution/executor.ts'
-import { MemoryMonitor } from '../monitor/memory-monitor.ts'
-import { createDaemonLog, type DaemonLog } from '../observe/daemon-log.ts'
+import type { HostConfigSource } from '../config/host-config-source.ts'
+import { PluginConfigStore } from '../config/plugin/plugin-config-store.ts'
+import { PluginConfigs } from '../config/plugin/plugin-configs.ts'
+import { Redactor } from '../config/plugin/redactor.ts'
+import { ExecutionHistory } from '../metrics/execution-history.ts'
+import { PluginObserver } from '../metrics/plugin-observer.ts'
+import { ResourceMonitor } from '../metrics/resource-monitor.ts'
+import { InstanceKeeper } from '../monitor/instance-keeper.ts'
+import { MemoryGuard } from '../monitor/memory-guard.ts'
+import { createDaemonLog, type DaemonLog, type OpenDaemonLog } from '../observe/daemon-log.ts'
 import { PluginLogs } from '../observe/plugin-log.ts'
 import type { EndCause } from '../process/exit-reason.ts'
 import { InstanceLauncher } from '../process/instance-launcher.ts'
 import { packageDirectory, runnerFiles } from '../process/runner-bundle.ts'
-import { PluginRegistry } from '../registry/plugin-registry.ts'
-import type { RunnablePlugin } from '../registry/plugin-record.ts'
+import { isInside } from '../registry/read-inside.ts'
 import { createIdentityPool } from '../sandbox/identity.ts'
 import { probeMachine, type Machine } from '../sandbox/machine.ts'
 import { unenforced } from '../sandbox/mechanisms.ts'
 import { measureMemoryBase } from '../sandbox/memory-base.ts'
-import { refusalsOf } from '../sandbox/policy.ts'
 import type { Store } from '../store/store.ts'
 import { SchemaCompiler } from '../validation/schema-compiler.ts'
+import { Engine } from './engine.ts'
+import { PluginFiles } from './plugin-files.ts'
 
 const MEGABYTE = 1024 * 1024
 
@@ -26,8 +32,9 @@ export interface CoreOptions {
   readonly pluginDirectory: string
   readonly stateDirectory: string
   readonly configDirectory: string | null
+  readonly environment: string
   readonly isPrivate: boolean
-  readonly config: HostConfig
+  readonly configSource: HostConfigSource
   /** Open: the lock is held. The core closes it. */
   readonly store: Store
 }
@@ -38,12 +45,20 @@ export class DaemonCore {
   readonly log: DaemonLog
   readonly logs: PluginLogs
   readonly machine: Machine
-  readonly registry: PluginRegistry
+  readonly engine: Engine
   readonly launcher: InstanceLauncher
-  readonly executor: Executor
+  readonly observer: PluginObserver
+  readonly history: ExecutionHistory
+  readonly redactor = new Redactor()
   readonly #compiler: SchemaCompiler
-  readonly #monitor: MemoryMonitor
+  readonly #guard: MemoryGuard
+  readonly #resources: ResourceMonitor
+  readonly #instances: InstanceKeeper
+  readonly #files: PluginFiles
+  readonly #setLogLevel: OpenDaemonLog['setLevel']
   readonly #flushLog: () => Promise<void>
+  readonly #config = (): HostConfig => this.options.configSource.current.config
+  readonly #redact = (text: string): string => this.redactor.redact(text)
 
   /** @throws PhantomError PLUGIN_DIRECTORY_NOT_FOUND, PLUGIN_START_FAILED (no runner bundle) */
   static async open(options: CoreOptions): Promise<DaemonCore> {
@@ -55,104 +70,185 @@ export class DaemonCore {
         not_held: unenforced(machine.tier),
       })
     }
-    await core.registry.load()
-    core.#monitor.start()
+    // The watcher first: what changes while the plugins are read is not missed.
+    await core.#files.start()
+    await core.engine.registry.load()
+    core.launcher.snapshots.forgetOthers(new Set(Array.from(core.engine.registry.records, ({ id }) => id)))
+    await core.engine.loadConfigurations()
+    core.#files.watchKnown()
+    core.#resources.start()
+    core.history.start()
+    core.engine.startEager()
     return core
   }
 
   private constructor(options: CoreOptions, machine: Machine) {
-    const { store, stateDirectory, config } = options
+    const { store, stateDirectory } = options
     this.options = options
     this.machine = machine
-    const { log, flush } = openLog(options)
+    const { log, flush, setLevel } = openLog(options, this.#redact)
     this.log = log
+    this.#setLogLevel = setLevel
     this.#flushLog = flush
     this.logs = openPluginLogs(stateDirectory, log)
-    this.registry = new PluginRegistry({
-      pluginDirectory: options.pluginDirectory,
-      builtinDirectory: config.plugins.builtin ? join(packageDirectory(), 'plugins') : null,
-      store,
-      log,
-      refusalOf: (plugin) => refusalText(plugin.manifest?.permissions ?? []),
-    })
     const validatorDirectory = join(stateDirectory, 'validators')
     this.#compiler = new SchemaCompiler({ cacheDirectory: validatorDirectory })
-    this.launcher = new InstanceLauncher({
-      machine,
-      requiredTier: config.security.requiredTier,
-      stateDirectory,
-      validatorDirectory,
-      runnerFiles: runnerFiles(),
-      maxPayloadBytes: config.limits.maxPayloadMb * MEGABYTE,
-      startTimeoutMs: config.execution.startTimeoutMs,
-      compiler: this.#compiler,
-      identities: createIdentityPool(stateDirectory, process.getuid?.() ?? -1),
+    const configs = this.#openConfigs(configFolder(options))
+    this.launcher = this.#openLauncher(configs, validatorDirectory)
+    const lanes = () => this.engine.executor.lanes
+    const guard = new MemoryGuard({ lanes })
+    this.#guard = guard
+    this.#resources = new ResourceMonitor({
+      watched: () => guard.watched(),
+      onSamples: (samples) => guard.judge(samples),
+    })
+    const { retentionDays, maxEntries } = this.#config().history
+    const onNotice = (text: string): void => log.warn(text)
+    const history = { table: store.executions, retentionDays, maxEntries, onNotice }
+    this.history = new ExecutionHistory({ ...history, redact: this.#redact, epochMs: () => Date.now() })
+    this.observer = new PluginObserver({
       store,
-      baseDataBytes: memoryBase(machine, store),
-      protectedPaths: [
-        options.pluginDirectory,
-        join(packageDirectory(), 'dist'),
-        ...(options.configDirectory === null ? [] : [options.configDirectory]),
-      ],
-      onLog: (line) => this.logs.append(line),
+      log,
+      logs: this.logs,
+      history: this.history,
+      resources: this.#resources,
+      isVerbose: (generation) => configs.commonOf(generation)?.verbose === true,
+      redact: this.#redact,
     })
-    this.executor = new Executor({
-      spawnInstance: (plugin, lane) => this.launcher.spawn(plugin, lane),
-      onExit: (plugin, exit) => this.#recordExit(plugin, exit),
-      cancelGraceMs: config.execution.cancelGraceMs,
+    this.engine = this.#openEngine(configs)
+    this.#instances = new InstanceKeeper({
+      lanes,
+      config: this.#config,
+      sampleOf: (pid) => this.#resources.sampleOf(pid),
+      onThrottled: ({ plugin }, { pid }, cpuShare) => {
+        const fields = { plugin_id: plugin.id, pid, cpu_share: cpuShare }
+        log.warn('a plugin takes more than its share of the processor and is made nicer', fields)
+      },
     })
-    this.#monitor = new MemoryMonitor({
-      watched: () => this.#watchedInstances(),
-      onOverrun: (instance) => void instance.end('memory_limit'),
+    this.#files = new PluginFiles({
+      engine: this.engine,
+      pluginDirectory: options.pluginDirectory,
+      configFolder: configFolder(options),
+      config: () => this.#config().reload,
+      log,
     })
+  }
+
+  /** The daemon's own configuration changed: what is not read at each use hears of it here. */
+  async reconfigured(): Promise<void> {
+    const { log, history } = this.#config()
+    this.#setLogLevel(log.level)
+    this.history.retain(history)
+    this.engine.reconfigured()
+    await this.#files.reconfigured()
   }
 
   /** Ends every process, then closes what was opened, in reverse order. Open calls get their answer. */
   async close(cause: EndCause): Promise<void> {
     this.log.info('daemon stops', { cause })
-    await this.executor.close(
+    await this.#files.close()
+    this.#instances.close()
+    await this.engine.close(
       cause,
       new PhantomError(
         'DAEMON_SHUTTING_DOWN',
         'Cannot run the call: the daemon is shutting down. Call again when it is back',
       ),
     )
-    this.#monitor.close()
+    this.#guard.close()
+    this.#resources.close()
+    this.observer.close()
     await this.#compiler.close()
+    this.history.close()
     await this.logs.close()
     await this.#flushLog()
   }
 
-  #recordExit(plugin: RunnablePlugin, exit: ExitInfo): void {
-    plugin.lastExit = exit
-    try {
-      this.options.store.recordExit(plugin.id, exit)
-    } catch (error) {
-      this.log.error('an exit cannot be recorded', { plugin_id: plugin.id, error: messageOf(error) })
-    }
-    const isQuiet = exit.class === 'expected' || exit.class === 'host_shutdown'
-    this.log[isQuiet ? 'info' : 'warn']('a plugin process ended', { plugin_id: plugin.id, ...exit })
+  #openLauncher(configs: PluginConfigs, validatorDirectory: string): InstanceLauncher {
+    const { pluginDirectory, configDirectory, stateDirectory, store } = this.options
+    const config = this.#config
+    return new InstanceLauncher({
+      machine: this.machine,
+      requiredTier: config().security.requiredTier,
+      stateDirectory,
+      validatorDirectory,
+      runnerFiles: runnerFiles(),
+      maxPayloadBytes: config().limits.maxPayloadMb * MEGABYTE,
+      startTimeoutMs: () => config().execution.startTimeoutMs,
+      compiler: this.#compiler,
+      identities: createIdentityPool(stateDirectory, process.getuid?.() ?? -1),
+      store,
+      baseDataBytes: memoryBase(this.machine, store),
+      protectedPaths: [
+        pluginDirectory,
+        join(packageDirectory(), 'dist'),
+        configFolder(this.options),
+        ...(configDirectory === null ? [] : [configDirectory]),
+      ],
+      loadConfiguration: async (generation) => void (await configs.load(generation)),
+      configurationOf: (generation) => configs.of(generation)!.forProcess,
+      redact: this.#redact,
+      onSpawned: (generation) => this.#files.watchRunning(generation.directory),
+      onLog: (line) => this.logs.append(line),
+    })
   }
 
-  #watchedInstances() {
-    return [...this.executor.lanes].flatMap(({ instance, plugin }) =>
-      instance === null ? [] : [{ instance, maxMemoryBytes: plugin.manifest.limits.maxMemoryMb * MEGABYTE }],
-    )
+  #openEngine(configs: PluginConfigs): Engine {
+    const { observer } = this
+    return new Engine({
+      pluginDirectory: this.options.pluginDirectory,
+      defaultWorkspace: dirname(this.options.pluginDirectory),
+      config: this.#config,
+      configs,
+      launcher: this.launcher,
+      store: this.options.store,
+      log: this.log,
+      redact: this.#redact,
+      onSettled: (execution, settlement, nowMs) => observer.settled(execution, settlement, nowMs),
+      onRefused: (call, error, nowMs) => observer.refused(call, error, nowMs),
+      onExit: (plugin, exit, cpuTimeMs) => observer.exited(plugin, exit, cpuTimeMs),
+      onIncident: (incident) => observer.incident(incident),
+    })
+  }
+
+  #openConfigs(folder: string): PluginConfigs {
+    const { stateDirectory, configDirectory, environment } = this.options
+    // A folder that is not there is awaited by watching the one above, where the daemon itself writes all the time.
+    if (configDirectory === null) mkdirSync(folder, { recursive: true, mode: 0o700 })
+    return new PluginConfigs({
+      store: new PluginConfigStore({
+        folder,
+        revisionsFolder: join(stateDirectory, 'revisions'),
+        now: () => new Date().toISOString(),
+      }),
+      environment,
+      checker: this.#compiler,
+      variables: process.env,
+      refuseFile: (path) =>
+        refuseOwnFile(path, configDirectory === null ? [stateDirectory] : [stateDirectory, configDirectory]),
+      redactor: this.redactor,
+      onWarning: (id, warning) => this.log.warn(warning, { plugin_id: id }),
+    })
   }
 }
 
-function refusalText(permissions: readonly Permission[]): string | null {
-  const refusals = refusalsOf(permissions)
-  if (refusals.length === 0) return null
-  return refusals.map(({ permission, reason }) => `"${permission.declared}": ${reason}`).join('; ')
+/** Plugins' configuration files lie with the user's own, or where there is no such folder with the state. */
+function configFolder({ configDirectory, stateDirectory }: CoreOptions): string {
+  return configDirectory === null ? join(stateDirectory, 'config') : join(configDirectory, 'plugins')
 }
 
-function openLog(options: CoreOptions): { log: DaemonLog; flush: () => Promise<void> } {
+function refuseOwnFile(path: string, folders: readonly string[]): string | null {
+  const folder = folders.find((own) => isInside(realpathSync(own), path))
+  return folder === undefined ? null : `"${folder}" is the daemon's own`
+}
+
+function openLog(options: CoreOptions, redact: (text: string) => string): OpenDaemonLog {
   return createDaemonLog({
     stateDirectory: options.stateDirectory,
-    level: options.config.log.level,
+    level: options.configSource.current.config.log.level,
     isPrivate: options.isPrivate,
     journalStream: process.env['JOURNAL_STREAM'],
+    redact,
   })
 }
 

@@ -7,6 +7,8 @@ export interface DaemonOptions {
   readonly environment: string
   /** The user's configuration folder; null when none was named. */
   readonly configDirectory: string | null
+  /** A configuration file on top of those of the folder; null when none was named. */
+  readonly configFile: string | null
   /** Null: beside the plugin directory. */
   readonly stateDirectory: string | null
   /** Ends with its last application, and reports its start on fd 3. */
@@ -21,6 +23,7 @@ export function parseDaemonOptions(argv: readonly string[]): DaemonOptions {
       plugins: { type: 'string', default: './plugins' },
       environment: { type: 'string', default: 'development' },
       config: { type: 'string' },
+      'config-file': { type: 'string' },
       state: { type: 'string' },
       private: { type: 'boolean', default: false },
     },
@@ -29,6 +32,7 @@ export function parseDaemonOptions(argv: readonly string[]): DaemonOptions {
     pluginDirectory: resolve(values.plugins),
     environment: values.environment,
     configDirectory: values.config === undefined ? null : resolve(values.config),
+    configFile: values['config-file'] === undefined ? null : resolve(values['config-file']),
     stateDirectory: values.state === undefined ? null : resolve(values.state),
     isPrivate: values.private,
   }

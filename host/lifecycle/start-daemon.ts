@@ -3,9 +3,9 @@ import { dirname, join, resolve } from 'node:path'
 import { messageOf, PhantomError } from '../../src/contract/phantom-error.ts'
 import { PACKAGE_VERSION } from '../../src/contract/version.ts'
 import { socketPathOf, stateDirectoryOf } from '../../src/rpc/endpoint.ts'
-import { loadHostConfig } from '../config/host-config.ts'
+import { HostConfigSource } from '../config/host-config-source.ts'
 import { ControlServer } from '../control/control-server.ts'
-import { createSystemHandlers } from '../control/system-handlers.ts'
+import { createSystemHandlers, type HandlerPowers } from '../control/system-handlers.ts'
 import { Workspaces } from '../control/workspaces.ts'
 import type { DaemonLog } from '../observe/daemon-log.ts'
 import type { EndCause } from '../process/exit-reason.ts'
@@ -24,6 +24,8 @@ export interface Daemon {
   readonly log: DaemonLog
   /** Ends every runner, then the daemon. Idempotent. */
   stop(cause: EndCause): Promise<void>
+  /** Reads its own configuration anew; what is wrong with it goes to the log. */
+  reloadConfiguration(): void
   /** Settles when nothing of it is left, whoever asked for its end. */
   readonly stopped: Promise<void>
 }
@@ -36,16 +38,18 @@ export interface Daemon {
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const pluginDirectory = realDirectory(options.pluginDirectory)
   const stateDirectory = options.stateDirectory ?? stateDirectoryOf(pluginDirectory)
-  const { config, warnings } = loadHostConfig({
+  const configSource = new HostConfigSource({
     packageConfigDirectory: join(packageDirectory(), 'config'),
     configDirectory: options.configDirectory,
+    configFile: options.configFile,
     environment: options.environment,
+    variables: process.env,
   })
   const store = openStore(stateDirectory)
   try {
     const orphans = endOrphans(stateDirectory)
-    const core = await DaemonCore.open({ ...options, pluginDirectory, stateDirectory, config, store })
-    for (const warning of [...store.warnings, ...warnings]) core.log.warn(warning)
+    const core = await DaemonCore.open({ ...options, pluginDirectory, stateDirectory, configSource, store })
+    for (const warning of [...store.warnings, ...configSource.current.warnings]) core.log.warn(warning)
     if (orphans.length > 0) core.log.warn('sandboxes of a killed daemon were ended', { pids: orphans })
     return await listen(core, options.environment)
   } catch (error) {
@@ -55,12 +59,15 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 }
 
 async function listen(core: DaemonCore, environment: string): Promise<Daemon> {
-  const { isPrivate, stateDirectory, config, store } = core.options
+  const { isPrivate, stateDirectory, configSource, store } = core.options
   const stopped = Promise.withResolvers<void>()
   let stopping: Promise<void> | null = null
   const stop = (cause: EndCause): Promise<void> => (stopping ??= stopInOrder(cause))
   const life = isPrivate
-    ? new PrivateLife({ lingerMs: config.daemon.privateLingerMs, end: () => void stop('host_shutdown') })
+    ? new PrivateLife({
+        lingerMs: configSource.current.config.daemon.privateLingerMs,
+        end: () => void stop('host_shutdown'),
+      })
     : null
   const server = createServer(core, {
     environment,
@@ -77,6 +84,7 @@ async function listen(core: DaemonCore, environment: string): Promise<Daemon> {
 
   async function stopInOrder(cause: EndCause): Promise<void> {
     life?.close()
+    configSource.close()
     await server.stopListening()
     await core.close(cause)
     store.close()
@@ -90,7 +98,40 @@ async function listen(core: DaemonCore, environment: string): Promise<Daemon> {
   await server.listen()
   const socketPath = socketPathOf(stateDirectory)
   core.log.info('daemon listens', { socket: socketPath, pid: process.pid, tier: core.machine.tier })
-  return { socketPath, log: core.log, stop, stopped: stopped.promise }
+  const configuration = followConfiguration(core)
+  return {
+    socketPath,
+    log: core.log,
+    stop,
+    stopped: stopped.promise,
+    reloadConfiguration: configuration.reload,
+  }
+}
+
+/** Changed files act by themselves, and what changed goes to the log. */
+function followConfiguration(core: DaemonCore): { reload: () => void } {
+  const { log } = core
+  const { configSource } = core.options
+  const failed = (error: unknown): void =>
+    log.error('the configuration is not taken, the one before holds', { error: messageOf(error) })
+  configSource.onChange(({ result, loaded }) => {
+    const { applied, needs_restart: waiting } = result
+    log.info('the configuration was read anew', { applied })
+    if (waiting.length > 0)
+      log.warn('a changed configuration waits for a restart', { needs_restart: waiting })
+    for (const warning of loaded.warnings) log.warn(warning)
+    core.reconfigured().catch(failed)
+  })
+  configSource.watch({ onError: failed })
+  return {
+    reload: () => {
+      try {
+        configSource.reload()
+      } catch (error) {
+        failed(error)
+      }
+    },
+  }
 }
 
 interface ServerPowers {
@@ -100,18 +141,22 @@ interface ServerPowers {
 }
 
 function createServer(core: DaemonCore, powers: ServerPowers): ControlServer {
-  const { stateDirectory, pluginDirectory, isPrivate, config } = core.options
-  const { registry, executor, machine, launcher, logs, log } = core
+  const { stateDirectory, pluginDirectory, isPrivate, configSource, store } = core.options
+  const { engine, machine, launcher, logs, log } = core
+  const { registry, executor } = engine
+  const { config } = configSource.current
   const parent = dirname(pluginDirectory)
   const workspaces = new Workspaces({
-    roots: isPrivate ? null : [parent, ...config.workspace.roots.map(canonicalRoot)],
+    roots: isPrivate
+      ? null
+      : () => [parent, ...configSource.current.config.workspace.roots.map(canonicalRoot)],
     stateDirectory,
   })
   const socketPath = socketPathOf(stateDirectory)
   const maxPayloadBytes = config.limits.maxPayloadMb * MEGABYTE
   const server: ControlServer = new ControlServer({
     socketPath,
-    maxClients: config.limits.maxClients,
+    maxClients: () => configSource.current.config.limits.maxClients,
     maxPayloadBytes,
     defaultWorkspace: parent,
     log,
@@ -125,28 +170,20 @@ function createServer(core: DaemonCore, powers: ServerPowers): ControlServer {
           operation: params.operation,
           workspace: workspaces.canonical(workspace),
           timeoutMs: params.timeout_ms ?? null,
+          priority: params.priority ?? 'normal',
           ...call,
         },
         input,
       ),
     handlers: createSystemHandlers({
-      facts: {
-        version: PACKAGE_VERSION,
-        pid: process.pid,
-        uid: process.getuid?.() ?? 0,
-        runtime: `node ${process.versions.node}`,
-        environment: powers.environment,
-        plugin_directory: pluginDirectory,
-        state_directory: stateDirectory,
-        socket: socketPath,
-        private: isPrivate,
-        tier: machine.tier,
-        required_tier: config.security.requiredTier,
-      },
+      facts: factsOf(core, powers.environment),
       maxPayloadBytes,
       machine,
-      registry,
-      executor,
+      engine,
+      observer: core.observer,
+      history: core.history,
+      store,
+      configSource,
       launcher,
       logs,
       workspaces,
@@ -171,5 +208,22 @@ function realDirectory(path: string): string {
       `Cannot open plugin directory "${path}": ${messageOf(error)}. Create it first`,
       { cause: error },
     )
+  }
+}
+
+/** What `get_status` says that never changes. */
+function factsOf({ options, machine }: DaemonCore, environment: string): HandlerPowers['facts'] {
+  return {
+    version: PACKAGE_VERSION,
+    pid: process.pid,
+    uid: process.getuid?.() ?? 0,
+    runtime: `node ${process.versions.node}`,
+    environment,
+    plugin_directory: options.pluginDirectory,
+    state_directory: options.stateDirectory,
+    socket: socketPathOf(options.stateDirectory),
+    private: options.isPrivate,
+    tier: machine.tier,
+    required_tier: options.configSource.current.config.security.requiredTier,
   }
 }

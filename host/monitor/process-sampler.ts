@@ -34,6 +34,11 @@ export class ProcessSampler {
     return this.#peakRssBytes
   }
 
+  /** The latest sample, as old as it is. */
+  get last(): ProcessSample {
+    return this.#last
+  }
+
   /** The latest sample, made now unless it is younger than the interval. */
   sample(nowMs: number): ProcessSample {
     if (this.#descriptor === null || nowMs - this.#last.atMs < SAMPLE_INTERVAL_MS) return this.#last

@@ -17,6 +17,12 @@ type LogMethod = (message: string, fields?: LogFields) => void
 /** What the parts of the daemon log to. */
 export type DaemonLog = Readonly<Record<LogLevel, LogMethod>>
 
+export interface OpenDaemonLog {
+  readonly log: DaemonLog
+  readonly flush: () => Promise<void>
+  readonly setLevel: (level: LogLevel) => void
+}
+
 export interface DaemonLogOptions {
   readonly stateDirectory: string
   readonly level: LogLevel
@@ -24,6 +30,8 @@ export interface DaemonLogOptions {
   readonly isPrivate: boolean
   /** `JOURNAL_STREAM` of the environment. */
   readonly journalStream?: string | undefined
+  /** Takes secrets out of a finished line. Semantics: absent, there are none. */
+  readonly redact?: (text: string) => string
 }
 
 /**
@@ -31,23 +39,24 @@ export interface DaemonLogOptions {
  * `logs/daemon.log`, and for people to stderr. `process.exit` loses what was not flushed before; lines that
  * come after `flush` are still written, one by one.
  */
-export function createDaemonLog(options: DaemonLogOptions): { log: DaemonLog; flush: () => Promise<void> } {
+export function createDaemonLog(options: DaemonLogOptions): OpenDaemonLog {
   const isJournal = goesToJournal(options.journalStream)
+  const { redact = (text: string) => text } = options
   const file = isJournal ? null : openFile(options.stateDirectory)
   const logger = winston.createLogger({
     level: options.level,
     levels: { error: 0, warn: 1, info: 2, debug: 3 },
-    format: lineFormat(toJsonLine),
-    transports: createTransports({ file, isJournal, hasStderr: isJournal || !options.isPrivate }),
+    format: lineFormat((entry) => redact(toJsonLine(entry))),
+    transports: createTransports({ file, isJournal, hasStderr: isJournal || !options.isPrivate, redact }),
   })
   let flushing: Promise<void> | null = null
   const write = (level: LogLevel, message: string, fields: LogFields): void => {
     const entry = { time: new Date().toISOString(), level, message, fields }
     if (flushing === null) logger.log(entry)
-    else if (logger.isLevelEnabled(level)) writeLate(entry, file)
+    else if (logger.isLevelEnabled(level)) writeLate(entry, file, redact)
   }
   const flush = (): Promise<void> => (flushing ??= finish(logger).then(() => file?.close()))
-  return { log: toDaemonLog(write), flush }
+  return { log: toDaemonLog(write), flush, setLevel: (level) => void (logger.level = level) }
 }
 
 /**
@@ -75,13 +84,15 @@ function createTransports(parts: {
   file: RotatingFile | null
   isJournal: boolean
   hasStderr: boolean
+  redact: (text: string) => string
 }): winston.transports.StreamTransportInstance[] {
   const transports = []
   if (parts.file !== null) transports.push(new winston.transports.Stream({ stream: parts.file, eol: '\n' }))
   if (parts.hasStderr) {
     // A terminal that went away must not end the daemon: the lines are in the file.
     process.stderr.on('error', () => undefined)
-    const format = lineFormat(parts.isJournal ? toJournalLine : toHumanLine)
+    const toLine = parts.isJournal ? toJournalLine : toHumanLine
+    const format = lineFormat((entry) => parts.redact(toLine(entry)))
     transports.push(new winston.transports.Stream({ stream: process.stderr, eol: '\n', format }))
   }
   return transports
@@ -109,10 +120,10 @@ async function finish(logger: winston.Logger): Promise<void> {
   await Promise.all(finished)
 }
 
-function writeLate(entry: LogEntry, file: RotatingFile | null): void {
+function writeLate(entry: LogEntry, file: RotatingFile | null, redact: (text: string) => string): void {
   try {
-    if (file === null) process.stderr.write(`${toJournalLine(entry)}\n`)
-    else appendFileSync(file.path, `${toJsonLine(entry)}\n`, { mode: 0o600 })
+    if (file === null) process.stderr.write(`${redact(toJournalLine(entry))}\n`)
+    else appendFileSync(file.path, `${redact(toJsonLine(entry))}\n`, { mode: 0o600 })
   } catch (error) {
     reportFailure(error)
   }

@@ -1,3 +1,4 @@
+import type { ExitInfo } from '../../src/contract/plugin-info.ts'
 import { RUNNER_EXIT_CODES } from '../../src/contract/exit-codes.ts'
 import type { ExitClass } from '../../src/contract/life.ts'
 
@@ -5,6 +6,12 @@ import type { ExitClass } from '../../src/contract/life.ts'
 export type EndCause =
   | 'stop'
   | 'operator'
+  /** Nobody called it for long. */
+  | 'idle'
+  /** Another generation took its place. */
+  | 'reload'
+  /** It did not answer a ping. */
+  | 'unresponsive'
   | 'host_shutdown'
   | 'wall_limit'
   | 'memory_limit'
@@ -15,10 +22,22 @@ export type EndCause =
   /** It held on to a call that was cancelled. */
   | 'ignored_cancel'
 
+/** Causes that say nothing against the process: it gets its time to shut down. */
+export const GRACEFUL: ReadonlySet<EndCause> = new Set([
+  'stop',
+  'idle',
+  'reload',
+  'start_failed',
+  'operator',
+  'host_shutdown',
+])
+
 export interface ProcessEnd {
   /** Exit code; bubblewrap answers 128 + n for a child that a signal ended. */
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
+  /** Whether no call was in flight, and it had become ready. */
+  readonly isIdle: boolean
   /** What the host wanted when it happened; null when the host wanted nothing. */
   readonly cause: EndCause | null
   /** The last lines of stderr: V8 says there why it gives up. */
@@ -28,6 +47,9 @@ export interface ProcessEnd {
 const BY_CAUSE: Readonly<Record<EndCause, ExitClass>> = {
   stop: 'expected',
   operator: 'killed_by_operator',
+  idle: 'expected',
+  reload: 'expected',
+  unresponsive: 'wall_limit',
   host_shutdown: 'host_shutdown',
   wall_limit: 'wall_limit',
   memory_limit: 'oom',
@@ -41,14 +63,29 @@ const BY_CAUSE: Readonly<Record<EndCause, ExitClass>> = {
 const OUT_OF_MEMORY =
   /FATAL ERROR: .*(?:out of memory|Allocation failed)|Fatal (?:process|JavaScript) out of memory|std::bad_alloc|ERR_MEMORY_ALLOCATION_FAILED|Array buffer allocation failed/
 
-export function classifyExit(end: ProcessEnd): ExitClass {
+/** As it is told and written down. */
+export function toExitInfo(end: ProcessEnd, generation: number): ExitInfo {
+  const exitClass = classifyExit(end)
+  return {
+    class: exitClass,
+    at: new Date().toISOString(),
+    generation,
+    code: end.code,
+    signal: end.signal,
+    message: describeExit(end, exitClass),
+  }
+}
+
+function classifyExit(end: ProcessEnd): ExitClass {
   if (end.cause !== null) return BY_CAUSE[end.cause]
   if (OUT_OF_MEMORY.test(end.stderrTail)) return 'oom'
   if (end.code === RUNNER_EXIT_CODES.protocol) return 'protocol'
+  // Code 0 under a call is no normal end: the call has no answer.
+  if (end.code === 0 && end.isIdle) return 'expected'
   return 'crash'
 }
 
-export function describeExit(end: ProcessEnd, exitClass: ExitClass): string {
+function describeExit(end: ProcessEnd, exitClass: ExitClass): string {
   const how =
     end.signal !== null
       ? `signal ${end.signal}`
@@ -72,6 +109,9 @@ const NODE_NOISE = /^Node\.js v|^\s+at |^\s*[{}]/
 const WORDS: Readonly<Record<EndCause, string>> = {
   stop: 'it was asked to stop',
   operator: 'an operator ended it',
+  idle: 'nobody called it for a while',
+  reload: 'another generation took its place',
+  unresponsive: 'it did not answer a ping',
   host_shutdown: 'the daemon shut down',
   wall_limit: 'a call did not end at its deadline',
   memory_limit: 'it went over its memory limit',

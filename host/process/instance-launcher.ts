@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { LogLevel, PluginLogLine } from '../../src/contract/execution.ts'
 import { PhantomError } from '../../src/contract/phantom-error.ts'
-import type { RunnerParams } from '../../src/contract/runner-methods.ts'
 import { PROTOCOL_VERSION } from '../../src/contract/version.ts'
 import type { InstanceLane } from '../execution/instance-lane.ts'
-import type { RunnablePlugin } from '../registry/plugin-record.ts'
+import type { Generation } from '../generations/generation.ts'
+import { SnapshotFolder } from '../generations/snapshot-folder.ts'
 import type { IdentityPool, RunnerIdentity } from '../sandbox/identity.ts'
 import type { Machine } from '../sandbox/machine.ts'
 import { planRunner, type RunnerPlan } from '../sandbox/plan-runner.ts'
@@ -15,7 +15,8 @@ import type { SchemaCompiler } from '../validation/schema-compiler.ts'
 import { makeDataDirectory, makeGrantedFolders } from './data-directory.ts'
 import { preparePlugin, type PreparedPlugin } from './prepare-plugin.ts'
 import type { RunnerFiles } from './runner-bundle.ts'
-import { RunnerInstance } from './runner-instance.ts'
+import { shortageError } from './start-error.ts'
+import { RunnerInstance, type InstanceConfig, type InstanceSpec } from './runner-instance.ts'
 
 export interface LauncherOptions {
   readonly machine: Machine
@@ -24,7 +25,7 @@ export interface LauncherOptions {
   readonly validatorDirectory: string
   readonly runnerFiles: RunnerFiles
   readonly maxPayloadBytes: number
-  readonly startTimeoutMs: number
+  readonly startTimeoutMs: () => number
   readonly compiler: SchemaCompiler
   /** Null where the daemon is not root: its runners keep its own uid. */
   readonly identities: IdentityPool | null
@@ -33,11 +34,19 @@ export interface LauncherOptions {
   readonly baseDataBytes: () => Promise<number>
   /** Stay read-only inside a wider grant: the plugin folders and the configuration. */
   readonly protectedPaths: readonly string[]
+  /** Reads the plugin's configuration; rejects with CONFIG_INVALID where it does not fit. */
+  readonly loadConfiguration: (generation: Generation) => Promise<void>
+  /** What the plugin gets as its configuration now, secrets and all. It was loaded before. */
+  readonly configurationOf: (generation: Generation) => InstanceConfig
+  /** Takes secrets out of a text. */
+  readonly redact: (text: string) => string
+  /** Before the files of a generation are copied: from now on their changes count. */
+  readonly onSpawned: (generation: Generation) => Promise<void>
   readonly onLog: (line: PluginLogLine) => void
 }
 
 interface PlannedStart {
-  readonly plugin: RunnablePlugin
+  readonly generation: Generation
   readonly lane: InstanceLane
   readonly prepared: PreparedPlugin
   readonly baseDataBytes: number
@@ -47,23 +56,25 @@ interface PlannedStart {
 
 /** Brings a plugin's instance to life for one workspace: policy, plan, identity, process. */
 export class InstanceLauncher {
+  readonly snapshots: SnapshotFolder
   readonly #options: LauncherOptions
   readonly #idPrefix = randomBytes(4).toString('hex')
-  readonly #prepared = new WeakMap<RunnablePlugin, Promise<PreparedPlugin>>()
+  readonly #prepared = new WeakMap<Generation, Promise<PreparedPlugin>>()
   #spawned = 0
 
   constructor(options: LauncherOptions) {
     this.#options = options
+    this.snapshots = new SnapshotFolder(options.stateDirectory)
   }
 
   /** What the plugin may do in that workspace, for the uid that its instance has or would have. */
-  policyOf(plugin: RunnablePlugin, workspace: string, identity = this.#groupIdentity(plugin)): Policy {
+  policyOf(generation: Generation, workspace: string, identity = this.#groupIdentity(generation)): Policy {
     return resolvePolicy(
-      plugin.manifest.permissions,
+      generation.manifest.permissions,
       {
         workspace,
-        pluginDir: plugin.directory,
-        dataDir: this.#dataDirectory(plugin),
+        pluginDir: generation.directory,
+        dataDir: this.#dataDirectory(generation),
         stateDir: this.#options.stateDirectory,
         protect: this.#options.protectedPaths,
         environment: process.env,
@@ -78,19 +89,29 @@ export class InstanceLauncher {
    *
    * @throws PhantomError SANDBOX_UNAVAILABLE, MANIFEST_INVALID, CONFIG_INVALID, PLUGIN_START_FAILED
    */
-  async spawn(plugin: RunnablePlugin, lane: InstanceLane): Promise<RunnerInstance> {
-    this.#checkTier(plugin)
-    const prepared = await this.#prepare(plugin)
+  async spawn(generation: Generation, lane: InstanceLane): Promise<RunnerInstance> {
+    try {
+      return await this.#spawn(generation, lane)
+    } catch (error) {
+      throw shortageError(generation.id, error) ?? error
+    }
+  }
+
+  async #spawn(generation: Generation, lane: InstanceLane): Promise<RunnerInstance> {
+    this.#checkTier(generation)
+    await this.#options.onSpawned(generation)
+    const prepared = await this.prepare(generation)
+    await this.#options.loadConfiguration(generation)
     const baseDataBytes = await this.#options.baseDataBytes()
     const { identities } = this.#options
-    const group = this.#groupIdentity(plugin)
+    const group = this.#groupIdentity(generation)
     const identity =
       identities === null || group === null ? null : { uid: identities.acquire(), gid: group.gid }
     const release = (): void => {
       if (identity !== null) identities?.release(identity.uid)
     }
     try {
-      return this.#spawnPlanned({ plugin, lane, prepared, baseDataBytes, identity, release })
+      return this.#spawnPlanned({ generation, lane, prepared, baseDataBytes, identity, release })
     } catch (error) {
       release()
       throw error
@@ -98,14 +119,15 @@ export class InstanceLauncher {
   }
 
   #spawnPlanned(start: PlannedStart): RunnerInstance {
-    const { plugin, lane, prepared } = start
+    const { generation, lane, prepared } = start
+    if (prepared.notice !== null) this.#logNotice(generation, prepared.notice)
     const { machine } = this.#options
-    const dataDir = this.#dataDirectory(plugin)
-    const policy = this.policyOf(plugin, lane.workspace, start.identity)
+    const dataDir = this.#dataDirectory(generation)
+    const policy = this.policyOf(generation, lane.workspace, start.identity)
     makeGrantedFolders(policy.createPaths, start.identity)
     const plan = planRunner(machine, {
       runnerFiles: this.#options.runnerFiles,
-      pluginDir: plugin.directory,
+      pluginDir: generation.directory,
       overlayDir: prepared.overlayDir,
       validatorDir: prepared.operations.some((known) => known.input_validator !== null)
         ? this.#options.validatorDirectory
@@ -113,66 +135,68 @@ export class InstanceLauncher {
       workspace: lane.workspace,
       dataDir,
       policy,
-      limits: { maxMemoryMb: plugin.manifest.limits.maxMemoryMb },
+      limits: { maxMemoryMb: generation.manifest.limits.maxMemoryMb },
       baseDataBytes: start.baseDataBytes,
       identity: start.identity,
     })
-    for (const notice of policy.notices) this.#logNotice(plugin, notice)
-    return new RunnerInstance(
+    for (const notice of policy.notices) this.#logNotice(generation, notice)
+    const instance: RunnerInstance = new RunnerInstance(
       {
+        generation,
         plan,
         uid: start.identity?.uid ?? machine.uid,
         reach: {
-          readPaths: [...policy.readPaths, plugin.directory],
+          readPaths: [...policy.readPaths, generation.directory],
           writePaths: [...policy.writePaths, dataDir],
           grantedWritePaths: policy.writePaths,
         },
-        startTimeoutMs: this.#options.startTimeoutMs,
-        shutdownMs: plugin.manifest.restart.shutdownMs,
+        startTimeoutMs: this.#options.startTimeoutMs(),
+        shutdownMs: generation.manifest.restart.shutdownMs,
         initialize: this.#initializeParams(start, { plan, dataDir }),
+        configuration: () => this.#options.configurationOf(generation),
       },
       {
-        onAnswer: (execution, answer) => lane.answered(execution, answer),
-        onExit: (exit, inFlight) => {
+        onAnswer: (execution, answer) => lane.answered(instance, execution, answer),
+        onExit: (exit, inFlight, cause) => {
           start.release()
-          lane.exited(exit, inFlight)
+          lane.exited(instance, { exit, inFlight, cause })
         },
         onDrain: () => lane.pump(),
+        redact: this.#options.redact,
         onLog: (line) =>
-          this.#options.onLog({ ...line, plugin_id: plugin.id, time: new Date().toISOString() }),
+          this.#options.onLog({ ...line, plugin_id: generation.id, time: new Date().toISOString() }),
       },
     )
+    return instance
   }
 
   #initializeParams(
     start: PlannedStart,
     place: { plan: RunnerPlan; dataDir: string },
-  ): RunnerParams['initialize'] {
-    const { plugin, lane, prepared } = start
+  ): InstanceSpec['initialize'] {
+    const { generation, lane, prepared } = start
     return {
       protocol_version: PROTOCOL_VERSION,
-      plugin_id: plugin.id,
-      plugin_version: plugin.manifest.version,
-      generation: plugin.generation,
+      plugin_id: generation.id,
+      plugin_version: generation.manifest.version,
+      generation: generation.number,
       execution_id_prefix: this.#nextPrefix(),
-      entry: join(place.plan.pluginPath, plugin.manifest.entryPoint),
+      entry: join(place.plan.pluginPath, generation.manifest.entryPoint),
       workspace: lane.workspace,
       data_dir: place.dataDir,
-      config: prepared.config,
-      log_level: plugin.manifest.runtime.logLevel,
-      eval: plugin.manifest.runtime.eval,
+      eval: generation.manifest.runtime.eval,
       operations: prepared.operations,
       max_payload_bytes: this.#options.maxPayloadBytes,
     }
   }
 
   /** Fails closed: where policy demands more than this machine can hold, nothing starts. */
-  #checkTier(plugin: RunnablePlugin): void {
+  #checkTier(generation: Generation): void {
     const { machine, requiredTier } = this.#options
     if (requiredTier === 'process' || machine.tier === 'namespace') return
     throw new PhantomError(
       'SANDBOX_UNAVAILABLE',
-      `Cannot start "${plugin.id}": security.required_tier is "namespace" and this machine gives tier "${machine.tier}" ` +
+      `Cannot start "${generation.id}": security.required_tier is "namespace" and this machine gives tier "${machine.tier}" ` +
         `(${machine.reasonNoNamespace}). Run "phantom doctor" to see what to mend`,
       { details: { required_tier: requiredTier, tier: machine.tier } },
     )
@@ -184,36 +208,49 @@ export class InstanceLauncher {
     return `${this.#idPrefix}-${this.#spawned.toString(36)}-`
   }
 
-  #prepare(plugin: RunnablePlugin): Promise<PreparedPlugin> {
-    const known = this.#prepared.get(plugin)
+  /** What its processes share, made once: its files' copy, its schemas, its defaults. */
+  prepare(generation: Generation): Promise<PreparedPlugin> {
+    const known = this.#prepared.get(generation)
     if (known !== undefined) return known
-    const { compiler, stateDirectory } = this.#options
-    const prepared = preparePlugin(plugin, { compiler, stateDirectory })
-    this.#prepared.set(plugin, prepared)
+    const prepared = this.#prepare(generation)
+    this.#prepared.set(generation, prepared)
     // A failure is not kept: what caused it may be mended by the next call.
-    prepared.catch(() => this.#prepared.delete(plugin))
+    prepared.catch(() => this.#prepared.delete(generation))
     return prepared
   }
 
-  #dataDirectory(plugin: RunnablePlugin): string {
+  /** From now on every change of its files counts: what is copied half is copied anew. */
+  async #prepare(generation: Generation): Promise<PreparedPlugin> {
+    await this.#options.onSpawned(generation)
+    return await preparePlugin(generation, { compiler: this.#options.compiler, snapshots: this.snapshots })
+  }
+
+  #dataDirectory(generation: Generation): string {
     return makeDataDirectory(
       this.#options.stateDirectory,
-      plugin.id,
-      this.#groupIdentity(plugin)?.gid ?? null,
+      generation.id,
+      this.#groupIdentity(generation)?.gid ?? null,
     )
   }
 
   /** The plugin's group, with a uid that owns nothing; null where the daemon is not root. */
-  #groupIdentity(plugin: RunnablePlugin): RunnerIdentity | null {
+  #groupIdentity(generation: Generation): RunnerIdentity | null {
     const { store, identities } = this.#options
     if (identities === null) return null
-    const gid = identities.gidOf(store.pluginNumber(plugin.id))
+    const gid = identities.gidOf(store.pluginNumber(generation.id))
     return { uid: gid, gid }
   }
 
-  #logNotice(plugin: RunnablePlugin, message: string): void {
+  #logNotice(generation: Generation, message: string): void {
     const level: LogLevel = 'warn'
     const time = new Date().toISOString()
-    this.#options.onLog({ level, message, source: 'host', execution_id: null, plugin_id: plugin.id, time })
+    this.#options.onLog({
+      level,
+      message,
+      source: 'host',
+      execution_id: null,
+      plugin_id: generation.id,
+      time,
+    })
   }
 }

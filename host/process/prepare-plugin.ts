@@ -1,27 +1,39 @@
-import { join } from 'node:path'
 import type { RunnerOperation } from '../../src/contract/runner-methods.ts'
-import type { RunnablePlugin } from '../registry/plugin-record.ts'
-import { stripTypeScript } from '../registry/strip-typescript.ts'
+import type { Generation } from '../generations/generation.ts'
+import { takeSnapshot } from '../generations/snapshot.ts'
+import type { SnapshotFolder } from '../generations/snapshot-folder.ts'
 import type { SchemaCompiler } from '../validation/schema-compiler.ts'
 
 /** What every instance of one generation shares, made once before the first. */
 export interface PreparedPlugin {
-  readonly config: Record<string, unknown>
+  /** What its configuration is where nobody says anything. */
+  readonly defaults: Record<string, unknown>
   readonly operations: RunnerOperation[]
-  /** A copy of the plugin with its types stripped, to stand in its place; null for JavaScript. */
+  /** The copy of its files that stands in its place; null where they are too many. */
   readonly overlayDir: string | null
+  /** What the author should know, in words; null when nothing. */
+  readonly notice: string | null
 }
 
 /**
- * Compiles the schemas of a plugin, fills its configuration with defaults and strips its types.
+ * Copies a plugin's files, compiles its schemas and fills its configuration with defaults.
  *
  * @throws PhantomError MANIFEST_INVALID, CONFIG_INVALID, PLUGIN_START_FAILED
  */
 export async function preparePlugin(
-  plugin: RunnablePlugin,
-  powers: { compiler: SchemaCompiler; stateDirectory: string },
+  generation: Generation,
+  powers: { compiler: SchemaCompiler; snapshots: SnapshotFolder },
 ): Promise<PreparedPlugin> {
-  const { manifest, directory } = plugin
+  const { manifest, directory } = generation
+  // A generation that comes back has its files already.
+  const snapshot =
+    generation.snapshot === null || generation.digest === null
+      ? takeSnapshot(directory, manifest.entryPoint, powers.snapshots.of(generation.id))
+      : { directory: generation.snapshot, digest: generation.digest, changedAtMs: 0, notice: null }
+  powers.snapshots.cleanOnce(generation.id, snapshot.directory)
+  generation.digest = snapshot.digest
+  generation.snapshot = snapshot.directory
+  generation.changedAtMs = snapshot.changedAtMs
   const operations = await Promise.all(
     manifest.operations.map(async ({ name, inputSchema }) => ({
       name,
@@ -30,9 +42,10 @@ export async function preparePlugin(
     })),
   )
   return {
-    config:
+    defaults:
       manifest.configuration === null ? {} : await powers.compiler.configDefaults(manifest.configuration),
     operations,
-    overlayDir: stripTypeScript(directory, manifest.entryPoint, join(powers.stateDirectory, 'stripped')),
+    overlayDir: snapshot.directory,
+    notice: snapshot.notice,
   }
 }

@@ -1,20 +1,20 @@
-import { LOG_LEVELS, type LogLevel, type PluginLogLine } from '../../src/contract/execution.ts'
+import type { PluginLogLine } from '../../src/contract/execution.ts'
 import type { ExitInfo } from '../../src/contract/plugin-info.ts'
 import type { InstanceState } from '../../src/contract/life.ts'
-import { MAX_PLUGIN_TEXT_CHARS } from '../../src/contract/limits.ts'
 import { messageOf, type PhantomError } from '../../src/contract/phantom-error.ts'
-import type { RunnerParams } from '../../src/contract/runner-methods.ts'
+import { RUNNER_HOOKS, type RunnerHook, type RunnerParams } from '../../src/contract/runner-methods.ts'
 import { Connection, type Answer } from '../../src/rpc/connection.ts'
 import { IdTable } from '../../src/rpc/id-table.ts'
 import { ProcessSampler } from '../monitor/process-sampler.ts'
-import { escapeControl } from '../observe/escape-control.ts'
 import type { RunnerPlan } from '../sandbox/plan-runner.ts'
 import { nextInstanceState, type InstanceEvent } from '../supervisor/instance-state.ts'
 import type { Execution } from '../execution/execution.ts'
-import { classifyExit, describeExit, type EndCause } from './exit-reason.ts'
+import type { Generation } from '../generations/generation.ts'
+import { GRACEFUL, toExitInfo, type EndCause } from './exit-reason.ts'
 import { endProcess } from './kill-ladder.ts'
+import { PluginWords } from './plugin-words.ts'
 import { boundedReport } from './plugin-report.ts'
-import { RunnerOutput, type OutputLine } from './runner-output.ts'
+import { RunnerOutput } from './runner-output.ts'
 import { spawnRunner, type SpawnedRunner } from './spawn-runner.ts'
 import { startError } from './start-error.ts'
 
@@ -25,12 +25,18 @@ interface InstanceReach {
   readonly grantedWritePaths: readonly string[]
 }
 
+/** What may change while a process runs. */
+export type InstanceConfig = Pick<RunnerParams['initialize'], 'config' | 'log_level'>
+
 export interface InstanceSpec {
+  readonly generation: Generation
   readonly plan: RunnerPlan
   readonly uid: number | null
   /** What it may reach, as it was granted at its start; canonical and absolute. */
   readonly reach: InstanceReach
-  readonly initialize: RunnerParams['initialize']
+  readonly initialize: Omit<RunnerParams['initialize'], keyof InstanceConfig | 'previous_state'>
+  /** Asked when it starts: a standby may have waited for long. */
+  readonly configuration: () => InstanceConfig
   readonly startTimeoutMs: number
   readonly shutdownMs: number
 }
@@ -39,14 +45,14 @@ export interface InstanceEvents {
   /** An answer to a dispatched call. */
   onAnswer(execution: Execution, answer: Answer): void
   /** The process is gone; these calls were in flight. Called once. */
-  onExit(exit: ExitInfo, inFlight: readonly Execution[]): void
+  onExit(exit: ExitInfo, inFlight: readonly Execution[], cause: EndCause | null): void
   /** The channel has room again. */
   onDrain(): void
   onLog(line: Omit<PluginLogLine, 'plugin_id' | 'time'>): void
+  /** Takes secrets out of what the plugin says. */
+  redact(text: string): string
 }
 
-/** Causes that say nothing against the process: it gets its time to shut down. */
-const GRACEFUL: ReadonlySet<EndCause> = new Set(['stop', 'start_failed', 'operator', 'host_shutdown'])
 /** A channel that ends waits this long for the exit, which knows more. */
 const EXIT_AFTER_CHANNEL_MS = 1000
 /** Pipes close right after the exit, unless something outside of a pid namespace still holds them. */
@@ -63,6 +69,7 @@ export class RunnerInstance {
   #dispatched = 0
   readonly #spawnedAtMs = performance.now()
   readonly #output: RunnerOutput
+  readonly #words: PluginWords
   readonly #gone: Promise<void>
   #state: InstanceState = 'starting'
   #pid: number | null = null
@@ -72,29 +79,50 @@ export class RunnerInstance {
   #cause: EndCause | null = null
   #ending: Promise<void> | null = null
   #reported: { metadata: unknown; capabilities: unknown } | null = null
+  #hooks: ReadonlySet<RunnerHook> = new Set()
+  #isPreloaded = false
+  #readyAtMs: number | null = null
+  #lastCallAtMs = this.#spawnedAtMs
+  /** Inputs that are sent again should the process die. */
+  readonly #kept = new WeakSet<Uint8Array>()
 
   /** Spawns at once; `start()` makes it ready. */
   constructor(spec: InstanceSpec, events: InstanceEvents) {
     this.spec = spec
     this.#events = events
+    this.#words = new PluginWords(events, {
+      get: (id) => this.#inFlight.get(id),
+      values: () => this.#inFlight.values(),
+      size: () => this.#inFlight.size,
+      byExecutionId: (id) => this.findInFlight(id),
+    })
     this.#runner = spawnRunner(spec.plan)
     this.#connection = new Connection(this.#runner.channel, {
       maxPayloadBytes: spec.initialize.max_payload_bytes,
       payloadFrames: true,
       strict: true,
-      mayFree: () => true,
+      mayFree: (payload) => !this.#kept.has(payload),
       onRequest: (request) =>
         this.#violated(`it called "${String(request.method).slice(0, 80)}" on the host`),
-      onNotification: (method, params) => this.#notified(method, params),
+      onNotification: (method, params) => {
+        if (this.#words.notified(method, params)) return
+        this.#violated(`it sent "${method.slice(0, 80)}" with params that the contract does not allow`)
+      },
       onStrayAnswer: (id) =>
         this.#violated(`it answered a call that was never made (id ${JSON.stringify(id)?.slice(0, 40)})`),
       onClose: (error) => this.#channelClosed(error),
       onDrain: () => events.onDrain(),
     })
-    this.#output = new RunnerOutput(this.#runner, (line) => this.#printed(line))
+    this.#output = new RunnerOutput(this.#runner, {
+      onLine: (line) => this.#words.printed(line),
+      redact: (text) => events.redact(text),
+    })
     this.#gone = this.#runner.exited.then((end) => this.#exited(end))
   }
 
+  get generation(): Generation {
+    return this.spec.generation
+  }
   get state(): InstanceState {
     return this.#state
   }
@@ -103,6 +131,22 @@ export class RunnerInstance {
   }
   get readyMs(): number | null {
     return this.#readyMs
+  }
+  /** On the monotonic clock; null before it was ready. */
+  get readyAtMs(): number | null {
+    return this.#readyAtMs
+  }
+  /** When a call began or ended last, on the monotonic clock. */
+  get lastCallAtMs(): number {
+    return this.#lastCallAtMs
+  }
+  /** Its code was loaded ahead of its start. */
+  get isPreloaded(): boolean {
+    return this.#isPreloaded
+  }
+  /** Settles when the process is gone. */
+  get gone(): Promise<void> {
+    return this.#gone
   }
   get sampler(): ProcessSampler | null {
     return this.#sampler
@@ -120,21 +164,43 @@ export class RunnerInstance {
   get canTakeCall(): boolean {
     return this.#state === 'ready' && !this.#connection.isClosed && !this.#connection.isOverBudget
   }
-  /** @throws PhantomError PLUGIN_START_FAILED or PLUGIN_START_TIMEOUT; the process is gone then. */
-  async start(): Promise<void> {
-    const answer = await this.#call('initialize', this.spec.initialize, this.spec.startTimeoutMs)
-    if (answer === null || answer.error !== null || this.#state !== 'starting') {
-      const error = await this.#failStart(answer)
-      throw error
-    }
-    const result = (answer.result ?? {}) as { metadata?: unknown; capabilities?: unknown }
+  /**
+   * Loads the code and no more: for a standby.
+   *
+   * @throws PhantomError PLUGIN_START_FAILED or PLUGIN_START_TIMEOUT; the process is gone then.
+   */
+  async preload(): Promise<void> {
+    const { protocol_version, entry, operations, eval: mayEval } = this.spec.initialize
+    const { log_level } = this.spec.configuration()
+    const params: RunnerParams['preload'] = { protocol_version, entry, operations, log_level, eval: mayEval }
+    const answer = await this.call('preload', params, this.spec.startTimeoutMs)
+    if (answer === null || answer.error !== null || this.#state !== 'starting')
+      throw await this.#failStart(answer)
+    this.#learnPid(this.#runner.findPid())
+    this.#isPreloaded = true
+  }
+
+  /**
+   * @param previousState what the generation before exported; undefined where it did not
+   * @throws PhantomError PLUGIN_START_FAILED or PLUGIN_START_TIMEOUT; the process is gone then.
+   */
+  async start(previousState?: unknown): Promise<void> {
+    const startedAtMs = this.#isPreloaded ? performance.now() : this.#spawnedAtMs
+    const params: RunnerParams['initialize'] = { ...this.spec.initialize, ...this.spec.configuration() }
+    if (previousState !== undefined) params.previous_state = previousState
+    const answer = await this.call('initialize', params, this.spec.startTimeoutMs)
+    if (answer === null || answer.error !== null || this.#state !== 'starting')
+      throw await this.#failStart(answer)
+    const result = (answer.result ?? {}) as { metadata?: unknown; capabilities?: unknown; hooks?: unknown }
     this.#reported = {
       metadata: boundedReport(result.metadata),
       capabilities: boundedReport(result.capabilities),
     }
-    this.#readyMs = performance.now() - this.#spawnedAtMs
+    this.#hooks = hooksIn(result.hooks)
+    this.#readyAtMs = performance.now()
+    this.#readyMs = this.#readyAtMs - startedAtMs
     this.#learnPid(this.#runner.findPid())
-    this.#idleRssBytes = this.#sampler?.sample(performance.now()).rssBytes ?? 0
+    this.#idleRssBytes = this.#sampler?.sample(this.#readyAtMs).rssBytes ?? 0
     if (this.#state === 'starting') this.#move('initialized')
   }
 
@@ -149,14 +215,19 @@ export class RunnerInstance {
     this.#dispatched += 1
     const dispatched = this.#dispatched
     execution.sampleAtStart = this.#sampler?.sample(nowMs) ?? null
-    const id = this.#connection.request('execute', params, execution.input, (answer) => {
+    execution.instance = this
+    this.#lastCallAtMs = nowMs
+    const { input } = execution
+    if (execution.mayRetry && input !== null) this.#kept.add(input)
+    const id = this.#connection.request('execute', params, input, (answer) => {
       // An end of the channel is not an answer: the exit, which knows more, settles the call.
       if (this.#connection.isClosed) return
       this.#inFlight.delete(id)
       execution.shared ||= this.#dispatched !== dispatched
-      this.#events.onAnswer(execution, answer)
+      this.#lastCallAtMs = performance.now()
+      this.#events.onAnswer(execution, this.#words.inAnswer(answer))
     })
-    execution.input = null
+    if (!execution.mayRetry) execution.input = null
     execution.channelId = id
     execution.executionId = this.spec.initialize.execution_id_prefix + id.toString(36)
     this.#inFlight.set(id, execution)
@@ -178,12 +249,20 @@ export class RunnerInstance {
     return Number.isSafeInteger(id) && id >= 0 ? (this.#inFlight.get(id) ?? null) : null
   }
 
-  /** What the plugin's own `health()` says; null when it says nothing in time. */
-  async health(timeoutMs: number): Promise<unknown> {
-    if (this.#state !== 'ready') return null
-    const answer = await this.#call('health', {}, timeoutMs)
-    if (answer === null || answer.error !== null) return null
-    return boundedReport((answer.result as { health?: unknown } | null)?.health)
+  hasHook(hook: RunnerHook): boolean {
+    return this.#hooks.has(hook)
+  }
+
+  /** Asks the runner; null when it does not answer in time. For what stands beside calls, see `runner-hooks.ts`. */
+  call(method: keyof RunnerParams, params: object, timeoutMs: number): Promise<Answer | null> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(null), timeoutMs)
+      this.#connection.request(method, params, null, (answer) => {
+        clearTimeout(timer)
+        // What is exported goes back to the plugin itself, whole.
+        resolve(method === 'export_state' ? answer : this.#words.inAnswer(answer))
+      })
+    })
   }
 
   /** Walks down the kill ladder; settles when the process is confirmed gone. Idempotent, the first cause stands. */
@@ -205,16 +284,6 @@ export class RunnerInstance {
 
   #move(event: InstanceEvent): void {
     this.#state = nextInstanceState(this.#state, event)
-  }
-
-  #call(method: keyof RunnerParams, params: object, timeoutMs: number): Promise<Answer | null> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(null), timeoutMs)
-      this.#connection.request(method, params, null, (answer) => {
-        clearTimeout(timer)
-        resolve(answer)
-      })
-    })
   }
 
   async #failStart(answer: Answer | null): Promise<PhantomError> {
@@ -245,46 +314,8 @@ export class RunnerInstance {
 
   #violated(what: string): void {
     if (this.#state === 'stopped') return
-    this.#logHost('error', `protocol violation, the process is ended: ${what}`)
+    this.#words.ofHost('error', `protocol violation, the process is ended: ${what}`)
     void this.end('protocol')
-  }
-
-  #logHost(level: LogLevel, message: string): void {
-    this.#events.onLog({ level, source: 'host', execution_id: null, message })
-  }
-
-  #notified(method: string, params: unknown): void {
-    const { level, message, execution_id: executionId, id, fraction } = params as Record<string, unknown>
-    if (method === 'log' && typeof message === 'string' && isLogLevel(level)) {
-      this.#logged(level, message.slice(0, MAX_PLUGIN_TEXT_CHARS), executionId)
-    } else if (method === 'progress' && typeof id === 'number') {
-      this.#progressed(id, fraction, message)
-    } else {
-      this.#violated(`it sent "${method.slice(0, 80)}" with params that the contract does not allow`)
-    }
-  }
-
-  #logged(level: LogLevel, message: string, executionId: unknown): void {
-    const execution = typeof executionId === 'string' ? this.findInFlight(executionId) : null
-    execution?.addLog(level, escapeControl(message))
-    this.#events.onLog({ level, source: 'log', execution_id: execution?.executionId ?? null, message })
-  }
-
-  #progressed(id: number, fraction: unknown, message: unknown): void {
-    const execution = Number.isSafeInteger(id) && id >= 0 ? this.#inFlight.get(id) : undefined
-    if (execution === undefined || execution.isSettled) return
-    execution.call.onProgress?.({
-      execution_id: execution.executionId!,
-      fraction: typeof fraction === 'number' ? Math.min(1, Math.max(0, fraction)) : null,
-      message: typeof message === 'string' ? message.slice(0, MAX_PLUGIN_TEXT_CHARS) : null,
-    })
-  }
-
-  /** A line names a call only while exactly one is in flight. */
-  #printed(line: OutputLine): void {
-    const only = this.#inFlight.size === 1 ? this.#inFlight.values().next().value : undefined
-    only?.addLog(line.level, escapeControl(line.message))
-    this.#events.onLog({ ...line, execution_id: only?.executionId ?? null })
   }
 
   #channelClosed(error: PhantomError | null): void {
@@ -307,25 +338,20 @@ export class RunnerInstance {
     this.#output.close()
     this.#connection.destroy()
     if (this.#output.cutBytes > 0)
-      this.#logHost('warn', `${this.#output.cutBytes} bytes of over-long lines were cut off`)
-    const processEnd = { ...end, cause: this.#cause, stderrTail: this.#output.stderrTail }
-    const exitClass = classifyExit(processEnd)
+      this.#words.ofHost('warn', `${this.#output.cutBytes} bytes of over-long lines were cut off`)
+    const processEnd = {
+      ...end,
+      isIdle: this.#readyAtMs !== null && this.#inFlight.size === 0,
+      cause: this.#cause,
+      stderrTail: this.#output.stderrTail,
+    }
     const inFlight = [...this.#inFlight.values()]
     this.#inFlight.clear()
-    this.#events.onExit(
-      {
-        class: exitClass,
-        at: new Date().toISOString(),
-        generation: this.spec.initialize.generation,
-        code: end.code,
-        signal: end.signal,
-        message: describeExit(processEnd, exitClass),
-      },
-      inFlight,
-    )
+    this.#events.onExit(toExitInfo(processEnd, this.generation.number), inFlight, this.#cause)
   }
 }
 
-function isLogLevel(value: unknown): value is LogLevel {
-  return LOG_LEVELS.includes(value as LogLevel)
+/** What a hostile process lists as its hooks. */
+function hooksIn(value: unknown): ReadonlySet<RunnerHook> {
+  return new Set(Array.isArray(value) ? RUNNER_HOOKS.filter((hook) => value.includes(hook)) : [])
 }

@@ -9,6 +9,12 @@ export interface OutputLine {
   readonly message: string
 }
 
+export interface OutputPowers {
+  onLine(line: OutputLine): void
+  /** Takes secrets out of a text. */
+  redact(text: string): string
+}
+
 const MAX_BYTES_PER_SECOND = 16 * 1024 * 1024
 const STDERR_TAIL_CHARS = 4096
 
@@ -17,13 +23,13 @@ export class RunnerOutput {
   /** Settles when both pipes are closed. */
   readonly closed: Promise<void>
   readonly #streams: readonly Readable[]
-  readonly #onLine: (line: OutputLine) => void
+  readonly #powers: OutputPowers
   #stderrTail = ''
   #cutBytes = 0
 
-  constructor(streams: { stdout: Readable; stderr: Readable }, onLine: (line: OutputLine) => void) {
+  constructor(streams: { stdout: Readable; stderr: Readable }, powers: OutputPowers) {
     this.#streams = [streams.stdout, streams.stderr]
-    this.#onLine = onLine
+    this.#powers = powers
     const captured = [
       this.#capture(streams.stdout, 'stdout', 'info'),
       this.#capture(streams.stderr, 'stderr', 'error'),
@@ -31,8 +37,9 @@ export class RunnerOutput {
     this.closed = Promise.all(captured).then(() => undefined)
   }
 
+  /** Without secrets, also where one has several lines. */
   get stderrTail(): string {
-    return this.#stderrTail
+    return this.#powers.redact(this.#stderrTail)
   }
 
   /** Bytes of lines that were longer than a log line may be; each such line says itself that it was cut. */
@@ -48,10 +55,12 @@ export class RunnerOutput {
     captureLines(stream, {
       maxLineBytes: MAX_PLUGIN_TEXT_CHARS,
       maxBytesPerSecond: MAX_BYTES_PER_SECOND,
-      onLine: (message) => {
+      onLine: (printed) => {
+        // Before the tail is cut: half a secret would not be recognised.
+        const message = this.#powers.redact(printed)
         if (source === 'stderr')
           this.#stderrTail = `${this.#stderrTail}${message}\n`.slice(-STDERR_TAIL_CHARS)
-        this.#onLine({ source, level, message })
+        this.#powers.onLine({ source, level, message })
       },
       onDropped: (bytes) => {
         this.#cutBytes += bytes

@@ -42,6 +42,7 @@ export function spawnRunner(plan: RunnerPlan): SpawnedRunner {
     throw new PhantomError(
       'PLUGIN_START_FAILED',
       `Cannot start "${plan.file}": the system gave no process. Look at the limits on processes and open files (ulimit -a)`,
+      { details: { shortage: 'NO_PROCESS' } },
     )
   }
   let sandboxPid = status === undefined ? child.pid : null

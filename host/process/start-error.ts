@@ -1,4 +1,4 @@
-import { PhantomError } from '../../src/contract/phantom-error.ts'
+import { isPhantomError, PhantomError } from '../../src/contract/phantom-error.ts'
 import type { Answer } from '../../src/rpc/connection.ts'
 import type { EndCause } from './exit-reason.ts'
 import type { InstanceSpec } from './runner-instance.ts'
@@ -14,6 +14,18 @@ export interface FailedStart {
 }
 
 const MAX_TAIL_CHARS = 600
+const MAX_CAUSES = 8
+
+/** What the machine, and not the plugin, lacks: errno(3), and Node that says no more than that there is no process. */
+const SHORTAGES: ReadonlyMap<unknown, string> = new Map([
+  ['NO_PROCESS', 'the system gave no process. Look at the limits on processes and open files (ulimit -a)'],
+  ['EMFILE', 'the daemon may open no more files. Raise its limit (ulimit -n, LimitNOFILE=)'],
+  ['ENFILE', 'the system may open no more files. Raise fs.file-max'],
+  ['EAGAIN', 'the system gives no more processes. Raise the limit on them (ulimit -u, TasksMax=)'],
+  ['ENOMEM', 'the system has no memory left. Free some'],
+  ['ENOSPC', 'the disk is full. Free some of it'],
+  ['EDQUOT', 'the quota of the disk is used up. Free some of it'],
+])
 
 /** Says why an instance never became ready, in the words of whoever knows most. */
 export function startError(failed: FailedStart): PhantomError {
@@ -35,9 +47,7 @@ export function startError(failed: FailedStart): PhantomError {
     return new PhantomError(
       'PLUGIN_START_FAILED',
       `Cannot start "${id}": ${failed.answer.error.message}. ${see}`,
-      {
-        details: { plugin_id: id },
-      },
+      { details: { plugin_id: id, ...(isDeterministic(failed.answer) ? { deterministic: true } : {}) } },
     )
   }
   const tail = failed.stderrTail.trim().slice(-MAX_TAIL_CHARS)
@@ -46,4 +56,30 @@ export function startError(failed: FailedStart): PhantomError {
     `Cannot start "${id}": its process ended before it was ready${tail === '' ? '' : `; it last said: ${tail}`}. ${see}`,
     { details: { plugin_id: id } },
   )
+}
+
+/** The start failed because the machine ran out of something: no word about the plugin. Null where it did not. */
+export function shortageError(pluginId: string, error: unknown): PhantomError | null {
+  const shortage = shortageIn(error)
+  if (shortage === null) return null
+  return new PhantomError(
+    'PLUGIN_START_FAILED',
+    `Cannot start "${pluginId}": ${SHORTAGES.get(shortage)}, then call again (${shortage})`,
+    { cause: error, details: { plugin_id: pluginId, shortage } },
+  )
+}
+
+function shortageIn(error: unknown): string | null {
+  let at = error
+  for (let depth = 0; depth < MAX_CAUSES && at instanceof Error; depth += 1) {
+    const code: unknown = isPhantomError(at) ? at.details['shortage'] : (at as NodeJS.ErrnoException).code
+    if (SHORTAGES.has(code)) return String(code)
+    at = at.cause
+  }
+  return null
+}
+
+/** A runner that lies about this takes its own plugin down, and no other. */
+function isDeterministic({ error }: Answer): boolean {
+  return error?.data?.details?.['deterministic'] === true
 }

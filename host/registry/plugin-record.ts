@@ -1,60 +1,58 @@
 import type { Manifest } from '../../src/contract/manifest.ts'
+import type { GenerationInfo } from '../../src/contract/generations.ts'
 import type { ExitInfo, ManifestIssue } from '../../src/contract/plugin-info.ts'
 import type { PluginState } from '../../src/contract/life.ts'
 import type { InstanceLane } from '../execution/instance-lane.ts'
+import type { Generation } from '../generations/generation.ts'
+import type { PluginMetrics } from '../metrics/plugin-metrics.ts'
 import { nextPluginState, type PluginEvent } from '../supervisor/plugin-state.ts'
 
-/** A plugin that can run: its manifest is there. */
-export type RunnablePlugin = PluginRecord & { readonly manifest: Manifest }
+/** A plugin that can run: a generation of it serves. */
+export type RunnablePlugin = PluginRecord & { readonly current: Generation; readonly manifest: Manifest }
 
-/** What the plugin allows one run of an operation, and which of its two limits says so. */
-export interface RunLimit {
-  readonly limitMs: number
-  readonly owner: 'operation' | 'max_execution_time_ms'
-}
-
-/** What the daemon knows of one plugin. */
+/** What the daemon knows of one plugin, over all its generations. */
 export class PluginRecord {
   readonly id: string
   readonly directory: string
   readonly builtin: boolean
-  readonly manifest: Manifest | null
-  readonly issues: readonly ManifestIssue[]
-  /** Counted up by every reload; the first is 1. */
-  readonly generation = 1
+  /** Of the manifest as it was read last. */
+  issues: readonly ManifestIssue[] = []
+  /** The generation that serves; null for a plugin that never had a valid manifest. */
+  current: Generation | null = null
+  /** Others that are remembered, the newest last: served before, on the way, or rejected. */
+  others: Generation[] = []
+  /** Those that failed before there was a manifest to make a generation of. */
+  rejected: GenerationInfo[] = []
+  lastGeneration = 0
   /** By canonical path of the workspace. */
   readonly lanes = new Map<string, InstanceLane>()
   lastExit: ExitInfo | null = null
   /** Why it is `invalid`, `blocked` or `failed`. */
   reason: string | null = null
-  /** Whether its manifest asks for a right to write: then calls may create files. */
-  readonly mayWrite: boolean
-  readonly #runLimits: ReadonlyMap<string, RunLimit>
-  readonly #generalLimit: RunLimit
+  /** Which of the plugins it needs is not there, in words; null when all are. */
+  dependencyProblem: string | null = null
+  /** Accepted calls without an answer, and those among them that wait for a place. */
+  openCalls = 0
+  queuedCalls = 0
+  refusedCalls = 0
+  /** Switched off by its configuration. */
+  isDisabled = false
+  readonly metrics: PluginMetrics
   #state: PluginState = 'discovered'
 
-  constructor(found: {
-    id: string
-    directory: string
-    builtin: boolean
-    manifest: Manifest | null
-    issues: readonly ManifestIssue[]
-  }) {
+  constructor(found: { id: string; directory: string; builtin: boolean }, metrics: PluginMetrics) {
     this.id = found.id
     this.directory = found.directory
     this.builtin = found.builtin
-    this.manifest = found.manifest
-    this.issues = found.issues
-    const { manifest } = found
-    this.mayWrite = manifest?.permissions.some((permission) => permission.kind === 'fs_write') ?? false
-    this.#generalLimit = { limitMs: manifest?.limits.maxExecutionTimeMs ?? 0, owner: 'max_execution_time_ms' }
-    this.#runLimits = new Map(
-      manifest?.operations.map(({ name, timeoutMs }) => [name, nearerLimit(timeoutMs, this.#generalLimit)]),
-    )
+    this.metrics = metrics
   }
 
   get state(): PluginState {
     return this.#state
+  }
+
+  get manifest(): Manifest | null {
+    return this.current?.manifest ?? null
   }
 
   move(event: PluginEvent, reason: string | null = null): void {
@@ -62,22 +60,7 @@ export class PluginRecord {
     this.reason = reason
   }
 
-  /** A plugin whose manifest lists no operations takes any name. */
-  hasOperation(operation: string): boolean {
-    return this.#runLimits.size === 0 || this.#runLimits.has(operation)
-  }
-
-  runLimitOf(operation: string): RunLimit {
-    return this.#runLimits.get(operation) ?? this.#generalLimit
-  }
-
   isEnabled(): this is RunnablePlugin {
-    return this.#state === 'enabled' && this.manifest !== null
+    return this.#state === 'enabled' && this.current !== null
   }
-}
-
-function nearerLimit(timeoutMs: number | null, general: RunLimit): RunLimit {
-  return timeoutMs === null || timeoutMs >= general.limitMs
-    ? general
-    : { limitMs: timeoutMs, owner: 'operation' }
 }

@@ -1,12 +1,18 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { issueText } from '../../src/contract/manifest/issue-list.ts'
 import { nearestName } from '../../src/contract/manifest/nearest-name.ts'
+import type { GenerationCause } from '../../src/contract/generations.ts'
+import type { Manifest } from '../../src/contract/manifest.ts'
 import { PhantomError } from '../../src/contract/phantom-error.ts'
 import type { PluginState } from '../../src/contract/life.ts'
+import type { Generation } from '../generations/generation.ts'
+import { PluginMetrics } from '../metrics/plugin-metrics.ts'
 import type { DaemonLog } from '../observe/daemon-log.ts'
 import type { Store } from '../store/store.ts'
+import { dependencyProblems, type DependencyNode } from './dependencies.ts'
 import { discoverPlugins, type DiscoveredPlugin } from './discover-plugins.ts'
 import { PluginRecord, type RunnablePlugin } from './plugin-record.ts'
+import { checkOperation, notRunnable } from './runnable.ts'
 
 export interface RegistryOptions {
   readonly pluginDirectory: string
@@ -15,13 +21,18 @@ export interface RegistryOptions {
   readonly store: Store
   readonly log: DaemonLog
   /** Why a plugin's rights are not granted; null when they are. */
-  readonly refusalOf: (plugin: DiscoveredPlugin) => string | null
+  readonly refusalOf: (manifest: Manifest) => string | null
+  /** Takes secrets out of a text. */
+  readonly redact: (text: string) => string
+  readonly makeGeneration: (plugin: PluginRecord, manifest: Manifest, cause: GenerationCause) => Generation
 }
 
 /** All plugins that the daemon knows, and what state each is in. */
 export class PluginRegistry {
   readonly #options: RegistryOptions
   readonly #records = new Map<string, PluginRecord>()
+  /** Folders whose plugin was unloaded, with its id: they stay so until somebody loads them. */
+  readonly #unloaded = new Map<string, string>()
 
   constructor(options: RegistryOptions) {
     this.#options = options
@@ -33,14 +44,47 @@ export class PluginRegistry {
 
   /** @throws PhantomError PLUGIN_DIRECTORY_NOT_FOUND */
   async load(): Promise<void> {
-    const { pluginDirectory, builtinDirectory } = this.#options
-    const isBuiltin =
-      builtinDirectory !== null && realpathSync(pluginDirectory) === realpathSync(builtinDirectory)
-    const sources = [{ directory: pluginDirectory, builtin: isBuiltin }]
-    if (builtinDirectory !== null && !isBuiltin && existsSync(builtinDirectory)) {
-      sources.unshift({ directory: builtinDirectory, builtin: true })
+    const found = await this.#discover()
+    this.#options.store.together(() => {
+      for (const plugin of found) this.#add(plugin)
+    })
+    this.refreshDependencies()
+  }
+
+  /**
+   * Looks for plugin folders that are not loaded yet.
+   *
+   * @param wanted an id, or a folder, that was unloaded and shall come back
+   * @returns those that are new
+   */
+  async loadNew(wanted?: string): Promise<PluginRecord[]> {
+    const known = new Set(Array.from(this.#records.values(), (record) => record.directory))
+    const added: PluginRecord[] = []
+    for (const found of await this.#discover()) {
+      if (known.has(found.directory) || this.#records.has(found.id)) continue
+      const isWanted = found.id === wanted || found.directory === wanted
+      if (this.#unloaded.has(found.directory) && !isWanted) continue
+      this.#unloaded.delete(found.directory)
+      added.push(this.#add(found))
     }
-    for (const found of await discoverPlugins(sources)) this.#add(found)
+    if (added.length > 0) this.refreshDependencies()
+    return added
+  }
+
+  /** Its processes are gone already. `stays`: it comes back only when somebody loads it. */
+  remove(record: PluginRecord, stays: boolean): void {
+    this.#records.delete(record.id)
+    if (stays) this.#unloaded.set(record.directory, record.id)
+    this.refreshDependencies()
+  }
+
+  find(id: string): PluginRecord | null {
+    return this.#records.get(id) ?? null
+  }
+
+  findByDirectory(directory: string): PluginRecord | null {
+    for (const record of this.#records.values()) if (record.directory === directory) return record
+    return null
   }
 
   countByState(): Record<string, number> {
@@ -53,6 +97,7 @@ export class PluginRegistry {
   get(id: string): PluginRecord {
     const record = this.#records.get(id)
     if (record !== undefined) return record
+    if ([...this.#unloaded.values()].includes(id)) throw unloadedError(id)
     const nearest = nearestName(id, this.#records.keys())
     throw new PhantomError(
       'PLUGIN_NOT_FOUND',
@@ -62,64 +107,97 @@ export class PluginRegistry {
     )
   }
 
-  /** @throws PhantomError PLUGIN_NOT_FOUND, MANIFEST_INVALID, PLUGIN_BLOCKED, PLUGIN_RUNTIME_UNAVAILABLE, OPERATION_NOT_FOUND */
+  /**
+   * @throws PhantomError PLUGIN_NOT_FOUND, MANIFEST_INVALID, PLUGIN_BLOCKED, PLUGIN_FAILED, PLUGIN_DISABLED,
+   * DEPENDENCY_UNAVAILABLE, PLUGIN_RUNTIME_UNAVAILABLE, OPERATION_NOT_FOUND
+   */
   getRunnable(id: string, operation: string): RunnablePlugin {
     const record = this.get(id)
-    if (!record.isEnabled()) throw notRunnable(record)
+    if (!record.isEnabled() || record.isDisabled || record.dependencyProblem !== null)
+      throw notRunnable(record)
     checkOperation(record, operation)
     return record
   }
 
-  #add(found: DiscoveredPlugin): void {
-    const { store, log } = this.#options
-    const record = new PluginRecord(found)
-    this.#records.set(record.id, record)
-    record.lastExit = store.lastExit(record.id)
-    if (record.manifest === null) {
-      const worst = record.issues.find((issue) => issue.severity === 'error') ?? record.issues[0]
-      record.move('manifest_invalid', worst === undefined ? 'its manifest is invalid' : issueText(worst))
-    } else {
-      record.move('manifest_valid')
-      const refusal = this.#options.refusalOf(found)
-      record.move(refusal === null ? 'rights_granted' : 'rights_refused', refusal)
-    }
-    for (const issue of record.issues) log.warn(issueText(issue), { plugin_id: record.id })
-    log.info('plugin loaded', { plugin_id: record.id, state: record.state, reason: record.reason })
-    store.savePluginState({
+  /** What a plugin with that manifest would lack, in words; null when nothing. */
+  dependencyProblem(record: PluginRecord, manifest: Manifest): string | null {
+    if (Object.keys(manifest.pluginDependencies).length === 0) return null
+    const nodes = this.#nodes()
+    nodes.set(record.id, {
+      id: record.id,
+      version: manifest.version,
+      reason: null,
+      needs: manifest.pluginDependencies,
+    })
+    return dependencyProblems(nodes).get(record.id) ?? null
+  }
+
+  /** Whenever a plugin came, went or changed. */
+  refreshDependencies(): void {
+    const problems = dependencyProblems(this.#nodes())
+    for (const record of this.#records.values()) record.dependencyProblem = problems.get(record.id) ?? null
+  }
+
+  /** Writes down what state a plugin is in. */
+  save(record: PluginRecord): void {
+    this.#options.store.savePluginState({
       id: record.id,
       state: record.state,
       version: record.manifest?.version ?? null,
       reason: record.reason,
     })
   }
-}
 
-function notRunnable(record: PluginRecord): PhantomError {
-  const code = record.state === 'invalid' ? 'MANIFEST_INVALID' : 'PLUGIN_BLOCKED'
-  return new PhantomError(
-    code,
-    `Cannot run "${record.id}": it is ${record.state}: ${record.reason}. See "phantom info ${record.id}"`,
-    { details: { plugin_id: record.id, state: record.state, issues: record.issues } },
-  )
-}
-
-function checkOperation(plugin: RunnablePlugin, operation: string): void {
-  const { type, operations } = plugin.manifest
-  if (type !== 'javascript') {
-    throw new PhantomError(
-      'PLUGIN_RUNTIME_UNAVAILABLE',
-      `Cannot run "${plugin.id}": plugins of type "${type}" run when that runtime comes with a later version. ` +
-        'This version runs type "javascript"',
-      { details: { plugin_id: plugin.id, type } },
-    )
+  #nodes(): Map<string, DependencyNode> {
+    const nodes = new Map<string, DependencyNode>()
+    for (const record of this.#records.values()) {
+      const { id, manifest, state } = record
+      const runs = state === 'enabled' && manifest !== null
+      nodes.set(id, {
+        id,
+        version: runs ? manifest.version : null,
+        reason: runs ? null : `it is ${state}`,
+        needs: manifest?.pluginDependencies ?? {},
+      })
+    }
+    return nodes
   }
-  if (plugin.hasOperation(operation)) return
-  const names = operations.map((known) => known.name)
-  const nearest = nearestName(operation, names)
-  throw new PhantomError(
-    'OPERATION_NOT_FOUND',
-    `Cannot run "${operation}" of "${plugin.id}": it has no such operation. ` +
-      (nearest === null ? `It has ${names.join(', ')}` : `Did you mean "${nearest}"?`),
-    { details: { plugin_id: plugin.id, operation, nearest, operations: names } },
-  )
+
+  async #discover(): Promise<DiscoveredPlugin[]> {
+    const { pluginDirectory, builtinDirectory } = this.#options
+    const isBuiltin =
+      builtinDirectory !== null && realpathSync(pluginDirectory) === realpathSync(builtinDirectory)
+    const sources = [{ directory: pluginDirectory, builtin: isBuiltin }]
+    if (builtinDirectory !== null && !isBuiltin && existsSync(builtinDirectory)) {
+      sources.unshift({ directory: builtinDirectory, builtin: true })
+    }
+    return await discoverPlugins(sources)
+  }
+
+  #add(found: DiscoveredPlugin): PluginRecord {
+    const { store, log } = this.#options
+    const record = new PluginRecord(found, new PluginMetrics(this.#options.redact))
+    record.issues = found.issues
+    this.#records.set(record.id, record)
+    record.lastExit = store.lastExit(record.id)
+    if (found.manifest === null) {
+      const worst = found.issues.find((issue) => issue.severity === 'error') ?? found.issues[0]
+      record.move('manifest_invalid', worst === undefined ? 'its manifest is invalid' : issueText(worst))
+    } else {
+      record.current = this.#options.makeGeneration(record, found.manifest, 'start')
+      record.move('manifest_valid')
+      const refusal = this.#options.refusalOf(found.manifest)
+      record.move(refusal === null ? 'rights_granted' : 'rights_refused', refusal)
+    }
+    for (const issue of record.issues) log.warn(issueText(issue), { plugin_id: record.id })
+    log.info('plugin loaded', { plugin_id: record.id, state: record.state, reason: record.reason })
+    this.save(record)
+    return record
+  }
+}
+
+/** What open and later calls of it get. */
+export function unloadedError(id: string): PhantomError {
+  const words = `Cannot find plugin "${id}": it was unloaded. Load it with "phantom load ${id}"`
+  return new PhantomError('PLUGIN_NOT_FOUND', words, { details: { plugin_id: id } })
 }

@@ -54,7 +54,7 @@ export async function readManifest(pluginDir: string): Promise<ReadManifest> {
 
 /**
  * The parser is pure, so it runs twice: once to hear which files the manifest names, and once with what is in
- * them.
+ * them. Not where all that it heard of is an entry point in order, as it took it to be.
  */
 async function parseWithFiles(text: string, file: string, directory: string): Promise<ParsedManifest> {
   const schemaFiles = new Map<string, SchemaText>()
@@ -79,7 +79,8 @@ async function parseWithFiles(text: string, file: string, directory: string): Pr
   if (schemaFiles.size === 0 && entryPoints.size === 0) return first
   await readSchemaFiles(directory, schemaFiles)
   for (const path of entryPoints.keys()) entryPoints.set(path, await insideFileProblem(directory, path))
-  return parse()
+  const isAsAssumed = schemaFiles.size === 0 && [...entryPoints.values()].every((problem) => problem === null)
+  return isAsAssumed ? first : parse()
 }
 
 async function readSchemaFiles(directory: string, files: Map<string, SchemaText>): Promise<void> {

@@ -26,6 +26,38 @@ export const MIGRATIONS: readonly string[] = [
    ) STRICT;
    CREATE INDEX exits_by_plugin ON exits (plugin_id, sequence);
    CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;`,
+  // `at_us`, microseconds since 1970, is the row's key: in order of time with no index of its own. An index ends
+  // with the row's key, so the one by plugin is in order of time, too.
+  `CREATE TABLE executions (
+     at_us INTEGER PRIMARY KEY,
+     plugin_id TEXT NOT NULL,
+     operation TEXT NOT NULL,
+     execution_id TEXT,
+     workspace TEXT NOT NULL,
+     generation INTEGER NOT NULL,
+     priority TEXT NOT NULL,
+     outcome TEXT NOT NULL,
+     code TEXT,
+     error TEXT,
+     execution_time_ms REAL NOT NULL,
+     memory_used_bytes REAL NOT NULL,
+     cpu_time_ms REAL NOT NULL
+   ) STRICT;
+   CREATE INDEX executions_by_plugin ON executions (plugin_id);
+   CREATE TABLE incidents (
+     sequence INTEGER PRIMARY KEY,
+     plugin_id TEXT NOT NULL,
+     at TEXT NOT NULL,
+     kind TEXT NOT NULL,
+     generation INTEGER NOT NULL,
+     class TEXT,
+     message TEXT NOT NULL,
+     workspace TEXT,
+     limits TEXT NOT NULL,
+     log TEXT NOT NULL,
+     action TEXT NOT NULL
+   ) STRICT;
+   CREATE INDEX incidents_by_plugin ON incidents (plugin_id, sequence);`,
 ]
 
 export function readSchemaVersion(database: DatabaseSync): number {

@@ -1,10 +1,13 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { Incident, IncidentKind } from '../../src/contract/generations.ts'
 import type { ExitClass, PluginState } from '../../src/contract/life.ts'
 import type { ExitInfo } from '../../src/contract/plugin-info.ts'
+import { ExecutionTable } from './execution-table.ts'
 import { openDatabase } from './open-database.ts'
 import { prepareStateFolder } from './state-folder.ts'
 
 const KEPT_EXITS_PER_PLUGIN = 100
+const KEPT_INCIDENTS_PER_PLUGIN = 200
 
 const SQL = {
   numberOf: 'SELECT number FROM plugins WHERE id = ?',
@@ -19,6 +22,11 @@ const SQL = {
   dropOldExits: `DELETE FROM exits WHERE plugin_id = ?1 AND sequence <= (SELECT sequence FROM exits
     WHERE plugin_id = ?1 ORDER BY sequence DESC LIMIT 1 OFFSET ${KEPT_EXITS_PER_PLUGIN})`,
   lastExit: 'SELECT * FROM exits WHERE plugin_id = ? ORDER BY sequence DESC LIMIT 1',
+  addIncident: `INSERT INTO incidents (plugin_id, at, kind, generation, class, message, workspace, limits, log, action)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  dropOldIncidents: `DELETE FROM incidents WHERE plugin_id = ?1 AND sequence <= (SELECT sequence FROM incidents
+    WHERE plugin_id = ?1 ORDER BY sequence DESC LIMIT 1 OFFSET ${KEPT_INCIDENTS_PER_PLUGIN})`,
+  incidents: 'SELECT * FROM incidents WHERE plugin_id = ? ORDER BY sequence DESC LIMIT ?',
   fact: 'SELECT value FROM facts WHERE key = ?',
   setFact: 'INSERT INTO facts (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2',
 } as const
@@ -46,6 +54,7 @@ export function openStore(stateDirectory: string, now: () => Date = () => new Da
 export class Store {
   /** For the daemon's log: what happened at opening. */
   readonly warnings: readonly string[]
+  readonly executions: ExecutionTable
   readonly #database: DatabaseSync
   readonly #statements: Readonly<Record<keyof typeof SQL, StatementSync>>
   readonly #now: () => Date
@@ -55,6 +64,7 @@ export class Store {
     this.warnings = warnings
     this.#now = now
     this.#statements = prepareAll(database)
+    this.executions = new ExecutionTable(database)
   }
 
   /** The plugin's number for life, given out at first sight. */
@@ -70,6 +80,19 @@ export class Store {
     reason: string | null
   }): void {
     this.#statements.saveState.run(plugin.id, plugin.state, plugin.version, plugin.reason, this.#time())
+  }
+
+  /** Writes all that `work` saves as one transaction: 5,000 states cost 13 ms so, and 90 one by one. */
+  together(work: () => void): void {
+    this.#database.exec('BEGIN')
+    try {
+      work()
+      this.#database.exec('COMMIT')
+    } catch (error) {
+      // A full disk has ended the transaction already (https://www.sqlite.org/lang_transaction.html).
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
+      throw error
+    }
   }
 
   pluginStates(): StoredPlugin[] {
@@ -102,6 +125,30 @@ export class Store {
       signal: row['signal'] as string | null,
       message: String(row['message']),
     }
+  }
+
+  /** Keeps the last 200 of each plugin. */
+  recordIncident(incident: Incident): void {
+    const { plugin_id: pluginId, at, kind, generation, message, workspace, limits, log, action } = incident
+    const values = [pluginId, at, kind, generation, incident.class, message, workspace]
+    this.#statements.addIncident.run(...values, JSON.stringify(limits), JSON.stringify(log), action)
+    this.#statements.dropOldIncidents.run(pluginId)
+  }
+
+  /** The newest first. */
+  incidents(pluginId: string, limit: number): Incident[] {
+    return this.#statements.incidents.all(pluginId, limit).map((row) => ({
+      at: String(row['at']),
+      plugin_id: pluginId,
+      kind: row['kind'] as IncidentKind,
+      generation: Number(row['generation']),
+      class: row['class'] as ExitClass | null,
+      message: String(row['message']),
+      workspace: row['workspace'] as string | null,
+      limits: JSON.parse(String(row['limits'])) as Record<string, number>,
+      log: JSON.parse(String(row['log'])) as string[],
+      action: String(row['action']),
+    }))
   }
 
   /** A value that was measured once and is kept, such as an idle runner's memory; undefined when there is none. */

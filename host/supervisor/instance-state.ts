@@ -1,7 +1,8 @@
 import type { InstanceState } from '../../src/contract/life.ts'
 
 /** What can happen to one process of a plugin. How many calls it runs is a counter, not a state. */
-export type InstanceEvent = 'initialized' | 'drain' | 'exited' | 'wait' | 'retry'
+export const INSTANCE_EVENTS = ['initialized', 'drain', 'exited', 'wait', 'retry'] as const
+export type InstanceEvent = (typeof INSTANCE_EVENTS)[number]
 
 const TABLE: Readonly<Record<InstanceState, Partial<Record<InstanceEvent, InstanceState>>>> = {
   backoff: { retry: 'starting', exited: 'stopped' },

@@ -1,14 +1,16 @@
 import type { PluginState } from '../../src/contract/life.ts'
 
 /** What can happen to a plugin as a whole. Its processes have a table of their own. */
-export type PluginEvent =
-  | 'manifest_valid'
-  | 'manifest_invalid'
-  | 'rights_granted'
-  | 'rights_refused'
-  | 'gave_up'
-  | 'reset'
-  | 'quarantined'
+export const PLUGIN_EVENTS = [
+  'manifest_valid',
+  'manifest_invalid',
+  'rights_granted',
+  'rights_refused',
+  'gave_up',
+  'reset',
+  'quarantined',
+] as const
+export type PluginEvent = (typeof PLUGIN_EVENTS)[number]
 
 const TABLE: Readonly<Record<PluginState, Partial<Record<PluginEvent, PluginState>>>> = {
   discovered: { manifest_valid: 'validated', manifest_invalid: 'invalid', quarantined: 'quarantined' },

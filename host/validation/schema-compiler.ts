@@ -7,6 +7,7 @@ import { messageOf, PhantomError } from '../../src/contract/phantom-error.ts'
 import { PACKAGE_VERSION } from '../../src/contract/version.ts'
 import { escapeControl } from '../observe/escape-control.ts'
 import type { SchemaOutcome, SchemaTask } from './schema-task.ts'
+import type { ValueProblem } from './value-problems.ts'
 
 const DEFAULT_TIMEOUT_MS = 2000
 /** For a thread to start and load ajv, on a busy machine: no schema is to blame for it. */
@@ -27,6 +28,11 @@ export interface SchemaCompilerOptions {
   readonly cacheDirectory: string
   /** For one schema, from when its turn has come. */
   readonly timeoutMs?: number
+}
+
+export interface CheckedConfig {
+  readonly value: Record<string, unknown>
+  readonly problems: readonly ValueProblem[]
 }
 
 type JsonSchema = Readonly<Record<string, unknown>>
@@ -63,12 +69,27 @@ export class SchemaCompiler {
     return JSON.parse(json) as Record<string, unknown>
   }
 
+  /**
+   * Where a configuration does not fit, and the configuration with its defaults filled in. Nothing is kept of it.
+   * Throws `MANIFEST_INVALID` where the schema is wrong, or checking by it takes too long.
+   */
+  async checkConfig(schema: JsonSchema, value: Readonly<Record<string, unknown>>): Promise<CheckedConfig> {
+    const valueJson = JSON.stringify(value)
+    const task: SchemaTask = { kind: 'check_config', schemaJson: toJson(schema), valueJson }
+    const outcome = await this.#inTurn(() => this.#run(task))
+    if (outcome.kind !== 'config_checked') {
+      toText(outcome)
+      throw new TypeError(`Cannot use the answer "${outcome.kind}" as a checked configuration`)
+    }
+    return { value: JSON.parse(outcome.json) as Record<string, unknown>, problems: outcome.problems }
+  }
+
   /** Ends the thread; what is under way is refused with `DAEMON_SHUTTING_DOWN`. */
   async close(): Promise<void> {
     this.#isClosed = true
     const pool = await this.#pool
     await pool?.destroy()
-    await Promise.allSettled(this.#inFlight.values())
+    await Promise.allSettled([...this.#inFlight.values(), this.#turn])
   }
 
   #pathOf(schemaJson: string, extension: string): string {
@@ -175,7 +196,8 @@ function toText(outcome: SchemaOutcome): string {
         { details: { fields: outcome.fields } },
       )
     case 'warm':
-      throw new TypeError('Cannot use the answer of a warm-up as a schema')
+    case 'config_checked':
+      throw new TypeError(`Cannot use the answer "${outcome.kind}" as a text`)
   }
 }
 

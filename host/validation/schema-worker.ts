@@ -7,6 +7,7 @@ import standalone from 'ajv/dist/standalone/index.js'
 import { messageOf } from '../../src/contract/phantom-error.ts'
 import { parseSchema, SchemaRefused } from './assert-bounded-schema.ts'
 import type { SchemaOutcome, SchemaTask } from './schema-task.ts'
+import { toValueProblems } from './value-problems.ts'
 import { wrapValidator } from './wrap-validator.ts'
 
 const MAX_CODE_CHARS = 4 * 1024 * 1024
@@ -34,8 +35,16 @@ const OPTIONS: Options = {
 
 export default function runSchemaTask(task: SchemaTask): SchemaOutcome {
   try {
-    if (task.kind === 'warm_up') return { kind: 'warm' }
-    return task.kind === 'compile_input' ? compileInput(task.schemaJson) : configDefaults(task.schemaJson)
+    switch (task.kind) {
+      case 'warm_up':
+        return { kind: 'warm' }
+      case 'compile_input':
+        return compileInput(task.schemaJson)
+      case 'config_defaults':
+        return configDefaults(task.schemaJson)
+      case 'check_config':
+        return checkConfig(task.schemaJson, task.valueJson)
+    }
   } catch (error) {
     return { kind: 'schema_refused', reason: inWords(error) }
   }
@@ -61,6 +70,20 @@ function configDefaults(schemaJson: string): SchemaOutcome {
     throw new SchemaRefused(`its defaults have ${json.length} characters, at most ${MAX_DEFAULTS_CHARS}`)
   }
   return { kind: 'defaults', json }
+}
+
+/** `verbose` gives each error its schema: the known keys and the default beside what is wrong. */
+function checkConfig(schemaJson: string, valueJson: string): SchemaOutcome {
+  const validate = new Ajv2020({ ...OPTIONS, allErrors: true, verbose: true }).compile(
+    parseSchema(schemaJson),
+  )
+  const value: unknown = JSON.parse(valueJson)
+  const problems = validate(value) ? [] : toValueProblems(validate.errors ?? [])
+  const json = JSON.stringify(value)
+  if (json.length - valueJson.length > MAX_DEFAULTS_CHARS) {
+    throw new SchemaRefused(`its defaults add more than ${MAX_DEFAULTS_CHARS} characters to a configuration`)
+  }
+  return { kind: 'config_checked', json, problems }
 }
 
 function refuseDefaults(errors: readonly ErrorObject[]): SchemaOutcome {

@@ -44,10 +44,16 @@ function readWords(program: Command, words: readonly string[]): Before {
       before.values.set(before.pending.attributeName(), word)
       before.pending = null
     } else if (word.startsWith('-') && word !== '-') readOption(program, before, word)
-    else if (before.command === null) before.command = commandNamed(program, word)
-    else before.operands.push(word)
+    else readOperand(program, before, word)
   }
   return before
+}
+
+/** A command's name, the name of one below it (`config get`), or an operand. */
+function readOperand(program: Command, before: Before, word: string): void {
+  if (before.command === null) before.command = commandNamed(program, word)
+  else if (!isGroup(before.command)) before.operands.push(word)
+  else before.command = commandNamed(before.command, word) ?? before.command
 }
 
 function readOption(program: Command, before: Before, word: string): void {
@@ -69,6 +75,7 @@ async function candidatesFor(
   if (before.pending !== null) return (before.pending.argChoices ?? []).map(plainCandidate)
   if (current.startsWith('-')) return optionsOf(program, before.command).map(optionCandidate)
   if (before.command === null) return visibleCommands(program).map(commandCandidate)
+  if (isGroup(before.command)) return visibleCommands(before.command).map(commandCandidate)
   const argument = before.command.registeredArguments[before.operands.length]
   if (before.command.name() === 'help') return visibleCommands(program).map(commandCandidate)
   if (argument?.argChoices !== undefined) return argument.argChoices.map(plainCandidate)
@@ -90,12 +97,16 @@ function optionsOf(program: Command, command: Command | null): Option[] {
   return [...own, ...common.filter((option) => !own.some((other) => other.long === option.long))]
 }
 
-function visibleCommands(program: Command): Command[] {
-  return program.createHelp().visibleCommands(program)
+function isGroup(command: Command): boolean {
+  return command.commands.length > 0
 }
 
-function commandNamed(program: Command, name: string): Command | null {
-  return visibleCommands(program).find((command) => command.name() === name) ?? null
+function visibleCommands(group: Command): Command[] {
+  return group.createHelp().visibleCommands(group)
+}
+
+function commandNamed(group: Command, name: string): Command | null {
+  return visibleCommands(group).find((command) => command.name() === name) ?? null
 }
 
 function optionCandidate(option: Option): Candidate {

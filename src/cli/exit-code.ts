@@ -19,6 +19,8 @@ const EXIT_CODE_OF = {
   PLUGIN_CRASHED: CLI_EXIT_CODES.plugin_crashed,
   PLUGIN_FAULT: CLI_EXIT_CODES.plugin_failed,
   PLUGIN_RUNTIME_UNAVAILABLE: CLI_EXIT_CODES.plugin_crashed,
+  PLUGIN_FAILED: CLI_EXIT_CODES.plugin_crashed,
+  PLUGIN_DISABLED: CLI_EXIT_CODES.denied,
 
   OPERATION_NOT_FOUND: CLI_EXIT_CODES.not_found,
   INPUT_INVALID: CLI_EXIT_CODES.invalid,
@@ -28,6 +30,7 @@ const EXIT_CODE_OF = {
   CALL_CANCELLED: CLI_EXIT_CODES.limit,
   LIMIT_EXCEEDED: CLI_EXIT_CODES.limit,
   QUEUE_FULL: CLI_EXIT_CODES.limit,
+  CIRCUIT_OPEN: CLI_EXIT_CODES.limit,
 
   PERMISSION_DENIED: CLI_EXIT_CODES.denied,
   WORKSPACE_DENIED: CLI_EXIT_CODES.denied,
@@ -36,6 +39,11 @@ const EXIT_CODE_OF = {
   MANIFEST_INVALID: CLI_EXIT_CODES.invalid,
   CONFIG_INVALID: CLI_EXIT_CODES.invalid,
   PLUGIN_DIRECTORY_NOT_FOUND: CLI_EXIT_CODES.not_found,
+  CONFIG_CONFLICT: CLI_EXIT_CODES.invalid,
+  REVISION_NOT_FOUND: CLI_EXIT_CODES.not_found,
+  GENERATION_REJECTED: CLI_EXIT_CODES.plugin_crashed,
+  GENERATION_NOT_FOUND: CLI_EXIT_CODES.not_found,
+  DEPENDENCY_UNAVAILABLE: CLI_EXIT_CODES.plugin_crashed,
 
   DAEMON_UNREACHABLE: CLI_EXIT_CODES.daemon,
   DAEMON_LOST: CLI_EXIT_CODES.daemon,
@@ -46,8 +54,8 @@ const EXIT_CODE_OF = {
   PROTOCOL_VIOLATION: CLI_EXIT_CODES.daemon,
 } as const satisfies Record<ErrorCode, CliExitCode>
 
-/** A file or folder on the command line that is not there is "not found", not a mistake in the words. */
+/** A file, folder or key on the command line that is not there is "not found", not a mistake in the words. */
 export function exitCodeOf(error: PhantomError): CliExitCode {
-  const isMissingFile = error.code === 'PARAMS_INVALID' && error.details['errno'] === 'ENOENT'
-  return isMissingFile ? CLI_EXIT_CODES.not_found : EXIT_CODE_OF[error.code]
+  const isMissing = error.details['errno'] === 'ENOENT' || 'missing_key' in error.details
+  return error.code === 'PARAMS_INVALID' && isMissing ? CLI_EXIT_CODES.not_found : EXIT_CODE_OF[error.code]
 }

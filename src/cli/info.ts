@@ -1,13 +1,16 @@
 import type { Command } from 'commander'
+import type { PluginHealth } from '../contract/health.ts'
 import type { InstanceInfo, PermissionInfo, PluginInfo } from '../contract/plugin-info.ts'
 import { commonOptions } from './common-options.ts'
 import { formatBytes, formatDuration } from './figures.ts'
+import { formatBreakers } from './health.ts'
 import { examples } from './help-examples.ts'
 import { formatIssue } from './manifest-issue.ts'
 import { openSystem } from './open-system.ts'
-import { paint, printJson, printLine } from './output.ts'
+import { paint, printJson, printLines } from './output.ts'
 import { paintState } from './plugin-state-paint.ts'
 import { printable, printableJson, printableLine } from './printable.ts'
+import { section } from './section.ts'
 import { withNearest } from './suggest-plugin.ts'
 import { formatFields, formatTable, type Cell } from './table.ts'
 
@@ -23,19 +26,21 @@ export function defineInfo(program: Command): void {
       const options = commonOptions(command)
       await using system = await openSystem(options)
       const { api } = system
-      const info = await withNearest(api, { pluginId }, () => api.get_plugin_info(pluginId))
-      if (options.json) return printJson(info)
-      for (const line of formatInfo(info)) printLine(line)
+      const asked = () => Promise.all([api.get_plugin_info(pluginId), api.get_plugin_health(pluginId)])
+      const [info, health] = await withNearest(api, { pluginId }, asked)
+      if (options.json) return printJson({ ...info, health })
+      printLines(formatInfo(info, health))
     })
 }
 
-export function formatInfo(info: PluginInfo): string[] {
+export function formatInfo(info: PluginInfo, health: PluginHealth): string[] {
   return [
-    ...formatIdentity(info),
+    ...formatIdentity(info, health),
     ...section('Rights', formatRights(info.permissions)),
     ...section('Limits', formatLimits(info)),
     ...section('Operations', formatOperations(info)),
     ...section('Processes', formatInstances(info)),
+    ...section('Breakers', formatBreakers(health.breakers)),
     ...section('Says of itself', formatReported(info)),
     ...section('Notices', info.notices.map(printableLine)),
     ...section(
@@ -45,11 +50,7 @@ export function formatInfo(info: PluginInfo): string[] {
   ]
 }
 
-function section(title: string, lines: readonly string[]): string[] {
-  return lines.length === 0 ? [] : ['', paint('bold', title), ...lines.map((line) => `  ${line}`)]
-}
-
-function formatIdentity(info: PluginInfo): string[] {
+function formatIdentity(info: PluginInfo, health: PluginHealth): string[] {
   const optional: [string, string | null][] = [
     ['author', info.author],
     ['license', info.license],
@@ -71,6 +72,7 @@ function formatIdentity(info: PluginInfo): string[] {
     ...formatFields([
       ['type', `${info.type ?? 'unknown'}${info.builtin ? ', built in' : ''}`],
       ['state', state],
+      ['generation', `${health.generation}, ${health.restarts} restarts`],
       ...fields,
     ]),
     ...(info.reason === null ? [] : [printable(info.reason)]),
@@ -123,7 +125,7 @@ function formatInstance(instance: InstanceInfo): string[] {
   const facts = [
     `process ${instance.pid ?? '-'}`,
     `uid ${instance.uid ?? '-'}`,
-    instance.state,
+    instance.role === 'active' ? instance.state : `${instance.role} (${instance.state})`,
     `tier ${instance.tier}`,
     `generation ${instance.generation}`,
     `${instance.calls_in_flight} calls`,

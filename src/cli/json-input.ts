@@ -1,19 +1,17 @@
 /** Reads the `--input` of `phantom run`: JSON itself, `@file`, or `-` for stdin. */
-import { readFile } from 'node:fs/promises'
-import { buffer } from 'node:stream/consumers'
 import { messageOf, PhantomError } from '../contract/phantom-error.ts'
 import { quoteText } from '../contract/quote-text.ts'
-import { noteLine } from './output.ts'
 import { printableLine } from './printable.ts'
+import { readStdin, readTextFile } from './text-file.ts'
 
 /** Characters of the broken line that are shown on each side of the mistake. */
 const CONTEXT_CHARS = 30
 
 export async function readInput(argument: string | undefined): Promise<unknown> {
   if (argument === undefined) return undefined
-  if (argument === '-') return parseInput(await readStdin(), 'stdin')
+  if (argument === '-') return parseInput(await readStdin('JSON'), 'stdin')
   if (argument.startsWith('@'))
-    return parseInput(await readInputFile(argument.slice(1)), `"${argument.slice(1)}"`)
+    return parseInput(await readTextFile(argument.slice(1), 'JSON'), `"${argument.slice(1)}"`)
   return parseInput(argument, '--input')
 }
 
@@ -82,42 +80,4 @@ function caretLines(text: string, offset: number): string {
   const end = Math.min(lineEnd, offset + CONTEXT_CHARS)
   const lead = (start > lineStart ? '…' : '') + printableLine(text.slice(start, offset))
   return `  ${lead}${printableLine(text.slice(offset, end))}${end < lineEnd ? '…' : ''}\n  ${' '.repeat(lead.length)}^`
-}
-
-async function readInputFile(file: string): Promise<string> {
-  let bytes: Buffer
-  try {
-    bytes = await readFile(file)
-  } catch (cause) {
-    throw new PhantomError('PARAMS_INVALID', `Cannot read the input file "${file}": ${fileFailure(cause)}`, {
-      cause,
-      details: { file, errno: errnoOf(cause) },
-    })
-  }
-  return decode(bytes, `"${file}"`)
-}
-
-async function readStdin(): Promise<string> {
-  if (process.stdin.isTTY) noteLine('Reading JSON from the terminal; Ctrl-D ends it')
-  return decode(await buffer(process.stdin), 'stdin')
-}
-
-function decode(bytes: Buffer, source: string): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch (cause) {
-    const message = `Cannot read ${source} as JSON: it is not UTF-8 text. Save it as UTF-8`
-    throw new PhantomError('PARSE_ERROR', message, { cause, details: { source } })
-  }
-}
-
-function fileFailure(cause: unknown): string {
-  const errno = errnoOf(cause)
-  if (errno === 'ENOENT') return `there is no such file, seen from ${process.cwd()}. Check the path after "@"`
-  if (errno === 'EISDIR') return 'it is a folder. Name a file with JSON in it'
-  return `${errno ?? 'it cannot be read'}. Check its permissions`
-}
-
-function errnoOf(cause: unknown): string | null {
-  return cause instanceof Error && 'code' in cause ? String(cause.code) : null
 }

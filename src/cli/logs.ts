@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import { InvalidArgumentError, Option, type Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { LOG_LEVELS, type LogLevel, type PluginLogLine } from '../contract/execution.ts'
 import { CLI_EXIT_CODES } from '../contract/exit-codes.ts'
 import { commonOptions, type CommonOptions } from './common-options.ts'
@@ -9,6 +9,7 @@ import { openSystem, type OpenSystem } from './open-system.ts'
 import { paint, printJsonLine, printLine } from './output.ts'
 import { printable, printableLine } from './printable.ts'
 import { withNearest } from './suggest-plugin.ts'
+import { wholeNumber } from './whole-number.ts'
 
 /** The contract's ceiling of `lines`. */
 const MAX_LINES = 10_000
@@ -36,7 +37,7 @@ export function defineLogs(program: Command): void {
     .command('logs')
     .argument('[plugin]', 'id of the plugin (default: all plugins)')
     .description("show the plugins' log, also of earlier daemons; with --json one document a line")
-    .option('-n, --lines <count>', 'how many of the last lines', parseLines, 50)
+    .option('-n, --lines <count>', 'how many of the last lines', wholeNumber(0, MAX_LINES), 50)
     .option('-f, --follow', 'go on with what comes, until Ctrl-C')
     .addOption(
       new Option('--level <level>', 'this level and worse').choices([...LOG_LEVELS]).default('debug'),
@@ -93,10 +94,4 @@ export function formatLogLine(line: PluginLogLine): string {
   const level = paint(COLOUR_OF[line.level], line.level.padEnd(LEVEL_WIDTH))
   const source = line.source === 'log' ? '' : ` (${line.source})`
   return `${line.time} ${level} ${printableLine(line.plugin_id)}${source}  ${printable(line.message)}`
-}
-
-function parseLines(text: string): number {
-  const lines = Number(text)
-  if (Number.isInteger(lines) && lines >= 0 && lines <= MAX_LINES) return lines
-  throw new InvalidArgumentError(`It takes a whole number from 0 to ${MAX_LINES}.`)
 }

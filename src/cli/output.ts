@@ -12,6 +12,10 @@ export function printLine(text = ''): void {
   process.stdout.write(`${text}\n`)
 }
 
+export function printLines(lines: readonly string[]): void {
+  for (const line of lines) printLine(line)
+}
+
 /** Words for people that are no result: warnings, hints. */
 export function noteLine(text: string): void {
   process.stderr.write(`${text}\n`)

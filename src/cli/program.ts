@@ -1,28 +1,36 @@
 import { Command } from 'commander'
 import { PACKAGE_VERSION } from '../contract/version.ts'
 import { addCommonOptions } from './common-options.ts'
+import { defineLoad, defineReload, defineReset, defineRollback, defineUnload } from './change-plugin.ts'
 import { defineComplete } from './complete.ts'
 import { defineCompletion } from './completion.ts'
+import { defineConfig } from './config.ts'
 import { defineDoctor } from './doctor.ts'
+import { defineGenerations } from './generations.ts'
+import { defineHealth } from './health.ts'
+import { defineHistory } from './history.ts'
 import { defineInfo } from './info.ts'
 import { defineList } from './list.ts'
 import { defineLogs } from './logs.ts'
+import { defineMetrics } from './metrics.ts'
 import { defineRun } from './run.ts'
 import { defineServe } from './serve.ts'
 import { defineSetup } from './setup.ts'
 import { defineStatus } from './status.ts'
 import { defineValidate } from './validate.ts'
+import { defineWhy } from './why.ts'
 
 const EXIT_CODES_HELP = `
 Exit codes:
   0 done   1 the plugin failed, or there is something to mend   2 wrong usage   3 not found
-  4 denied   5 deadline, limit or cancelled   6 the plugin did not start, or died
+  4 denied   5 deadline, limit or cancelled   6 the plugin, or its new generation, did not start or died
   7 no daemon, or no Node for it   8 invalid manifest, input or configuration
   70 a defect of ours   130 Ctrl-C
 
 Examples:
   phantom list --plugins ./plugins
   phantom run data_processor process_pipeline --input @pipeline.json
+  phantom why data_processor
   phantom doctor`
 
 /** The whole command line: words and help. What a command needs to run loads when it runs. */
@@ -42,6 +50,17 @@ export function buildProgram(): Command {
   defineInfo(program)
   defineRun(program)
   defineLogs(program)
+  defineHealth(program)
+  defineMetrics(program)
+  defineHistory(program)
+  defineWhy(program)
+  defineGenerations(program)
+  defineReload(program)
+  defineRollback(program)
+  defineLoad(program)
+  defineUnload(program)
+  defineReset(program)
+  defineConfig(program)
   defineDoctor(program)
   defineValidate(program)
   defineSetup(program)

@@ -1,8 +1,9 @@
 import path from 'node:path'
-import { InvalidArgumentError, type Command } from 'commander'
+import { Option, type Command } from 'commander'
 import type { PluginSystemApi } from '../client/plugin-system-api.ts'
 import type { ExecutionProgress, PluginExecutionResult } from '../contract/execution.ts'
 import { CLI_EXIT_CODES } from '../contract/exit-codes.ts'
+import { PRIORITIES, type Priority } from '../contract/health.ts'
 import { isPhantomError } from '../contract/phantom-error.ts'
 import { commonOptions, type CommonOptions } from './common-options.ts'
 import { examples } from './help-examples.ts'
@@ -13,6 +14,7 @@ import { noteLine, paint, printJson } from './output.ts'
 import { printable } from './printable.ts'
 import { ProgressLine } from './progress-line.ts'
 import { withNearest } from './suggest-plugin.ts'
+import { wholeNumber } from './whole-number.ts'
 
 /** The contract's ceiling of `timeout_ms`: a day. */
 const MAX_TIMEOUT_MS = 86_400_000
@@ -21,6 +23,7 @@ interface RunOptions {
   input?: string
   workspace?: string
   timeout?: number
+  priority?: Priority
 }
 
 interface Run {
@@ -38,7 +41,16 @@ export function defineRun(program: Command): void {
     .description('run one operation and print its result')
     .option('--input <json>', 'input: JSON, @file, or - for stdin')
     .option('--workspace <dir>', 'folder whose files the call is about (default: the current one)')
-    .option('--timeout <ms>', 'deadline of the call in milliseconds', parseTimeout)
+    .option(
+      '--timeout <ms>',
+      'deadline of the call in milliseconds',
+      wholeNumber(1, MAX_TIMEOUT_MS, 'whole milliseconds'),
+    )
+    .addOption(
+      new Option('--priority <priority>', 'which calls go first where they wait (default: "normal")').choices(
+        PRIORITIES,
+      ),
+    )
     .addHelpText(
       'after',
       examples(
@@ -72,6 +84,7 @@ async function execute(
   using interrupt = new Interrupt(() => progress.say('Cancelling the call; Ctrl-C again leaves at once'))
   const options = {
     ...(own.timeout === undefined ? {} : { timeout_ms: own.timeout }),
+    ...(own.priority === undefined ? {} : { priority: own.priority }),
     ...(own.workspace === undefined ? {} : { workspace: path.resolve(own.workspace) }),
     signal: interrupt.signal,
     on_progress: (latest: ExecutionProgress) => progress.update(latest),
@@ -96,12 +109,4 @@ function report(result: PluginExecutionResult, json: boolean): void {
   for (const line of result.logs) noteLine(paint('gray', printable(line), process.stderr))
   const title = paint(['red', 'bold'], `${result.plugin_id} failed:`, process.stderr)
   noteLine(`${title} ${printable(result.error ?? 'it gave no reason')}`)
-}
-
-function parseTimeout(text: string): number {
-  const timeoutMs = Number(text)
-  if (Number.isInteger(timeoutMs) && timeoutMs >= 1 && timeoutMs <= MAX_TIMEOUT_MS) return timeoutMs
-  throw new InvalidArgumentError(
-    `It takes whole milliseconds from 1 to ${MAX_TIMEOUT_MS}, 2000 for two seconds.`,
-  )
 }

@@ -3,15 +3,17 @@ import type { DaemonStatus } from '../contract/system-methods.ts'
 import { commonOptions } from './common-options.ts'
 import { formatBytes, formatDuration } from './figures.ts'
 import { examples } from './help-examples.ts'
+import { formatRunning } from './metrics.ts'
 import { attachSystem } from './open-system.ts'
-import { printJson, printLine } from './output.ts'
+import { printJson, printLines } from './output.ts'
 import { printableLine } from './printable.ts'
+import { section } from './section.ts'
 import { formatFields } from './table.ts'
 
 export function defineStatus(program: Command): void {
   program
     .command('status')
-    .description('show the running daemon; exit code 7 when none runs')
+    .description('show the running daemon and its running plugins; exit code 7 when none runs')
     .addHelpText(
       'after',
       examples('phantom status', 'phantom status --socket /run/phantom/phantom.sock --json'),
@@ -19,9 +21,10 @@ export function defineStatus(program: Command): void {
     .action(async (_own: unknown, command: Command) => {
       const options = commonOptions(command)
       await using system = await attachSystem(options)
-      const status = await system.api.get_status()
-      if (options.json) return printJson(status)
-      for (const line of formatStatus(status)) printLine(line)
+      const [status, metrics] = await Promise.all([system.api.get_status(), system.api.get_metrics()])
+      const running = metrics.plugins.filter((plugin) => plugin.instances > 0)
+      if (options.json) return printJson({ ...status, running })
+      printLines([...formatStatus(status), ...section('Running', formatRunning(running))])
     })
 }
 

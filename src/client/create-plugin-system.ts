@@ -8,6 +8,8 @@ export interface PluginSystemOptions {
   workspace?: string
   /** Holds `default.yaml` and `<environment>.yaml`; used when a private daemon has to be started. */
   config_directory?: string
+  /** One more configuration file, on top of those of the folder; used like it. */
+  config_file?: string
   /** Where the daemon keeps its state: `.phantom/<name>` beside the plugin directory unless given. */
   state_directory?: string
 }

@@ -13,6 +13,8 @@ export interface DaemonOptions {
   plugin_directory: string
   environment: string
   config_directory?: string
+  /** One more configuration file, on top of those of the folder; it must be there. */
+  config_file?: string
   state_directory?: string
   /** A private daemon ends with its last application and reports its start on fd 3. */
   private: boolean
@@ -31,6 +33,7 @@ export async function daemonCommand(options: DaemonOptions): Promise<{ file: str
     options.environment,
   ]
   if (options.config_directory !== undefined) args.push('--config', resolve(options.config_directory))
+  if (options.config_file !== undefined) args.push('--config-file', resolve(options.config_file))
   if (options.state_directory !== undefined) args.push('--state', resolve(options.state_directory))
   if (options.private) args.push('--private')
   return { file: runtime.path, args }

@@ -1,5 +1,5 @@
 import { createConnection, type Socket } from 'node:net'
-import type { ExecutionProgress, PluginExecutionResult, PluginLogLine } from '../contract/execution.ts'
+import type { ExecutionProgress, PluginExecutionResult } from '../contract/execution.ts'
 import { DEFAULT_MAX_PAYLOAD_BYTES } from '../contract/limits.ts'
 import { fromWireError, messageOf, PhantomError } from '../contract/phantom-error.ts'
 import type {
@@ -25,6 +25,25 @@ const MAX_BYTES_PER_UNIT = 3
 /** How long after its last answer a session lets its process end. */
 const IDLE_MS = 20
 
+/** Requests that can go on after their answer, and the notification that then belongs to each. */
+const FOLLOWED_AS = {
+  get_plugin_logs: 'log',
+  get_plugin_health: 'health',
+  get_metrics: 'metrics',
+} as const satisfies Partial<Record<SystemMethod, keyof SystemNotifications>>
+
+export type FollowedMethod = keyof typeof FOLLOWED_AS
+/** What comes after the answer of a request that is followed. */
+export type FollowedUpdate<M extends FollowedMethod> = Omit<
+  SystemNotifications[(typeof FOLLOWED_AS)[M]],
+  'id'
+>
+
+interface Follower {
+  notification: string
+  listener: (update: never) => void
+}
+
 type ProgressListener = (progress: ExecutionProgress) => void
 
 /** One connection to a daemon, after its handshake. Requests go out at once; answers come as promises. */
@@ -34,7 +53,7 @@ export class DaemonSession {
   readonly #connection: Connection
   readonly #progress = new Map<number, ProgressListener>()
   readonly #closed: Promise<void>
-  readonly #logs = new Map<number, (line: PluginLogLine) => void>()
+  readonly #followers = new Map<number, Follower>()
   #handshake: HandshakeResult | null = null
   #isReferenced = true
   #idleTimer: NodeJS.Timeout | null = null
@@ -69,15 +88,21 @@ export class DaemonSession {
     reading.attach(this.#connection)
   }
 
-  /** @throws PhantomError DAEMON_UNREACHABLE, VERSION_UNSUPPORTED */
+  /** @throws PhantomError DAEMON_UNREACHABLE, DAEMON_LOST, VERSION_UNSUPPORTED, WORKSPACE_DENIED */
   static async open(socketPath: string, options: SessionOptions): Promise<DaemonSession> {
     const session = new DaemonSession(socketPath, await connectSocket(socketPath))
-    session.#handshake = await session.request('handshake', {
-      protocol_version: PROTOCOL_VERSION,
-      client: { name: '@phantom-ml/core', version: PACKAGE_VERSION },
-      payload_frames: true,
-      workspace: options.workspace,
-    })
+    try {
+      session.#handshake = await session.request('handshake', {
+        protocol_version: PROTOCOL_VERSION,
+        client: { name: '@phantom-ml/core', version: PACKAGE_VERSION },
+        payload_frames: true,
+        workspace: options.workspace,
+      })
+    } catch (error) {
+      // Refused: it must not count as one of the daemon's clients any longer.
+      await session.close()
+      throw error
+    }
     if (session.#handshake.payload_frames) session.#connection.usePayloadFrames()
     session.#updateLiveness()
     return session
@@ -96,26 +121,27 @@ export class DaemonSession {
     return this.#closed
   }
 
-  /** Asks for the last lines of a log and what follows; `stop` ends that. */
-  follow(
-    params: SystemParams<'get_plugin_logs'>,
-    listener: (line: PluginLogLine) => void,
-  ): { lines: Promise<PluginLogLine[]>; stop: () => void } {
+  /** Sends a request whose params ask to go on after its answer; `stop` ends that. */
+  follow<M extends FollowedMethod>(
+    method: M,
+    params: SystemParams<M>,
+    listener: (update: FollowedUpdate<M>) => void,
+  ): { answer: Promise<SystemResults[M]>; stop: () => void } {
     let id = 0
-    const lines = new Promise<PluginLogLine[]>((resolve, reject) => {
-      id = this.#connection.request('get_plugin_logs', { ...params, follow: true }, null, (answer) => {
-        if (answer.error !== null) this.#logs.delete(id)
+    const result = new Promise<SystemResults[M]>((resolve, reject) => {
+      id = this.#connection.request(method, params, null, (answer) => {
+        if (answer.error !== null) this.#followers.delete(id)
         this.#updateLiveness()
-        if (answer.error === null) resolve((answer.result as SystemResults['get_plugin_logs']).lines)
+        if (answer.error === null) resolve(answer.result as SystemResults[M])
         else reject(this.#errorOf(answer))
       })
     })
-    this.#logs.set(id, listener)
+    this.#followers.set(id, { notification: FOLLOWED_AS[method], listener })
     this.#updateLiveness()
     const stop = (): void => {
-      if (this.#logs.delete(id)) this.cancelRequest(id)
+      if (this.#followers.delete(id)) this.cancelRequest(id)
     }
-    return { lines, stop }
+    return { answer: result, stop }
   }
 
   request<M extends SystemMethod>(method: M, params: SystemParams<M>): Promise<SystemResults[M]> {
@@ -180,7 +206,7 @@ export class DaemonSession {
   }
 
   /**
-   * An idle session keeps no process alive; one with an open request or a log listener does. It is let go of a moment
+   * An idle session keeps no process alive; one with an open request or a follower does. It is let go of a moment
    * after its last answer: an application that calls again and again would pay for it every time.
    */
   #updateLiveness(): void {
@@ -199,7 +225,7 @@ export class DaemonSession {
   }
 
   get #isBusy(): boolean {
-    return this.#connection.pendingRequests > 0 || this.#logs.size > 0
+    return this.#connection.pendingRequests > 0 || this.#followers.size > 0
   }
 
   #errorOf(answer: Answer & { error: object }): PhantomError {
@@ -214,13 +240,15 @@ export class DaemonSession {
   }
 
   #notified(method: string, params: unknown): void {
-    if (method === 'log') {
-      const { id, ...line } = params as SystemNotifications['log']
-      this.#logs.get(id as number)?.(line)
-    } else if (method === 'progress') {
+    if (method === 'progress') {
       const { id, ...progress } = params as SystemNotifications['progress']
       this.#progress.get(id as number)?.(progress)
+      return
     }
+    const { id, ...update } = params as { id: number }
+    const follower = this.#followers.get(id)
+    // The daemon may be believed: what belongs to a request is of the kind that the request asked for.
+    if (follower?.notification === method) follower.listener(update as never)
   }
 }
 

@@ -1,18 +1,13 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { ExecutionProgress, PluginExecutionResult, PluginLogLine } from '../contract/execution.ts'
+import type { ExecutionProgress, PluginExecutionResult } from '../contract/execution.ts'
+import type { Priority } from '../contract/health.ts'
 import { PhantomError } from '../contract/phantom-error.ts'
 import type { PluginInfo, PluginSummary } from '../contract/plugin-info.ts'
-import type {
-  DaemonStatus,
-  DoctorReport,
-  PluginValidation,
-  SystemMethod,
-  SystemParams,
-  SystemResults,
-} from '../contract/system-methods.ts'
+import type { PluginValidation, SystemParams } from '../contract/system-methods.ts'
 import { toJsonText } from '../rpc/hostile-json.ts'
 import { attachOrStart, type Attached } from './attach.ts'
+import { ConfigurationMethods } from './configuration-methods.ts'
 import type { DaemonSession } from './daemon-session.ts'
 import { readPluginDirectory } from './read-plugin-directory.ts'
 
@@ -21,19 +16,11 @@ export interface ExecuteOptions {
   timeout_ms?: number
   /** The folder whose files the call is about; the connection's workspace unless given. */
   workspace?: string
+  /** Which calls of the plugin go first when they have to wait; `normal` unless given. */
+  priority?: Priority
   /** Cancels the call: it rejects with CALL_CANCELLED, the plugin's `signal` aborts. */
   signal?: AbortSignal
   on_progress?: (progress: ExecutionProgress) => void
-}
-
-export interface LogOptions {
-  /** One plugin's log; all plugins' when absent. */
-  plugin_id?: string
-  /** How many of the last lines, 100 unless given. */
-  lines?: number
-  /** Follows the log: called with every later line until `signal` aborts or the system is shut down. */
-  on_line?: (line: PluginLogLine) => void
-  signal?: AbortSignal
 }
 
 /**
@@ -44,15 +31,13 @@ export interface LogOptions {
  * const result = await system.execute_plugin('data_processor', 'process_pipeline', { data, pipeline })
  * await system.shutdown()
  */
-export class PluginSystemApi implements AsyncDisposable {
-  #attached: Attached | null = null
-  #leaving: Promise<void> | null = null
+export class PluginSystemApi extends ConfigurationMethods {
   #lastCall: { id: string; operation: string; text: string } | null = null
 
   /** For `create_plugin_system` and `connect`; applications use those, or `initialize`. */
   static ofSession(attached: Attached): PluginSystemApi {
     const system = new PluginSystemApi()
-    system.#attached = attached
+    system.attach(attached)
     return system
   }
 
@@ -61,27 +46,39 @@ export class PluginSystemApi implements AsyncDisposable {
    * where it names none), or starts a private one.
    *
    * @param config_directory holds `default.yaml` and `<environment>.yaml`; `./config` unless given, if it is there
+   * @param options `config_file` names one more file, on top of those
    * @throws PhantomError CONFIG_INVALID, PLUGIN_DIRECTORY_NOT_FOUND, RUNTIME_NOT_FOUND, DAEMON_UNREACHABLE
    */
-  async initialize(config_directory?: string, environment = 'development'): Promise<void> {
-    if (this.#attached !== null)
-      throw new TypeError('Cannot initialize twice: this system is attached already')
+  async initialize(
+    config_directory?: string,
+    environment = 'development',
+    options: { config_file?: string } = {},
+  ): Promise<void> {
+    if (this.isAttached) throw new TypeError('Cannot initialize twice: this system is attached already')
     const folder = config_directory ?? (existsSync('./config') ? './config' : undefined)
-    this.#attached = await attachOrStart({
-      plugin_directory: readPluginDirectory(folder, environment),
-      environment,
-      workspace: process.cwd(),
-      ...(folder === undefined ? {} : { config_directory: folder }),
-    })
+    this.attach(
+      await attachOrStart({
+        plugin_directory: readPluginDirectory({
+          configDirectory: folder,
+          environment,
+          configFile: options.config_file,
+          variables: process.env,
+        }),
+        environment,
+        workspace: process.cwd(),
+        ...(folder === undefined ? {} : { config_directory: folder }),
+        ...options,
+      }),
+    )
   }
 
   list_plugins(): Promise<PluginSummary[]> {
-    return this.#request('list_plugins', {})
+    return this.request('list_plugins', {})
   }
 
   /** @throws PhantomError PLUGIN_NOT_FOUND */
   get_plugin_info(id: string): Promise<PluginInfo> {
-    return this.#request('get_plugin_info', { plugin_id: id })
+    return this.request('get_plugin_info', { plugin_id: id })
   }
 
   /**
@@ -90,7 +87,8 @@ export class PluginSystemApi implements AsyncDisposable {
    *
    * @param input anything that is JSON; undefined counts as null
    * @throws PhantomError PLUGIN_NOT_FOUND, OPERATION_NOT_FOUND, INPUT_INVALID, PERMISSION_DENIED, LIMIT_EXCEEDED,
-   * CALL_TIMEOUT, CALL_CANCELLED, QUEUE_FULL, PLUGIN_CRASHED, PLUGIN_START_FAILED, DAEMON_LOST and others
+   * CALL_TIMEOUT, CALL_CANCELLED, QUEUE_FULL, CIRCUIT_OPEN, PLUGIN_CRASHED, PLUGIN_START_FAILED, PLUGIN_FAILED,
+   * PLUGIN_DISABLED, DAEMON_LOST and others
    */
   execute_plugin<Result = unknown>(
     id: string,
@@ -99,7 +97,7 @@ export class PluginSystemApi implements AsyncDisposable {
     options?: ExecuteOptions,
   ): Promise<PluginExecutionResult<Result>> {
     try {
-      const session = this.#session()
+      const session = this.session()
       const text = input === undefined ? null : toInputText(input)
       const result =
         options === undefined
@@ -113,53 +111,12 @@ export class PluginSystemApi implements AsyncDisposable {
 
   /** Cancels a call by its execution id, whoever made it. False when no such call runs. */
   async cancel(execution_id: string): Promise<boolean> {
-    return (await this.#request('cancel', { execution_id })).cancelled
-  }
-
-  get_status(): Promise<DaemonStatus> {
-    return this.#request('get_status', {})
-  }
-
-  async get_plugin_logs(options: LogOptions = {}): Promise<PluginLogLine[]> {
-    const session = this.#session()
-    const { on_line: onLine, signal, plugin_id: id } = options
-    const params = { lines: options.lines ?? 100, ...(id === undefined ? {} : { plugin_id: id }) }
-    if (onLine === undefined || signal?.aborted === true)
-      return (await session.request('get_plugin_logs', params)).lines
-    const following = session.follow(params, onLine)
-    signal?.addEventListener('abort', following.stop, { once: true })
-    return await following.lines
+    return (await this.request('cancel', { execution_id })).cancelled
   }
 
   /** Checks a plugin folder, or a `plugin.toml`, without loading it. */
   validate_plugin(path: string): Promise<PluginValidation> {
-    return this.#request('validate_plugin', { path: resolve(path) })
-  }
-
-  get_doctor_report(): Promise<DoctorReport> {
-    return this.#request('get_doctor_report', {})
-  }
-
-  /**
-   * Leaves the system. A private daemon ends with its last application, and then this settles when it and every
-   * runner are gone; a daemon of `phantom serve` goes on. Twice is fine.
-   */
-  shutdown(): Promise<void> {
-    this.#leaving ??= this.#leave()
-    return this.#leaving
-  }
-
-  async #leave(): Promise<void> {
-    if (this.#attached === null) return
-    const { session, daemonExited } = this.#attached
-    if (session.isClosed) return
-    const { stopped } = await session.request('shutdown', {}).catch(() => ({ stopped: true }))
-    await session.close()
-    if (stopped) await daemonExited?.()
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.shutdown()
+    return this.request('validate_plugin', { path: resolve(path) })
   }
 
   /** The last call's params as JSON: an application mostly makes the same call again. */
@@ -169,16 +126,6 @@ export class PluginSystemApi implements AsyncDisposable {
     const text = JSON.stringify({ plugin_id: id, operation })
     this.#lastCall = { id, operation, text }
     return text
-  }
-
-  #session(): DaemonSession {
-    if (this.#leaving !== null) throw new TypeError('Cannot use this plugin system: it was shut down')
-    if (this.#attached === null) throw new TypeError('Cannot use this plugin system: call initialize() first')
-    return this.#attached.session
-  }
-
-  async #request<M extends SystemMethod>(method: M, params: SystemParams<M>): Promise<SystemResults[M]> {
-    return await this.#session().request(method, params)
   }
 }
 
@@ -191,6 +138,7 @@ async function executeWith(
   const { signal } = options
   if (options.timeout_ms !== undefined) params.timeout_ms = options.timeout_ms
   if (options.workspace !== undefined) params.workspace = resolve(options.workspace)
+  if (options.priority !== undefined) params.priority = options.priority
   if (options.on_progress !== undefined) params.progress = true
   if (signal?.aborted === true) throw cancelledBefore(params, signal)
   const call = session.execute(params, text, options.on_progress ?? null)

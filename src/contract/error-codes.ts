@@ -24,6 +24,8 @@ export const ERROR_CODES = {
   PLUGIN_CRASHED: { rpc: -33005, retryable: true },
   PLUGIN_FAULT: { rpc: -33006, retryable: false },
   PLUGIN_RUNTIME_UNAVAILABLE: { rpc: -33007, retryable: false },
+  PLUGIN_FAILED: { rpc: -33008, retryable: false },
+  PLUGIN_DISABLED: { rpc: -33009, retryable: false },
 
   OPERATION_NOT_FOUND: { rpc: -33010, retryable: false },
   INPUT_INVALID: { rpc: -33011, retryable: false },
@@ -33,6 +35,7 @@ export const ERROR_CODES = {
   CALL_CANCELLED: { rpc: -33021, retryable: false },
   LIMIT_EXCEEDED: { rpc: -33022, retryable: false },
   QUEUE_FULL: { rpc: -33023, retryable: true },
+  CIRCUIT_OPEN: { rpc: -33024, retryable: true },
 
   PERMISSION_DENIED: { rpc: -33030, retryable: false },
   WORKSPACE_DENIED: { rpc: -33031, retryable: false },
@@ -41,6 +44,11 @@ export const ERROR_CODES = {
   MANIFEST_INVALID: { rpc: -33040, retryable: false },
   CONFIG_INVALID: { rpc: -33041, retryable: false },
   PLUGIN_DIRECTORY_NOT_FOUND: { rpc: -33042, retryable: false },
+  CONFIG_CONFLICT: { rpc: -33043, retryable: true },
+  REVISION_NOT_FOUND: { rpc: -33044, retryable: false },
+  GENERATION_REJECTED: { rpc: -33045, retryable: false },
+  GENERATION_NOT_FOUND: { rpc: -33046, retryable: false },
+  DEPENDENCY_UNAVAILABLE: { rpc: -33047, retryable: false },
 
   DAEMON_UNREACHABLE: { rpc: -33050, retryable: true },
   DAEMON_LOST: { rpc: -33051, retryable: true },

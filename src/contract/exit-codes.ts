@@ -1,21 +1,21 @@
 /** Exit codes of `phantom`; documented in docs/errors.md and pinned by a test. */
 export const CLI_EXIT_CODES = {
   ok: 0,
-  /** The plugin answered with `success: false`, or `validate`/`doctor` found something to mend. */
+  /** The plugin answered with `success: false`; `doctor` or `health` found something to mend. */
   plugin_failed: 1,
   /** Unknown command, flag or argument; input that is not JSON. */
   usage: 2,
-  /** No such plugin, operation, file or folder. */
+  /** No such plugin, operation, generation, revision, key, file or folder. */
   not_found: 3,
-  /** A permission, the policy or the isolation tier refused. */
+  /** A permission, the policy, the isolation tier or `enabled: false` refused. */
   denied: 4,
-  /** Deadline, limit, full queue or cancelled. */
+  /** Deadline, limit, full queue, open breaker or cancelled. */
   limit: 5,
-  /** The plugin could not be started, or died. */
+  /** The plugin, or a new generation of it, could not be started, or died. */
   plugin_crashed: 6,
   /** No daemon, a lost daemon, or no Node that can run one. */
   daemon: 7,
-  /** The manifest, the input or the configuration is invalid. */
+  /** The manifest, the input or the configuration is invalid, or changed meanwhile. */
   invalid: 8,
   /** A defect of ours. */
   internal: 70,

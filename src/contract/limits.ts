@@ -17,7 +17,7 @@ export const SEND_BUDGET_BYTES = 32 * MIB
 /** A frame that has begun must be whole within this time. */
 export const FRAME_TIMEOUT_MS = 30_000
 
-/** Calls of one instance that wait for a free place, beyond those it runs. */
+/** Calls of one plugin that wait for a free place, unless its manifest says less (`[runtime] max_queued_calls`). */
 export const MAX_QUEUED_CALLS = 10_000
 
 /** Manifest file. */
@@ -33,3 +33,6 @@ export const DEFAULT_MAX_EXECUTION_TIME_MS = 30_000
 export const DEFAULT_CONCURRENCY = 1
 /** `[restart] shutdown_ms`: what a plugin gets to finish before it is killed. */
 export const DEFAULT_SHUTDOWN_MS = 5_000
+/** `[restart] intensity` and `period_ms`: one more abnormal end within the period, and the plugin is `failed`. */
+export const DEFAULT_RESTART_INTENSITY = 5
+export const DEFAULT_RESTART_PERIOD_MS = 60_000

@@ -32,6 +32,8 @@ export interface ManifestLimits {
   /** An allowance above an idle runner of the plugin's type. */
   maxMemoryMb: number
   maxExecutionTimeMs: number
+  /** Calls handed to the plugin's processes in a second, all workspaces together; the rest waits. Null: any number. */
+  maxCallsPerSecond: number | null
 }
 
 export interface ManifestRuntime {
@@ -40,12 +42,33 @@ export interface ManifestRuntime {
   /** Whether the plugin may make code from strings (`eval`, `new Function`). */
   eval: boolean
   logLevel: LogLevel
+  /** `eager` starts with the daemon, `on_call` with the first call. */
+  activation: 'on_call' | 'eager'
+  /** An instance without calls for so long is stopped; 0 never. Null: what the daemon's configuration says. */
+  idleTimeoutMs: number | null
+  /** Processes with loaded code kept ready beside each instance, to take over when it dies. */
+  standby: 0 | 1
+  /** Holds what only one process can: a reload stops the old generation before the new one starts. */
+  exclusive: boolean
+  /** Calls that may wait, all workspaces together; one more is answered with QUEUE_FULL. */
+  maxQueuedCalls: number
 }
 
+/**
+ * What becomes of a plugin whose process ended, in the words of OTP's supervisors
+ * (https://www.erlang.org/doc/apps/stdlib/supervisor.html).
+ */
 export interface ManifestRestart {
+  /** `permanent`: always started again. `transient`: after an abnormal end. `temporary`: only by the next call. */
+  policy: RestartPolicyName
+  /** More abnormal ends than this within `periodMs`, and the plugin is `failed` until it is reset or changed. */
+  intensity: number
+  periodMs: number
   /** Time for `shutdown` before the process is killed. */
   shutdownMs: number
 }
+
+export type RestartPolicyName = 'permanent' | 'transient' | 'temporary'
 
 export interface ManifestOperation {
   name: string

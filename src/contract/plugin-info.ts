@@ -58,6 +58,8 @@ export interface LimitInfo {
 }
 
 export interface InstanceInfo {
+  /** `standby` has loaded its code and takes over when the active one dies; `draining` only ends its calls. */
+  role: 'active' | 'standby' | 'draining'
   pid: number | null
   uid: number | null
   state: InstanceState

@@ -5,25 +5,13 @@
 import type { LogLevel } from './execution.ts'
 
 export interface RunnerParams {
-  /** First message. The runner loads the plugin, runs its `initialize` and answers when it is ready. */
-  initialize: {
-    protocol_version: string
-    plugin_id: string
-    plugin_version: string
-    generation: number
-    /** A call's execution id is this and its request id, written to base 36. */
-    execution_id_prefix: string
-    /** Absolute path of the entry point. */
-    entry: string
-    workspace: string
-    data_dir: string
-    config: Record<string, unknown>
-    log_level: LogLevel
-    /** Whether the plugin may make code from strings. */
-    eval: boolean
-    operations: RunnerOperation[]
-    max_payload_bytes: number
-  }
+  /**
+   * Before `initialize`, and only to a standby: loads the plugin's code and nothing more. Its `initialize` has the
+   * same entry and operations.
+   */
+  preload: Pick<RunnerInitialize, 'protocol_version' | 'entry' | 'eval' | 'operations' | 'log_level'>
+  /** First message but for `preload`. The runner loads the plugin, runs its `initialize` and answers when it is ready. */
+  initialize: RunnerInitialize
   /** Runs one operation; the input is the request's payload, the result the answer's. */
   execute: {
     operation: string
@@ -38,9 +26,54 @@ export interface RunnerParams {
   ping: Record<string, never>
   /** What the plugin's own `health()` says. */
   health: Record<string, never>
+  /** Asks the plugin's `validate_config` whether it would take this configuration; changes nothing. */
+  validate_config: { config: Record<string, unknown> }
+  /**
+   * A new configuration, checked already. Applied when the plugin has `configure`; log level and verbosity always
+   * are.
+   */
+  configure: { config: Record<string, unknown>; log_level: LogLevel }
+  /** A reload is near: no call comes until `resume` or the end. Only to a plugin that has the hook. */
+  quiesce: Record<string, never>
+  /** The reload came to nothing: calls come again. */
+  resume: Record<string, never>
+  /** What the next generation gets as `previous_state`. */
+  export_state: Record<string, never>
   /** The plugin's `shutdown` runs, the runner answers and exits with code 0. */
   shutdown: Record<string, never>
 }
+
+interface RunnerInitialize {
+  protocol_version: string
+  plugin_id: string
+  plugin_version: string
+  generation: number
+  /** A call's execution id is this and its request id, written to base 36. */
+  execution_id_prefix: string
+  /** Absolute path of the entry point. */
+  entry: string
+  workspace: string
+  data_dir: string
+  config: Record<string, unknown>
+  log_level: LogLevel
+  /** Whether the plugin may make code from strings. */
+  eval: boolean
+  operations: RunnerOperation[]
+  max_payload_bytes: number
+  /** What the generation before said in `export_state`; absent where it said nothing. */
+  previous_state?: unknown
+}
+
+/** Hooks of a plugin that the host asks for only when they are there. */
+export const RUNNER_HOOKS = [
+  'health',
+  'validate_config',
+  'configure',
+  'quiesce',
+  'resume',
+  'export_state',
+] as const
+export type RunnerHook = (typeof RUNNER_HOOKS)[number]
 
 export interface RunnerOperation {
   name: string
@@ -51,10 +84,24 @@ export interface RunnerOperation {
 }
 
 export interface RunnerResults {
-  initialize: { protocol_version: string; operations: string[]; metadata?: unknown; capabilities?: unknown }
+  preload: null
+  initialize: {
+    protocol_version: string
+    operations: string[]
+    hooks: RunnerHook[]
+    metadata?: unknown
+    capabilities?: unknown
+  }
   execute: null
   ping: null
   health: { health: unknown }
+  /** Null: it would. Otherwise the plugin's words. */
+  validate_config: { veto: string | null }
+  /** False: the plugin has no `configure`, so only a new process will see it. */
+  configure: { applied: boolean }
+  quiesce: null
+  resume: null
+  export_state: { state: unknown }
   shutdown: null
 }
 

@@ -2,6 +2,16 @@
  * Contract System: what an application or the CLI may ask the daemon, on the unix socket. Every request's params
  * are checked against the schema here before a handler sees them; answers are typed by `SystemResults`.
  */
+import type {
+  ConfigReload,
+  ConfigValue,
+  PluginConfigInfo,
+  PluginConfigRevision,
+  PluginConfigUpdate,
+  PluginConfigValidation,
+} from './plugin-config.ts'
+import type { GenerationInfo, Incident, ReloadResult } from './generations.ts'
+import { PRIORITIES, type HistoryEntry, type PluginHealth, type SystemMetrics } from './health.ts'
 import type { ExecutionProgress, PluginExecutionResult, PluginLogLine } from './execution.ts'
 import type { FromSchema } from './json-schema.ts'
 import type { IsolationTier } from './life.ts'
@@ -9,6 +19,14 @@ import type { ManifestIssue, PluginInfo, PluginSummary } from './plugin-info.ts'
 
 const id = { type: 'string', minLength: 1, maxLength: 128 } as const
 const path = { type: 'string', minLength: 1, maxLength: 4096 } as const
+const nothing = { type: 'object', additionalProperties: false, properties: {} } as const
+const plugin = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['plugin_id'],
+  properties: { plugin_id: id },
+} as const
+const interval = { type: 'integer', minimum: 100, maximum: 3_600_000 } as const
 
 export const SYSTEM_PARAMS = {
   /** First message of a client that wants payload frames or a workspace of its own; plain clients may skip it. */
@@ -47,6 +65,7 @@ export const SYSTEM_PARAMS = {
       workspace: path,
       timeout_ms: { type: 'integer', minimum: 1, maximum: 86_400_000 },
       progress: { type: 'boolean' },
+      priority: { enum: PRIORITIES },
     },
   },
   /** Cancels a request of this connection by its JSON-RPC id (a call, or a log that is followed), or any call by its execution id. */
@@ -68,6 +87,90 @@ export const SYSTEM_PARAMS = {
       follow: { type: 'boolean' },
     },
   },
+  /** `interval_ms`: sends the same again and again as `health`, until the request is cancelled by its id. */
+  get_plugin_health: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['plugin_id'],
+    properties: { plugin_id: id, interval_ms: interval },
+  },
+  /** `interval_ms`: sends the same again and again as `metrics`, until the request is cancelled by its id. */
+  get_metrics: { type: 'object', additionalProperties: false, properties: { interval_ms: interval } },
+  /** The newest first. `before` is the `at` of the last one seen. */
+  get_execution_history: {
+    type: 'object',
+    additionalProperties: false,
+    properties: {
+      plugin_id: id,
+      outcome: { enum: ['succeeded', 'failed', 'rejected', 'cancelled'] },
+      limit: { type: 'integer', minimum: 1, maximum: 10_000 },
+      before: id,
+    },
+  },
+  /** What went wrong with a plugin, the newest first. */
+  get_incidents: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['plugin_id'],
+    properties: { plugin_id: id, limit: { type: 'integer', minimum: 1, maximum: 1000 } },
+  },
+  get_generations: plugin,
+  /** Reads the plugin's files anew. Answers when the new generation serves, or rejects with the gate that it failed. */
+  reload_plugin: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['plugin_id'],
+    properties: {
+      plugin_id: id,
+      /** Takes a manifest that asks for more than the generation before. */
+      accept_permissions: { type: 'boolean' },
+    },
+  },
+  /** Brings the generation before back, or the one that is named. */
+  rollback_plugin: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['plugin_id'],
+    properties: { plugin_id: id, generation: { type: 'integer', minimum: 1 } },
+  },
+  /** Loads a folder of the plugin directory that is not loaded: one that is new, or was unloaded. */
+  load_plugin: plugin,
+  /** Ends the plugin's processes, after their calls, and forgets it until it is loaded again. */
+  unload_plugin: plugin,
+  /** Leads a plugin out of `failed`: its restarts are counted anew. */
+  reset_plugin: plugin,
+  get_plugin_config: plugin,
+  /** Merges: an object into an object, anything else replaces; null takes a key away. */
+  update_plugin_config: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['plugin_id', 'updates'],
+    properties: {
+      plugin_id: id,
+      updates: { type: 'object' },
+      /** Refuses with CONFIG_CONFLICT where another revision is the newest. */
+      expected_revision: { type: 'integer', minimum: 0 },
+      /** Checks, and writes nothing. */
+      dry_run: { type: 'boolean' },
+    },
+  },
+  validate_plugin_config: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['plugin_id', 'config'],
+    properties: { plugin_id: id, config: { type: 'object' } },
+  },
+  get_plugin_config_history: plugin,
+  rollback_plugin_config: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['plugin_id', 'revision'],
+    properties: { plugin_id: id, revision: { type: 'integer', minimum: 1 } },
+  },
+  /** The daemon's own configuration: each value and where it comes from. */
+  explain_config: nothing,
+  /** Reads the daemon's own configuration anew, as SIGHUP does. */
+  reload_config: nothing,
   validate_plugin: {
     type: 'object',
     additionalProperties: false,
@@ -90,6 +193,23 @@ export interface SystemResults {
   cancel: { cancelled: boolean }
   get_status: DaemonStatus
   get_plugin_logs: { lines: PluginLogLine[] }
+  get_plugin_health: PluginHealth
+  get_metrics: SystemMetrics
+  get_execution_history: { entries: HistoryEntry[] }
+  get_incidents: { incidents: Incident[] }
+  get_generations: { generations: GenerationInfo[] }
+  reload_plugin: ReloadResult
+  rollback_plugin: ReloadResult
+  load_plugin: PluginSummary
+  unload_plugin: { unloaded: boolean }
+  reset_plugin: PluginSummary
+  get_plugin_config: PluginConfigInfo
+  update_plugin_config: PluginConfigUpdate
+  validate_plugin_config: PluginConfigValidation
+  get_plugin_config_history: { revisions: PluginConfigRevision[] }
+  rollback_plugin_config: PluginConfigUpdate
+  explain_config: { values: ConfigValue[] }
+  reload_config: ConfigReload
   validate_plugin: PluginValidation
   get_doctor_report: DoctorReport
   shutdown: { stopped: boolean }
@@ -99,6 +219,8 @@ export interface SystemResults {
 export interface SystemNotifications {
   progress: ExecutionProgress & { id: number | string }
   log: PluginLogLine & { id: number | string }
+  health: PluginHealth & { id: number | string }
+  metrics: SystemMetrics & { id: number | string }
   /** Once a second to a plain client that closed its writing half while this many of its requests are open. */
   waiting: { calls: number }
 }

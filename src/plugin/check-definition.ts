@@ -2,7 +2,18 @@ import { nearestName } from '../contract/manifest/nearest-name.ts'
 import { quoteText } from '../contract/quote-text.ts'
 import type { PluginDefinition } from './plugin-definition.ts'
 
-const HOOKS = ['initialize', 'shutdown', 'validate_config', 'health', 'metadata', 'capabilities'] as const
+const HOOKS = [
+  'initialize',
+  'shutdown',
+  'validate_config',
+  'configure',
+  'quiesce',
+  'resume',
+  'export_state',
+  'health',
+  'metadata',
+  'capabilities',
+] as const
 const PLUGIN_KEYS = ['operations', ...HOOKS] as const
 const OPERATION_KEYS = ['input_schema', 'execute'] as const
 

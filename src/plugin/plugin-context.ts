@@ -9,6 +9,7 @@ export interface PluginLog {
 /** What a plugin knows about itself, from `initialize` to `shutdown`. */
 export interface PluginContext {
   readonly plugin_id: string
+  /** The newest one: another object after each `configure`. */
   readonly config: Readonly<Record<string, unknown>>
   readonly log: PluginLog
   /** A folder of the plugin's own, kept between starts. */
@@ -19,6 +20,12 @@ export interface PluginContext {
   readonly generation: number
   /** Aborted when the plugin shuts down. */
   readonly signal: AbortSignal
+}
+
+/** What `initialize` gets. */
+export interface InitializeContext extends PluginContext {
+  /** What `export_state` of the generation before returned; undefined where there was none, and after the start. */
+  readonly previous_state: unknown
 }
 
 /** What an operation gets beside its input. Its members may be taken apart: `execute(input, { progress })`. */

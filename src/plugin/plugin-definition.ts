@@ -1,5 +1,5 @@
 import type { FromSchema } from '../contract/json-schema.ts'
-import type { ExecutionContext, PluginContext } from './plugin-context.ts'
+import type { ExecutionContext, InitializeContext } from './plugin-context.ts'
 
 /**
  * Runs an operation. What it returns, or what its promise resolves with, must be JSON; undefined stands for null.
@@ -20,11 +20,22 @@ export interface OperationDefinition<Schema = unknown> {
 export interface PluginDefinition<Schemas = Record<string, unknown>> {
   operations: { [Name in keyof Schemas]: OperationHandler | OperationDefinition<Schemas[Name]> }
   /** Runs once, before the first call. A throw fails the start. */
-  initialize?(context: PluginContext): unknown
+  initialize?(context: InitializeContext): unknown
   /** Runs once, after the last call. */
   shutdown?(): unknown
-  /** A returned string, or a throw, is a veto: the start fails with these words. */
+  /** A returned string, or a throw, is a veto: the start, or the change, is refused with these words. */
   validate_config?(config: Readonly<Record<string, unknown>>): ConfigVerdict | Promise<ConfigVerdict>
+  /**
+   * Takes a new configuration while calls run; `context.config` is the old one until it is done. A throw refuses:
+   * then, as without this hook, a new generation starts with it.
+   */
+  configure?(config: Readonly<Record<string, unknown>>): unknown
+  /** A reload is near, and no call comes until `resume` or the end: finishes what must be finished. */
+  quiesce?(): unknown
+  /** The reload came to nothing: calls come again. */
+  resume?(): unknown
+  /** What the next generation gets as `previous_state`, as JSON. */
+  export_state?(): unknown
   /** Says how the plugin is, as JSON. */
   health?(): unknown
   /** Says more about the plugin than its manifest, as JSON. */

@@ -1,5 +1,3 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -7,8 +5,7 @@ import { expect } from 'chai'
 import type { PluginExecutionResult, PluginLogLine } from '../../src/contract/execution.ts'
 import type { PluginInfo, PluginSummary } from '../../src/contract/plugin-info.ts'
 import type { DaemonStatus, DoctorReport, PluginValidation } from '../../src/contract/system-methods.ts'
-
-const LAUNCHER = path.resolve(import.meta.dirname, '../../src/cli/launcher.ts')
+import { CommandLine, type Ended, type RunningCommand } from '../helpers/command-line.ts'
 
 const MANIFEST = `[plugin]
 id = "talker"
@@ -58,15 +55,10 @@ export default definePlugin({
 })
 `
 
-interface Ended {
-  code: number
-  stdout: string
-  stderr: string
-}
-
 describe('phantom', function () {
   this.timeout(60_000)
   let folder = ''
+  let commands: CommandLine
 
   before(() => {
     // The root daemon's plugins run under other users: the way to their files is open.
@@ -79,17 +71,12 @@ describe('phantom', function () {
     fs.mkdirSync(path.join(folder, 'plugins/broken'))
     fs.writeFileSync(path.join(folder, 'plugins/broken/plugin.toml'), '[plugin]\nid = "broken"\nnme = "x"\n')
     fs.mkdirSync(path.join(folder, 'empty'))
+    commands = new CommandLine(folder)
   })
   after(() => fs.rmSync(folder, { recursive: true }))
 
   function phantom(args: string[], options: { stdin?: string; cwd?: string } = {}): Promise<Ended> {
-    return new Promise((resolve) => {
-      const { stdin = '', cwd = folder } = options
-      const child = execFile(process.execPath, [LAUNCHER, ...args], { cwd }, (error, stdout, stderr) =>
-        resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
-      )
-      child.stdin?.end(stdin)
-    })
+    return commands.run(args, options)
   }
 
   describe('without a daemon', () => {
@@ -191,25 +178,10 @@ describe('phantom', function () {
   })
 
   describe('with the daemon of "phantom serve"', () => {
-    let daemon: Watched
-    const watched: Watched[] = []
+    let daemon: RunningCommand
 
-    before(async () => {
-      daemon = start('serve', '--environment', 'test')
-      while ((await phantom(['status'])).code !== 0) {
-        if (daemon.child.exitCode !== null) throw new Error(`"phantom serve" ended: ${daemon.text}`)
-      }
-    })
-    after(async () => {
-      for (const { child } of watched) child.kill('SIGTERM')
-      await Promise.all(watched.map(({ exitCode }) => exitCode))
-    })
-
-    function start(...args: string[]): Watched {
-      const started = new Watched(spawn(process.execPath, [LAUNCHER, ...args], { cwd: folder }))
-      watched.push(started)
-      return started
-    }
+    before(async () => (daemon = await commands.serve('--environment', 'test')))
+    after(async () => await commands.stop())
 
     async function status(): Promise<DaemonStatus> {
       return JSON.parse((await phantom(['status', '--json'])).stdout) as DaemonStatus
@@ -254,7 +226,7 @@ describe('phantom', function () {
     })
 
     it('follows the log until Ctrl-C', async () => {
-      const follower = start('logs', '-n', '0', '--follow')
+      const follower = commands.start('logs', '-n', '0', '--follow')
       // No sign tells that it listens but a line itself.
       while (!follower.text.includes('echo was here')) {
         expect((await phantom(['run', 'talker', 'echo'])).stderr).to.equal('')
@@ -264,7 +236,7 @@ describe('phantom', function () {
     })
 
     it('cancels the call at Ctrl-C and exits with 130', async () => {
-      const call = start('run', 'talker', 'wait')
+      const call = commands.start('run', 'talker', 'wait')
       while ((await status()).calls.in_flight === 0) expect(call.child.exitCode, call.text).to.equal(null)
       call.child.kill('SIGINT')
       expect(await call.exitCode).to.equal(130)
@@ -286,17 +258,3 @@ describe('phantom', function () {
     })
   })
 })
-
-class Watched {
-  readonly child: ChildProcess
-  readonly exitCode: Promise<number | null>
-  text = ''
-
-  constructor(child: ChildProcess) {
-    this.child = child
-    this.exitCode = once(child, 'close').then(([code]) => code as number | null)
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.setEncoding('utf8').on('data', (chunk: string) => (this.text += chunk))
-    }
-  }
-}

@@ -58,6 +58,23 @@ const EXPECTED: Readonly<Record<string, Expectation>> = {
   },
   testing: { check: ({ stdout }) => expect(stdout).to.match(/pass 2\b[\s\S]*fail 0\b/) },
   serve: { check: ({ stdout }) => expect(stdout).to.match(/isolation\s+(namespace|process)/) },
+  look: {
+    served: true,
+    check: ({ stdout }) => {
+      expect(stdout).to.match(GREETING)
+      expect(stdout).to.match(/^ *status +healthy$/m)
+      expect(stdout).to.match(/greeter +hello +succeeded/)
+    },
+  },
+  reload: {
+    served: true,
+    check: ({ stdout }) => {
+      expect(stdout).to.match(
+        /^greeter {2}generation (\d+) serves, after .*\ngreeter {2}generation (\d+) serves/,
+      )
+      expect(stdout).to.match(/current +1\.0\.0 +rollback[^]*rolled_back +1\.0\.0 +call/)
+    },
+  },
   'socat-list': {
     served: true,
     needs: 'socat',
@@ -219,13 +236,17 @@ function answers(socket: string): Promise<boolean> {
   })
 }
 
-/** Sends one line and reads one, on a connection of its own. */
+/** Sends one line and reads its answer, on a connection of its own; notifications may come before. */
 async function ask(socket: string, request: string): Promise<Reply> {
   const client = createConnection(socket)
   client.end(`${request}\n`)
-  const [line] = (await once(createInterface({ input: client }), 'line')) as [string]
-  client.destroy()
-  return JSON.parse(line) as Reply
+  for await (const line of createInterface({ input: client })) {
+    const message = JSON.parse(line) as Reply & { readonly method?: string }
+    if (message.method !== undefined) continue
+    client.destroy()
+    return message
+  }
+  throw new Error(`Cannot read an answer to ${request}: the daemon closed the connection`)
 }
 
 /** Everything that the page shows must be there, of the same kind. */

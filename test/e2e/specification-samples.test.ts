@@ -4,7 +4,8 @@ import os from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { expect } from 'chai'
-import type { PluginExecutionResult } from '../../src/index.ts'
+import { parse } from 'yaml'
+import type { PluginExecutionResult, PluginHealth, PluginLogLine, SystemMetrics } from '../../src/index.ts'
 
 const ROOT = path.join(import.meta.dirname, '../..')
 const RESOLVE_CORE = path.join(ROOT, 'test/helpers/resolve-core.mjs')
@@ -20,10 +21,10 @@ const SAMPLES = {
   'const logAnalysis = await': 'not yet: the built-in log_analyzer',
   'const securityScan = await': 'not yet: the built-in security_scanner',
   'const processedData = await': 'runs',
-  '// Update plugin configuration': 'not yet: update_plugin_config',
-  'const metrics = await': 'not yet: get_metrics and get_plugin_health',
+  '// Update plugin configuration': 'runs',
+  'const metrics = await': 'runs',
   '// Search marketplace': 'not yet: search_marketplace and install_plugin',
-  '// Enable debug logging': 'not yet: update_plugin_config',
+  '// Enable debug logging': 'runs',
 } as const
 
 /** What the data processor's sample takes for granted. */
@@ -34,14 +35,31 @@ const USER_DATA = [
   { name: 'Dana', age: 18, score: 20 },
 ]
 
+const MY_PLUGIN = `import { definePlugin } from '@phantom-ml/core/plugin'
+export default definePlugin({
+  operations: {
+    work: (_input, { config, log }) => {
+      log.debug(\`a batch of \${config.batch_size}\`)
+      return config
+    },
+  },
+})
+`
+
 describe('the samples of docs/specification.md', () => {
   const samples = readSamples()
   let folder: string
 
   before(() => {
     folder = fs.mkdtempSync(path.join(os.tmpdir(), 'phantom-spec-'))
-    fs.mkdirSync(path.join(folder, 'plugins'))
+    // The root daemon's plugins run under other users: the way to their files is open.
+    fs.chmodSync(folder, 0o755)
+    fs.mkdirSync(path.join(folder, 'plugins/my_plugin'), { recursive: true })
+    fs.writeFileSync(path.join(folder, 'plugins/my_plugin/plugin.toml'), readManifest())
+    fs.writeFileSync(path.join(folder, 'plugins/my_plugin/index.js'), MY_PLUGIN)
   })
+
+  afterEach(() => fs.rmSync(path.join(folder, '.phantom'), { recursive: true, force: true }))
 
   after(() => fs.rmSync(folder, { recursive: true, force: true }))
 
@@ -60,7 +78,7 @@ describe('the samples of docs/specification.md', () => {
 
   it('the data processor sample runs as it stands on its userData', async () => {
     const printed = await run(
-      `${sampleOf('import { create_plugin_system }').replace(/console\.log.*/, '')}
+      `${opening()}
        const userData = ${JSON.stringify(USER_DATA)}
        ${sampleOf('const processedData = await')}
        console.log(JSON.stringify(processedData))`,
@@ -85,11 +103,71 @@ describe('the samples of docs/specification.md', () => {
     })
   })
 
+  it('the configuration sample runs as it stands, and what it writes acts', async () => {
+    const printed = await run(
+      `import { create_sample_plugin_config } from '@phantom-ml/core'
+       ${opening()}
+       ${sampleOf('// Update plugin configuration')}
+       const { result } = await pluginSystem.execute_plugin('my_plugin', 'work')
+       const path = (await pluginSystem.get_plugin_config('my_plugin')).path
+       console.log(JSON.stringify({ config, result, path }))`,
+    )
+    const said = JSON.parse(printed) as { config: object; result: object; path: string }
+    expect(said.config).to.deep.equal({
+      enabled: true,
+      log_level: 'info',
+      verbose: false,
+      batch_size: 100,
+      environments: { development: {}, production: { debug: false, batch_size: 1000 }, test: {} },
+    })
+    const written = { enabled: true, log_level: 'debug', batch_size: 50 }
+    expect(said.result).to.deep.equal(written)
+    expect(parse(fs.readFileSync(said.path, 'utf8'))).to.deep.equal(written)
+  })
+
+  it('the debug mode sample runs as it stands, and what it asks for comes into the log', async () => {
+    const printed = await run(
+      `import { create_plugin_system } from '@phantom-ml/core'
+       ${sampleOf('// Enable debug logging')}
+       await pluginSystem.execute_plugin('my_plugin', 'work')
+       const lines = await pluginSystem.get_plugin_logs({ plugin_id: 'my_plugin' })
+       console.log(JSON.stringify(lines.filter(({ level }) => level === 'debug')))`,
+    )
+    const [own, call] = JSON.parse(printed) as PluginLogLine[]
+    expect(own).to.deep.include({ source: 'log', message: 'a batch of 100' })
+    expect(call?.message).to.match(/^work succeeded after [\d.]+ ms$/)
+  })
+
+  it('the metrics and health samples run as they stand', async () => {
+    const printed = await run(
+      `${opening()}
+       await pluginSystem.execute_plugin('my_plugin', 'work')
+       ${sampleOf('const metrics = await')}
+       console.log(JSON.stringify({ metrics, health }))`,
+    )
+    expect(printed).to.contain('System metrics: {').and.to.contain('Plugin health: {')
+    const { metrics, health } = JSON.parse(printed.trim().split('\n').at(-1)!) as {
+      metrics: SystemMetrics
+      health: PluginHealth
+    }
+    expect(metrics.calls).to.include({ total: 1, succeeded: 1, success_rate: 1 })
+    expect(health).to.include({ plugin_id: 'my_plugin', status: 'healthy', restarts: 0 })
+    expect(health.calls).to.include({ total: 1, success_rate: 1, error_rate: 0 })
+    expect(health.calls.times?.mean_ms).to.be.above(0)
+    expect(health.memory_bytes).to.be.above(0)
+    expect(health.uptime_ms).to.be.above(0)
+  })
+
+  /** Quick Start 1 without what it prints. */
+  function opening(): string {
+    return sampleOf('import { create_plugin_system }').replace(/console\.log.*/, '')
+  }
+
   function sampleOf(words: string): string {
     return samples.find((sample) => sample.startsWith(words))!
   }
 
-  /** In a process of its own, whose working directory has a `plugins` folder and nothing else. */
+  /** In a process of its own, whose working directory has a `plugins` folder with `my_plugin`, and nothing else. */
   async function run(source: string): Promise<string> {
     const file = path.join(folder, 'sample.mjs')
     fs.writeFileSync(file, source)
@@ -100,7 +178,20 @@ describe('the samples of docs/specification.md', () => {
   }
 })
 
+/** The specification's own, of a plugin that runs here. */
+function readManifest(): string {
+  const [, manifest] = /```toml\n([\s\S]*?)```/.exec(readSpecification())!
+  return manifest!
+    .replace('"my_custom_plugin"', '"my_plugin"')
+    .replace('type = "native"', 'type = "javascript"')
+    .replace('entry_point = "main"', 'entry_point = "index.js"')
+}
+
+function readSpecification(): string {
+  return fs.readFileSync(path.join(ROOT, 'docs/specification.md'), 'utf8')
+}
+
 function readSamples(): string[] {
-  const text = fs.readFileSync(path.join(ROOT, 'docs/specification.md'), 'utf8')
+  const text = readSpecification()
   return [...text.matchAll(/```javascript\n([\s\S]*?)```/g)].map((match) => match[1]!.trim())
 }

@@ -1,31 +1,29 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { expect } from 'chai'
-import { parse } from 'yaml'
-import { CONFIG_SCHEMA } from '../../host/config/config-schema.ts'
 import { refusalsOf } from '../../host/sandbox/policy.ts'
-import { nextInstanceState, type InstanceEvent } from '../../host/supervisor/instance-state.ts'
-import { nextPluginState, type PluginEvent } from '../../host/supervisor/plugin-state.ts'
+import {
+  INSTANCE_EVENTS,
+  nextInstanceState,
+  type InstanceEvent,
+} from '../../host/supervisor/instance-state.ts'
+import { nextPluginState, PLUGIN_EVENTS, type PluginEvent } from '../../host/supervisor/plugin-state.ts'
 import { exitCodeOf } from '../../src/cli/exit-code.ts'
 import { buildProgram } from '../../src/cli/program.ts'
 import { ERROR_CODES, type ErrorCode } from '../../src/contract/error-codes.ts'
 import { CLI_EXIT_CODES, DAEMON_EXIT_CODES, RUNNER_EXIT_CODES } from '../../src/contract/exit-codes.ts'
+import { GATES } from '../../src/contract/generations.ts'
 import type { InstanceState, PluginState } from '../../src/contract/life.ts'
-import * as limits from '../../src/contract/limits.ts'
 import { MANIFEST_KEYS } from '../../src/contract/manifest/manifest-keys.ts'
 import { parsePermission } from '../../src/contract/permission.ts'
 import { PhantomError } from '../../src/contract/phantom-error.ts'
-import { RUNNER_ERRORS } from '../../src/contract/runner-methods.ts'
-import { SYSTEM_PARAMS, type SystemMethod } from '../../src/contract/system-methods.ts'
+import { drawnBlock, drawStates, movesOf, writeDrawnBlock, type StateTable } from '../helpers/docs-diagram.ts'
 import { linkProblems } from '../helpers/docs-links.ts'
 import { columnsOf, pageFiles, ROOT, tableOf, wordOf } from '../helpers/docs-pages.ts'
+import { expectWords } from '../helpers/docs-words.ts'
 import { interfaceMembers, unionWords } from '../helpers/type-words.ts'
 
-/** A table of the docs by its first column, which must name exactly these. */
-function expectWords(page: string, table: string, words: Iterable<string>): void {
-  const documented = columnsOf(page, table).map((cells) => wordOf(cells[0]))
-  expect(documented, `${page}, table ${table}`).to.have.members([...words])
-}
+const WRITES_DIAGRAMS = process.env['WRITE_DIAGRAMS'] === '1'
 
 /** The tables of exit codes: number, then name. */
 function expectExitCodes(table: string, codes: Readonly<Record<string, number>>): void {
@@ -63,79 +61,39 @@ describe('docs/errors.md', () => {
   })
 })
 
-describe('docs/protocol.md', () => {
-  const page = 'docs/protocol.md'
-  const systemTypes = 'src/contract/system-methods.ts'
-
-  it('has every method of contract System', () =>
-    expectWords(page, 'system-methods', Object.keys(SYSTEM_PARAMS)))
-
-  it('has every param of every method, and which are required', () => {
-    for (const method of Object.keys(SYSTEM_PARAMS) as SystemMethod[]) {
-      const schema: { properties: object; required?: readonly string[] } = SYSTEM_PARAMS[method]
-      if (Object.keys(schema.properties).length === 0) continue
-      expectWords(page, `params ${method}`, Object.keys(schema.properties))
-      const required = columnsOf(page, `params ${method}`).filter((cells) => cells[2] === 'yes')
-      expect(
-        required.map((cells) => wordOf(cells[0])),
-        method,
-      ).to.have.members([...(schema.required ?? [])])
-    }
-  })
-
-  it('has every field of every answer', () => {
-    for (const name of ['HandshakeResult', 'DaemonStatus', 'PluginValidation', 'DoctorReport']) {
-      expectWords(page, name, interfaceMembers(systemTypes, name))
-    }
-    for (const name of ['PluginSummary', 'PluginInfo']) {
-      expectWords(page, name, interfaceMembers('src/contract/plugin-info.ts', name))
-    }
-    for (const name of ['PluginExecutionResult', 'PluginLogLine']) {
-      expectWords(page, name, interfaceMembers('src/contract/execution.ts', name))
-    }
-  })
-
-  it('has every ceiling with its value', () => {
-    const documented = columnsOf(page, 'limits').map(([name, value]) => [wordOf(name), Number(value)])
-    expect(documented).to.have.deep.members(Object.entries(limits))
-  })
-})
-
-describe('docs/runner-protocol.md', () => {
-  const page = 'docs/runner-protocol.md'
-  const types = 'src/contract/runner-methods.ts'
-
-  it('has every method, notification and error of contract Runner', () => {
-    expectWords(page, 'runner-methods', interfaceMembers(types, 'RunnerParams'))
-    expectWords(page, 'runner-notifications', interfaceMembers(types, 'RunnerNotifications'))
-    const errors = columnsOf(page, 'runner-errors').map(([name, code]) => [wordOf(name), Number(code)])
-    expect(errors).to.have.deep.members(Object.entries(RUNNER_ERRORS))
-  })
-
-  it('has every param of initialize and execute', () => {
-    for (const method of ['initialize', 'execute']) expectWords(page, method, interfaceMembers(types, method))
-  })
-})
-
 describe('docs/architecture.md', () => {
   const page = 'docs/architecture.md'
 
+  const life = 'src/contract/life.ts'
+  const tables: Readonly<Record<string, StateTable>> = {
+    'plugin-states': {
+      states: unionWords(life, 'PluginState'),
+      events: PLUGIN_EVENTS,
+      next: (state, event) => nextPluginState(state as PluginState, event as PluginEvent),
+    },
+    'instance-states': {
+      states: unionWords(life, 'InstanceState'),
+      events: INSTANCE_EVENTS,
+      next: (state, event) => nextInstanceState(state as InstanceState, event as InstanceEvent),
+    },
+  }
+
   it('has every move of both state tables', () => {
-    const plugin = movesOf('host/supervisor/plugin-state.ts', 'PluginState', 'PluginEvent', (state, event) =>
-      nextPluginState(state as PluginState, event as PluginEvent),
-    )
-    const instance = movesOf(
-      'host/supervisor/instance-state.ts',
-      'InstanceState',
-      'InstanceEvent',
-      (state, event) => nextInstanceState(state as InstanceState, event as InstanceEvent),
-    )
-    expect(documentedMoves(page, 'plugin-states')).to.have.members(plugin)
-    expect(documentedMoves(page, 'instance-states')).to.have.members(instance)
+    for (const [name, table] of Object.entries(tables)) {
+      const moves = movesOf(table).map(({ from, event, to }) => `${from}: ${event} → ${to}`)
+      expect(documentedMoves(page, name), name).to.have.members(moves)
+    }
+  })
+
+  it('draws both state tables as they are (WRITE_DIAGRAMS=1 npx mocha test/pins/docs.test.ts writes them)', () => {
+    for (const [name, table] of Object.entries(tables)) {
+      const drawn = drawStates(table)
+      if (WRITES_DIAGRAMS) writeDrawnBlock(page, name, drawn)
+      expect(drawnBlock(page, name), name).to.equal(drawn)
+    }
   })
 
   it('has every state and every exit class', () => {
-    const life = 'src/contract/life.ts'
     expectWords(page, 'plugin-states', unionWords(life, 'PluginState'))
     expectWords(page, 'instance-states', unionWords(life, 'InstanceState'))
     expectWords(page, 'exit-classes', unionWords(life, 'ExitClass'))
@@ -170,7 +128,8 @@ describe('docs/writing-plugins.md', () => {
       interfaceMembers('src/plugin/plugin-definition.ts', 'PluginDefinition'),
     )
     const context = 'src/plugin/plugin-context.ts'
-    const members = ['PluginContext', 'ExecutionContext'].flatMap((name) => interfaceMembers(context, name))
+    const contexts = ['PluginContext', 'InitializeContext', 'ExecutionContext']
+    const members = contexts.flatMap((name) => interfaceMembers(context, name))
     expectWords(page, 'context', new Set(members))
   })
 })
@@ -198,16 +157,13 @@ describe('docs/operations.md and README.md', () => {
   const page = 'docs/operations.md'
   const commands = buildProgram().commands.filter((command) => command.name() !== '__complete')
 
-  it('have every key of the configuration with its default', () => {
-    const defaults = parse(fs.readFileSync(path.join(ROOT, 'config/default.yaml'), 'utf8')) as Tree
-    const keys = Object.entries(CONFIG_SCHEMA.properties).flatMap(([section, { properties }]) =>
-      Object.keys(properties).map((key) => [`${section}.${key}`, defaults[section]?.[key]] as const),
-    )
-    const documented = columnsOf(page, 'config-keys').map(([key, value]) => [
-      wordOf(key),
-      parse(wordOf(value)) as unknown,
-    ])
-    expect(documented).to.have.deep.members(keys)
+  it('have every status of health, gate, state of a generation and kind of incident', () => {
+    const health = 'src/contract/health.ts'
+    expectWords(page, 'health-status', unionWords(health, 'HealthStatus'))
+    expect(columnsOf(page, 'gates').map(([gate]) => wordOf(gate))).to.deep.equal(GATES)
+    const generations = 'src/contract/generations.ts'
+    expectWords(page, 'generation-states', unionWords(generations, 'GenerationState'))
+    expectWords(page, 'incident-kinds', unionWords(generations, 'IncidentKind'))
   })
 
   it('have every command and every option of phantom', () => {
@@ -216,8 +172,11 @@ describe('docs/operations.md and README.md', () => {
       'cli-commands',
       commands.map((command) => command.name()),
     )
-    const options = [buildProgram(), ...commands].flatMap((command, at) =>
-      command.options.map((option) => `${at === 0 ? 'all' : command.name()} ${optionWords(option.flags)}`),
+    const all = allCommands(commands)
+    const nested = all.map(({ name }) => name).filter((name) => name.includes(' '))
+    expectWords(page, 'cli-nested', nested)
+    const options = [{ name: 'all', command: buildProgram() }, ...all].flatMap(({ name, command }) =>
+      command.options.map((option) => `${name} ${optionWords(option.flags)}`),
     )
     const documented = columnsOf(page, 'cli-options').map(
       ([command, option]) => `${wordOf(command)} ${wordOf(option)}`,
@@ -263,31 +222,19 @@ describe('the links of README.md and docs/', () => {
   })
 })
 
-type Tree = Record<string, Record<string, unknown> | undefined>
+type Command = ReturnType<typeof buildProgram>
+
+/** Commands and those below them, `config get` after `config`. */
+function allCommands(commands: readonly Command[], above = ''): { name: string; command: Command }[] {
+  return commands.flatMap((command) => {
+    const name = `${above}${command.name()}`
+    return [{ name, command }, ...allCommands(command.commands, `${name} `)]
+  })
+}
 
 /** `--lines <count>` of `-n, --lines <count>`. */
 function optionWords(flags: string): string {
   return flags.replace(/^-\w, /, '')
-}
-
-function movesOf(
-  file: string,
-  states: string,
-  events: string,
-  next: (state: string, event: string) => string,
-): string[] {
-  const eventWords = unionWords(file, events)
-  expect(eventWords).to.not.be.empty
-  return unionWords('src/contract/life.ts', states).flatMap((state) =>
-    eventWords.flatMap((event) => {
-      try {
-        return [`${state}: ${event} → ${next(state, event)}`]
-      } catch (error) {
-        if (error instanceof RangeError) return []
-        throw error
-      }
-    }),
-  )
 }
 
 function documentedMoves(page: string, table: string): string[] {

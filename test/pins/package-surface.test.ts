@@ -22,6 +22,8 @@ const TOP_LEVEL = [
   'test',
   'tsconfig.json',
 ]
+/** Protected in TypeScript, and no promise. */
+const INTERNAL_METHODS = ['attach', 'constructor', 'follow', 'isAttached', 'request', 'session']
 /** Made by npm and the build, ignored by git. */
 const MADE = ['dist', 'node_modules', 'coverage']
 
@@ -117,7 +119,48 @@ describe("import '@phantom-ml/core'", () => {
       'PluginSystemApi',
       'connect',
       'create_plugin_system',
+      'create_sample_plugin_config',
       'isPhantomError',
+    ])
+  })
+})
+
+describe('PluginSystemApi', () => {
+  it('has these methods and no other', () => {
+    const methods = new Set<string>()
+    let at: object = library.PluginSystemApi.prototype
+    for (; at !== Object.prototype; at = Object.getPrototypeOf(at) as object) {
+      for (const name of Object.getOwnPropertyNames(at)) methods.add(name)
+    }
+    for (const name of INTERNAL_METHODS) methods.delete(name)
+    expect([...methods].toSorted()).to.deep.equal([
+      'cancel',
+      'execute_plugin',
+      'explain_config',
+      'get_doctor_report',
+      'get_execution_history',
+      'get_generations',
+      'get_incidents',
+      'get_metrics',
+      'get_plugin_config',
+      'get_plugin_config_history',
+      'get_plugin_health',
+      'get_plugin_info',
+      'get_plugin_logs',
+      'get_status',
+      'initialize',
+      'list_plugins',
+      'load_plugin',
+      'reload_config',
+      'reload_plugin',
+      'reset_plugin',
+      'rollback_plugin',
+      'rollback_plugin_config',
+      'shutdown',
+      'unload_plugin',
+      'update_plugin_config',
+      'validate_plugin',
+      'validate_plugin_config',
     ])
   })
 })

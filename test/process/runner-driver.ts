@@ -64,6 +64,19 @@ export class RunnerDriver {
     })
   }
 
+  /** Loads the code alone, as a standby's host does; `start()` comes behind it. */
+  async preload(more: Partial<RunnerParams['preload']> = {}): Promise<Answer> {
+    const { entry, initialize } = this.#settings
+    return this.call('preload', {
+      protocol_version: '1.0',
+      entry,
+      eval: initialize?.eval ?? false,
+      operations: initialize?.operations ?? [],
+      log_level: 'info',
+      ...more,
+    })
+  }
+
   async start(): Promise<Answer> {
     const { entry, initialize } = this.#settings
     return this.call('initialize', {

@@ -7,7 +7,9 @@ import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { createInterface } from 'node:readline'
 import type { PhantomError } from '../../src/contract/phantom-error.ts'
+import { MIGRATIONS } from '../../host/store/migrations.ts'
 import { openStore } from '../../host/store/store.ts'
+import type { Incident } from '../../src/contract/generations.ts'
 
 const STORE_URL = new URL('../../host/store/store.ts', import.meta.url).href
 /** Opens the store, says so, and then writes exits until somebody ends it. */
@@ -98,6 +100,59 @@ describe('openStore()', () => {
     )
   })
 
+  it('keeps the last 200 incidents of each plugin over a restart, and tells the newest first', () => {
+    const stateDirectory = newStateDirectory()
+    const incident: Incident = {
+      at: 'now',
+      plugin_id: 'first',
+      kind: 'exit',
+      generation: 3,
+      class: 'oom',
+      workspace: '/w',
+      message: 'out of memory',
+      limits: { max_memory_mb: 64 },
+      action: 'restarted after 200 ms',
+      log: ['info: one', 'error: \u0000 two\n'],
+    }
+    const other: Incident = {
+      ...incident,
+      plugin_id: 'second',
+      class: null,
+      workspace: null,
+      log: [],
+      limits: {},
+    }
+    {
+      using store = openStore(stateDirectory)
+      for (let generation = 0; generation < 250; generation += 1)
+        store.recordIncident({ ...incident, generation })
+      store.recordIncident(other)
+    }
+    using store = openStore(stateDirectory)
+    const incidents = store.incidents('first', 1000)
+    expect(incidents.map(({ generation }) => generation)).to.eql(
+      Array.from({ length: 200 }, (_, n) => 249 - n),
+    )
+    expect(incidents[0]).to.eql({ ...incident, generation: 249 })
+    expect(store.incidents('first', 2)).to.have.length(2)
+    expect(store.incidents('second', 10)).to.eql([other])
+    expect(store.incidents('third', 10)).to.eql([])
+  })
+
+  it('brings a database of version 1 to the newest, with what is in it', () => {
+    const stateDirectory = newStateDirectory()
+    fs.mkdirSync(stateDirectory, { mode: 0o700 })
+    const database = new DatabaseSync(path.join(stateDirectory, 'state.db'))
+    database.exec(`${MIGRATIONS[0]} PRAGMA user_version = 1;
+      INSERT INTO plugins (id, state, first_seen, updated_at) VALUES ('old', 'enabled', 'then', 'then')`)
+    database.close()
+    using store = openStore(stateDirectory)
+    expect(store.warnings).to.eql([])
+    expect(store.pluginStates().map(({ id }) => id)).to.eql(['old'])
+    expect(store.incidents('old', 10)).to.eql([])
+    expect(store.executions.count).to.equal(0)
+  })
+
   it('is the lock: a second daemon is refused while the first lives, and names folder and process', async () => {
     const stateDirectory = newStateDirectory()
     const { child, lines } = startWriter(stateDirectory)
@@ -142,7 +197,7 @@ describe('openStore()', () => {
     database.close()
     const error = thrownBy(() => openStore(stateDirectory))
     expect(error.code).to.equal('VERSION_UNSUPPORTED')
-    expect(error.message).to.contain('version 99').and.to.contain('up to 1')
+    expect(error.message).to.contain('version 99').and.to.contain('up to 2')
     expect(fs.readdirSync(stateDirectory).filter((name) => name.includes('corrupt'))).to.eql([])
   })
 

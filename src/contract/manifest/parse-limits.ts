@@ -3,7 +3,10 @@ import {
   DEFAULT_CONCURRENCY,
   DEFAULT_MAX_EXECUTION_TIME_MS,
   DEFAULT_MAX_MEMORY_MB,
+  DEFAULT_RESTART_INTENSITY,
+  DEFAULT_RESTART_PERIOD_MS,
   DEFAULT_SHUTDOWN_MS,
+  MAX_QUEUED_CALLS,
 } from '../limits.ts'
 import type { ManifestLimits, ManifestRestart, ManifestRuntime } from '../manifest.ts'
 import type { IssueList } from './issue-list.ts'
@@ -29,6 +32,8 @@ const LATER_LIMITS = {
 
 /** OTP's words for what becomes of a plugin whose process ended. */
 const RESTART_POLICIES = ['permanent', 'transient', 'temporary'] as const
+const ACTIVATIONS = ['on_call', 'eager'] as const
+const MAX_CALLS_PER_SECOND = 1_000_000
 
 /** `[resource_limits]`. */
 export function parseLimits(reader: TableReader, issues: IssueList): ManifestLimits {
@@ -39,6 +44,7 @@ export function parseLimits(reader: TableReader, issues: IssueList): ManifestLim
     maxMemoryMb: reader.integer('max_memory_mb', { min: 1, max: TEBIBYTE_IN_MB }) ?? DEFAULT_MAX_MEMORY_MB,
     maxExecutionTimeMs:
       reader.integer('max_execution_time_ms', { min: 1, max: DAY_MS }) ?? DEFAULT_MAX_EXECUTION_TIME_MS,
+    maxCallsPerSecond: reader.integer('max_calls_per_second', { min: 1, max: MAX_CALLS_PER_SECOND }),
   }
 }
 
@@ -48,18 +54,20 @@ export function parseRuntime(reader: TableReader): ManifestRuntime {
     concurrency: reader.integer('concurrency', { min: 1, max: MAX_CONCURRENCY }) ?? DEFAULT_CONCURRENCY,
     eval: reader.flag('eval') ?? false,
     logLevel: reader.choice('log_level', LOG_LEVELS) ?? 'info',
+    activation: reader.choice('activation', ACTIVATIONS) ?? 'on_call',
+    idleTimeoutMs: reader.integer('idle_timeout_ms', { min: 0, max: DAY_MS }),
+    standby: reader.integer('standby', { min: 0, max: 1 }) === 1 ? 1 : 0,
+    exclusive: reader.flag('exclusive') ?? false,
+    maxQueuedCalls: reader.integer('max_queued_calls', { min: 1, max: MAX_QUEUED_CALLS }) ?? MAX_QUEUED_CALLS,
   }
 }
 
 /** `[restart]`. */
-export function parseRestart(reader: TableReader, issues: IssueList): ManifestRestart {
-  const policy = reader.choice('policy', RESTART_POLICIES)
-  const intensity = reader.integer('intensity', { min: 0, max: MAX_INTENSITY })
-  const periodMs = reader.integer('period_ms', { min: 1, max: DAY_MS })
-  for (const [key, value] of Object.entries({ policy, intensity, period_ms: periodMs })) {
-    if (value !== null) warnUnenforced(reader, issues, key)
-  }
+export function parseRestart(reader: TableReader): ManifestRestart {
   return {
+    policy: reader.choice('policy', RESTART_POLICIES) ?? 'transient',
+    intensity: reader.integer('intensity', { min: 0, max: MAX_INTENSITY }) ?? DEFAULT_RESTART_INTENSITY,
+    periodMs: reader.integer('period_ms', { min: 1, max: DAY_MS }) ?? DEFAULT_RESTART_PERIOD_MS,
     shutdownMs: reader.integer('shutdown_ms', { min: 0, max: MAX_SHUTDOWN_MS }) ?? DEFAULT_SHUTDOWN_MS,
   }
 }

@@ -103,7 +103,7 @@ function readDocument(
     permissions: parsePermissions(section('permissions'), issues),
     limits: parseLimits(section('resource_limits'), issues),
     runtime: parseRuntime(section('runtime')),
-    restart: parseRestart(section('restart'), issues),
+    restart: parseRestart(section('restart')),
     tags: parseTags(document['tags'], issues),
     operations: parseOperations(document['operations'], issues, options.readSchemaFile),
     configuration: parseConfiguration(document, issues),

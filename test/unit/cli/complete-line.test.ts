@@ -17,7 +17,7 @@ describe('completeCommandLine()', () => {
   it('completes commands, and keeps the hidden one hidden', async () => {
     expect(await complete('li')).to.deep.equal(['list'])
     expect(await complete(''))
-      .to.include.members(['run', 'serve', 'setup'])
+      .to.include.members(['run', 'serve', 'setup', 'why', 'config'])
       .and.not.include('__complete')
   })
 
@@ -49,8 +49,28 @@ describe('completeCommandLine()', () => {
 
   it('completes the values that an option or an argument can have', async () => {
     expect(await complete('logs', '--level', 'w')).to.deep.equal(['warn'])
+    expect(await complete('run', '--priority', '')).to.deep.equal(['low', 'normal', 'high', 'critical'])
+    expect(await complete('history', '--outcome', 're')).to.deep.equal(['rejected'])
     expect(await complete('completion', '')).to.deep.equal(['bash', 'zsh', 'fish'])
     expect(await complete('help', 'inf')).to.deep.equal(['info'])
+  })
+
+  it('completes what stands below a command, and the operands of that', async () => {
+    expect(await complete('config', 'h')).to.deep.equal(['history', 'help'])
+    expect(await complete('config', 'get', 'da')).to.deep.equal(['data_processor'])
+    expect(await complete('config', 'nonsense', 'se')).to.deep.equal(['set'])
+    expect(await complete('config', 'set', '--d')).to.deep.equal(['--dry-run'])
+    expect(await complete('config', '--plugins', '/x', 'rollback', '')).to.deep.equal([
+      'data_processor',
+      'echo',
+    ])
+    expect(await complete('config', 'explain', '')).to.deep.equal([])
+  })
+
+  it('completes plugins for every command that takes a loaded one, and none for load', async () => {
+    const taking = ['health', 'history', 'why', 'generations', 'reload', 'rollback', 'unload', 'reset']
+    for (const command of taking) expect(await complete(command, 'ec'), command).to.deep.equal(['echo'])
+    expect(await complete('load', '')).to.deep.equal([])
   })
 
   it('asks for the plugins of the directory that the line names', async () => {

@@ -17,6 +17,8 @@ const EXPECTED: Record<ErrorCode, number> = {
   PLUGIN_CRASHED: 6,
   PLUGIN_FAULT: 1,
   PLUGIN_RUNTIME_UNAVAILABLE: 6,
+  PLUGIN_FAILED: 6,
+  PLUGIN_DISABLED: 4,
   OPERATION_NOT_FOUND: 3,
   INPUT_INVALID: 8,
   PAYLOAD_TOO_LARGE: 5,
@@ -24,12 +26,18 @@ const EXPECTED: Record<ErrorCode, number> = {
   CALL_CANCELLED: 5,
   LIMIT_EXCEEDED: 5,
   QUEUE_FULL: 5,
+  CIRCUIT_OPEN: 5,
   PERMISSION_DENIED: 4,
   WORKSPACE_DENIED: 4,
   SANDBOX_UNAVAILABLE: 4,
   MANIFEST_INVALID: 8,
   CONFIG_INVALID: 8,
   PLUGIN_DIRECTORY_NOT_FOUND: 3,
+  CONFIG_CONFLICT: 8,
+  REVISION_NOT_FOUND: 3,
+  GENERATION_REJECTED: 6,
+  GENERATION_NOT_FOUND: 3,
+  DEPENDENCY_UNAVAILABLE: 6,
   DAEMON_UNREACHABLE: 7,
   DAEMON_LOST: 7,
   DAEMON_ALREADY_RUNNING: 7,
@@ -47,9 +55,10 @@ describe('exitCodeOf()', () => {
     expect(actual).to.deep.equal(EXPECTED)
   })
 
-  it('calls a missing file of the command line "not found", and another mistake in the words wrong usage', () => {
+  it('calls a missing file or key of the command line "not found", and another mistake in the words wrong usage', () => {
     const missing = new PhantomError('PARAMS_INVALID', 'x', { details: { errno: 'ENOENT' } })
     const folder = new PhantomError('PARAMS_INVALID', 'x', { details: { errno: 'EISDIR' } })
-    expect([exitCodeOf(missing), exitCodeOf(folder)]).to.deep.equal([3, 2])
+    const key = new PhantomError('PARAMS_INVALID', 'x', { details: { missing_key: 'a.b' } })
+    expect([missing, folder, key].map((error) => exitCodeOf(error))).to.deep.equal([3, 2, 3])
   })
 })

@@ -1,8 +1,10 @@
 import { expect } from 'chai'
 import { formatInfo } from '../../../src/cli/info.ts'
 import { formatStatus } from '../../../src/cli/status.ts'
-import type { PluginInfo } from '../../../src/contract/plugin-info.ts'
+import type { InstanceInfo, PluginInfo } from '../../../src/contract/plugin-info.ts'
 import type { DaemonStatus } from '../../../src/contract/system-methods.ts'
+import { plain } from './plain.ts'
+import { pluginHealth } from './sample-figures.ts'
 
 const info: PluginInfo = {
   id: 'echo',
@@ -47,6 +49,7 @@ const info: PluginInfo = {
       pid: 12,
       uid: 20_001,
       state: 'ready',
+      role: 'active',
       generation: 1,
       workspace: '/w',
       tier: 'namespace',
@@ -69,18 +72,21 @@ const info: PluginInfo = {
   notices: ['fs_write:./out: not writable for uid 20001'],
 }
 
-/** Whatever the terminal of the test run is: words are compared, not colours. */
-function plain(lines: readonly string[]): string {
-  return lines.map((line) => line.replace(/\u001b\[\d+m/g, '')).join('\n')
-}
+const health = pluginHealth({
+  plugin_id: 'echo',
+  generation: 3,
+  restarts: 2,
+  breakers: [{ operation: 'echo', state: 'open', failure_rate: 0.5, retry_in_ms: 1_500 }],
+})
 
 describe('formatInfo()', () => {
   it('says what the plugin is, may do, is held to and does', () => {
-    expect(plain(formatInfo(info))).to.equal(`echo 1.0.0  Echo
+    expect(plain(formatInfo(info, health))).to.equal(`echo 1.0.0  Echo
 Answers \\x1b[31mwhat it is given
 
 type         javascript, built in
 state        enabled
+generation   3, 2 restarts
 author       Somebody
 license      MIT
 tags         demo
@@ -105,6 +111,10 @@ Processes
     workspace /w
   last exit: oom (SIGKILL) at 2026-01-02T03:04:05.678Z: over its limit
 
+Breakers
+  OPERATION  BREAKER  FAILURES  NEXT TRY
+  echo       open     50 %      in 1.5 s
+
 Says of itself
   metadata {"kind":"demo"}
 
@@ -113,6 +123,15 @@ Notices
 
 Issues
   /p/echo/plugin.toml:1:2 warning odd`)
+  })
+
+  it('tells a standby from the process that serves', () => {
+    const [active] = info.instances as [InstanceInfo]
+    const both = { ...info, instances: [active, { ...active, pid: 13, role: 'standby' as const }] }
+    const text = plain(formatInfo(both, health))
+    expect(text)
+      .to.include('process 12, uid 20001, ready,')
+      .and.include('process 13, uid 20001, standby (ready),')
   })
 
   it('leaves out what there is nothing to say about, but not that a plugin has no rights', () => {
@@ -127,7 +146,7 @@ Issues
       notices: [],
       issues: [],
     }
-    const text = plain(formatInfo(bare))
+    const text = plain(formatInfo(bare, pluginHealth({})))
     expect(text.match(/^[A-Z][a-z ]+$/gm)).to.deep.equal(['Rights'])
     expect(text).to.include('none: the plugin sees its own folder')
   })

@@ -3,6 +3,7 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { expect } from 'chai'
+import { parse } from 'yaml'
 import { PACKAGE_VERSION } from '../../../src/contract/version.ts'
 
 const LAUNCHER = path.resolve(import.meta.dirname, '../../../src/cli/launcher.ts')
@@ -69,6 +70,38 @@ describe('phantom, where it needs no daemon', () => {
     const json = phantom(['status', '--json'])
     expect(json.status).to.equal(7)
     expect(JSON.parse(json.stderr)).to.have.nested.property('error.code', 'DAEMON_UNREACHABLE')
+  })
+
+  it('starts no daemon for what only the one that runs can do', () => {
+    const commands = [
+      'health',
+      'metrics',
+      'reload x',
+      'rollback x',
+      'load x',
+      'unload x',
+      'reset x',
+      'config reload',
+    ]
+    const codes = commands.map((command) => [command, phantom(command.split(' ')).status])
+    expect(codes).to.deep.equal(commands.map((command) => [command, 7]))
+  })
+
+  it('reads changes of a configuration before it starts anything', () => {
+    const nothing = phantom(['config', 'set', 'x'])
+    const misspelt = phantom(['config', 'gt'])
+    expect([nothing.status, misspelt.status]).to.deep.equal([2, 2])
+    expect(nothing.stderr).to.include('no key is named')
+    expect(misspelt.stderr).to.include('Did you mean get?')
+    expect(phantom(['config', 'validate', 'x', 'nowhere.yaml']).status).to.equal(3)
+  })
+
+  it('prints a sample configuration that is YAML, and the same as JSON', () => {
+    const yaml = phantom(['config', 'sample', 'not_there'])
+    const json = phantom(['config', 'sample', 'not_there', '--json'])
+    expect([yaml.status, json.status]).to.deep.equal([0, 0])
+    expect(parse(yaml.stdout)).to.deep.equal(JSON.parse(json.stdout))
+    expect(parse(yaml.stdout)).to.include({ enabled: true })
   })
 
   it('makes a finding of a runtime that cannot be used', () => {

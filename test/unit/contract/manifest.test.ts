@@ -6,6 +6,18 @@ import { HEAD, only, parse } from '../../helpers/parsed-manifest.ts'
 
 const specification = readFileSync(new URL('../../../docs/specification.md', import.meta.url), 'utf8')
 
+const DEFAULT_RUNTIME = {
+  concurrency: 1,
+  eval: false,
+  logLevel: 'info',
+  activation: 'on_call',
+  idleTimeoutMs: null,
+  standby: 0,
+  exclusive: false,
+  maxQueuedCalls: 10_000,
+}
+const DEFAULT_RESTART = { policy: 'transient', intensity: 5, periodMs: 60_000, shutdownMs: 5_000 }
+
 describe('parseManifest()', () => {
   it("parses the specification's sample as it stands", () => {
     const sample = /```toml\n([\s\S]*?)```/.exec(specification)?.[1] ?? ''
@@ -26,9 +38,9 @@ describe('parseManifest()', () => {
         { kind: 'fs_read', declared: 'fs_read:./data', path: './data' },
         { kind: 'fs_write', declared: 'fs_write:./output', path: './output' },
       ],
-      limits: { maxMemoryMb: 100, maxExecutionTimeMs: 10_000 },
-      runtime: { concurrency: 1, eval: false, logLevel: 'info' },
-      restart: { shutdownMs: 5_000 },
+      limits: { maxMemoryMb: 100, maxExecutionTimeMs: 10_000, maxCallsPerSecond: null },
+      runtime: DEFAULT_RUNTIME,
+      restart: DEFAULT_RESTART,
       tags: ['data-processing', 'custom'],
       operations: [],
       configuration: {
@@ -56,9 +68,13 @@ describe('parseManifest()', () => {
   it('gives a silent manifest its defaults', () => {
     const { manifest, issues } = parse(HEAD)
     expect(issues).to.deep.equal([])
-    expect(manifest?.limits).to.deep.equal({ maxMemoryMb: 256, maxExecutionTimeMs: 30_000 })
-    expect(manifest?.runtime).to.deep.equal({ concurrency: 1, eval: false, logLevel: 'info' })
-    expect(manifest?.restart).to.deep.equal({ shutdownMs: 5_000 })
+    expect(manifest?.limits).to.deep.equal({
+      maxMemoryMb: 256,
+      maxExecutionTimeMs: 30_000,
+      maxCallsPerSecond: null,
+    })
+    expect(manifest?.runtime).to.deep.equal(DEFAULT_RUNTIME)
+    expect(manifest?.restart).to.deep.equal(DEFAULT_RESTART)
     expect(manifest?.permissions).to.deep.equal([])
     expect(manifest).to.include({ description: '', author: null, configuration: null })
   })
@@ -75,11 +91,21 @@ homepage = "https://example.org/x"
 other = ">= 1.2 <2 || ^3.0.0-rc.1"
 third = "1.x - 2.0.0"
 fourth = "*"
+[resource_limits]
+max_calls_per_second = 50
 [runtime]
 concurrency = 64
 eval = true
 log_level = "debug"
+activation = "eager"
+idle_timeout_ms = 0
+standby = 1
+exclusive = true
+max_queued_calls = 32
 [restart]
+policy = "permanent"
+intensity = 0
+period_ms = 1000
 shutdown_ms = 0
 [[tags]]
 tags = ["a"]
@@ -103,8 +129,23 @@ name = "_"
       third: '1.x - 2.0.0',
       fourth: '*',
     })
-    expect(manifest?.runtime).to.deep.equal({ concurrency: 64, eval: true, logLevel: 'debug' })
-    expect(manifest?.restart).to.deep.equal({ shutdownMs: 0 })
+    expect(manifest?.limits.maxCallsPerSecond).to.equal(50)
+    expect(manifest?.runtime).to.deep.equal({
+      concurrency: 64,
+      eval: true,
+      logLevel: 'debug',
+      activation: 'eager',
+      idleTimeoutMs: 0,
+      standby: 1,
+      exclusive: true,
+      maxQueuedCalls: 32,
+    })
+    expect(manifest?.restart).to.deep.equal({
+      policy: 'permanent',
+      intensity: 0,
+      periodMs: 1000,
+      shutdownMs: 0,
+    })
     expect(manifest?.tags).to.deep.equal(['a', 'b'])
     expect(manifest?.operations).to.deep.equal([
       {
@@ -129,13 +170,14 @@ name = "_"
     ])
   })
 
-  it('warns of every limit and restart word that is not enforced yet, and still loads', () => {
+  it('warns of every limit that is not enforced yet, and of nothing else, and still loads', () => {
     const { manifest, issues } = parse(`${HEAD}[resource_limits]
 max_cpu_time_ms = 1
 max_open_files = 1
 max_processes = 1
 max_disk_mb = 1
 max_network_requests = 0
+max_calls_per_second = 1
 [restart]
 policy = "transient"
 intensity = 3
@@ -143,7 +185,7 @@ period_ms = 1000
 `)
     expect(manifest).to.not.equal(null)
     expect(issues.map(({ line, severity }) => `${line} ${severity}`)).to.deep.equal(
-      [8, 9, 10, 11, 12, 14, 15, 16].map((line) => `${line} warning`),
+      [8, 9, 10, 11, 12].map((line) => `${line} warning`),
     )
     for (const { message, field } of issues) {
       expect(message).to.match(/does not enforce it yet\. Keep the line/)

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { definePlugin, type ExecutionContext, type PluginContext } from '../../../src/plugin/index.ts'
+import { definePlugin, type ExecutionContext, type InitializeContext } from '../../../src/plugin/index.ts'
 
 type Same<A, B> = 0 extends 1 & A ? false : [A] extends [B] ? ([B] extends [A] ? true : false) : false
 
@@ -44,6 +44,8 @@ const typed = definePlugin({
     bare: (input, context) => {
       yes(true satisfies Same<typeof input, unknown>)
       yes(true satisfies Same<typeof context, ExecutionContext>)
+      // @ts-expect-error -- only initialize() has it
+      context.previous_state
       return input
     },
     annotated: (input: { count: number }) => input.count,
@@ -58,9 +60,15 @@ const typed = definePlugin({
     },
   },
   initialize(context) {
-    yes(true satisfies Same<typeof context, PluginContext>)
+    yes(true satisfies Same<typeof context, InitializeContext>)
+    yes(true satisfies Same<typeof context.previous_state, unknown>)
     // @ts-expect-error -- only a call has progress
     context.progress
+  },
+  async configure(config) {
+    yes(true satisfies Same<typeof config, Readonly<Record<string, unknown>>>)
+    // @ts-expect-error -- it is the plugin's to read alone
+    config['url'] = 'another'
   },
   validate_config(config) {
     return config['url'] === undefined ? 'url is missing' : undefined
@@ -83,6 +91,8 @@ describe('the types of definePlugin()', () => {
         },
       }),
     ).to.throw(TypeError)
+    // @ts-expect-error -- "export_stat" is not known
+    expect(() => definePlugin({ operations: {}, export_stat: () => 1 })).to.throw(TypeError)
     // @ts-expect-error -- no function
     expect(() => definePlugin({ operations: {}, health: 'good' })).to.throw(TypeError)
     // @ts-expect-error -- operations are missing

@@ -23,9 +23,10 @@ describe('definePlugin()', () => {
     expect(refusal({ operations: {}, intialize() {} })).to.equal(
       'Cannot define plugin: "intialize" is not known here. Did you mean "initialize"?',
     )
+    expect(refusal({ operations: {}, exportState() {} })).to.contain('Did you mean "export_state"?')
     expect(refusal({ operations: {}, zzz: 1 })).to.equal(
       'Cannot define plugin: "zzz" is not known here. Known are operations, initialize, shutdown, ' +
-        'validate_config, health, metadata, capabilities',
+        'validate_config, configure, quiesce, resume, export_state, health, metadata, capabilities',
     )
     expect(refusal({ operations: { greet: { exceute() {}, input_schema: {} } } })).to.equal(
       'Cannot define plugin: operations["greet"]."exceute" is not known here. Did you mean "execute"?',
@@ -39,6 +40,11 @@ describe('definePlugin()', () => {
     expect(refusal({ operations: {}, shutdown: 5 })).to.contain(
       'shutdown must be a function, found a value of type number',
     )
+    for (const hook of ['configure', 'quiesce', 'resume', 'export_state']) {
+      expect(refusal({ operations: {}, [hook]: true })).to.contain(
+        `${hook} must be a function, found a value`,
+      )
+    }
     expect(refusal({ operations: { a: 'x' } })).to.contain(
       'operations["a"] must be a function or { input_schema, execute }',
     )

@@ -4,7 +4,9 @@ import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { PhantomError } from '../../../../src/contract/phantom-error.ts'
-import { loadHostConfig } from '../../../../host/config/host-config.ts'
+import { CONFIG_KEYS } from '../../../../host/config/config-keys.ts'
+import { explainConfig } from '../../../../host/config/explain-config.ts'
+import { type HostConfigOptions, loadHostConfig } from '../../../../host/config/host-config.ts'
 
 const packageConfigDirectory = fileURLToPath(new URL('../../../../config', import.meta.url))
 
@@ -12,10 +14,21 @@ describe('loadHostConfig()', () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'phantom-config-'))
   after(() => fs.rmSync(folder, { recursive: true, force: true }))
 
-  function load(files: Record<string, string | Uint8Array> = {}, environment = 'test') {
+  function load(
+    files: Record<string, string | Uint8Array> = {},
+    environment = 'test',
+    more: Pick<HostConfigOptions, 'configFile' | 'variables'> = {},
+  ) {
     const configDirectory = fs.mkdtempSync(path.join(folder, 'user-'))
     for (const [name, text] of Object.entries(files)) fs.writeFileSync(path.join(configDirectory, name), text)
-    return { ...loadHostConfig({ packageConfigDirectory, configDirectory, environment }), configDirectory }
+    const options = { packageConfigDirectory, configDirectory, environment, ...more }
+    return { ...loadHostConfig(options), configDirectory }
+  }
+
+  function write(text: string): string {
+    const file = path.join(fs.mkdtempSync(path.join(folder, 'named-')), 'named.yaml')
+    fs.writeFileSync(file, text)
+    return file
   }
 
   function refused(files: Record<string, string | Uint8Array>, environment?: string): PhantomError {
@@ -45,20 +58,62 @@ describe('loadHostConfig()', () => {
       security: { requiredTier: 'process' },
       workspace: { roots: [] },
       limits: { maxPayloadMb: 256, maxClients: 256 },
-      execution: { cancelGraceMs: 500, startTimeoutMs: 15_000 },
+      execution: {
+        cancelGraceMs: 500,
+        startTimeoutMs: 15_000,
+        maxCalls: 20_000,
+        maxCallsShare: 0.5,
+        idleTimeoutMs: 300_000,
+        livenessIntervalMs: 15_000,
+        livenessTimeoutMs: 10_000,
+      },
+      restart: {
+        backoffInitialMs: 250,
+        backoffMaxMs: 30_000,
+        resetAfterMs: 60_000,
+        hostIntensity: 30,
+        hostPeriodMs: 10_000,
+      },
+      reload: {
+        watch: true,
+        debounceMs: 100,
+        drainTimeoutMs: 30_000,
+        probationMs: 30_000,
+        probationErrorRate: 0.2,
+        keptGenerations: 5,
+      },
+      breaker: { failureRate: 0.5, minCalls: 10, windowMs: 30_000, openMs: 10_000 },
+      history: { retentionDays: 14, maxEntries: 100_000 },
+      throttle: { cpuShare: 0.9, windowMs: 2_000, nice: 10 },
       daemon: { privateLingerMs: 300 },
       log: { level: 'debug' },
     })
     expect(warnings).to.eql([])
   })
 
-  it('requires namespaces in production', () => {
+  it('requires namespaces and waits to be asked in production', () => {
     const { config } = loadHostConfig({
       packageConfigDirectory,
       configDirectory: null,
       environment: 'production',
     })
     expect(config.security.requiredTier).to.equal('namespace')
+    expect(config.reload.watch).to.equal(false)
+  })
+
+  it('lets each layer win over the one before', () => {
+    const text = (maxClients: number) => `limits: { max_clients: ${maxClients} }`
+    const configFile = write(text(4))
+    const variables = { PHANTOM_LIMITS_MAX_CLIENTS: '5' }
+    const clients = (...[files, more]: [Parameters<typeof load>[0], Parameters<typeof load>[2]?]) =>
+      load(files, 'test', more).config.limits.maxClients
+    expect(clients({})).to.equal(256)
+    expect(load({}, 'test').config.log.level, 'package default under package environment').to.equal('warn')
+    expect(load({ 'default.yaml': 'log: { level: error }' }).config.log.level).to.equal('error')
+    expect(clients({ 'default.yaml': text(2) })).to.equal(2)
+    expect(clients({ 'default.yaml': text(2), 'test.yaml': text(3) })).to.equal(3)
+    expect(clients({ 'default.yaml': text(2), 'test.yaml': text(3) }, { configFile })).to.equal(4)
+    expect(clients({ 'test.yaml': text(3) }, { configFile, variables })).to.equal(5)
   })
 
   it('lets later layers win key by key, and says which place has decided', () => {
@@ -73,8 +128,52 @@ describe('loadHostConfig()', () => {
     expect(config.workspace.roots).to.eql(['/a', '/b'])
     expect(origins.get('limits.max_clients')).to.equal(`${configDirectory}/default.yaml:2:16`)
     expect(origins.get('log.level')).to.equal(`${configDirectory}/test.yaml:2:10`)
-    expect(origins.get('limits.max_payload_mb')).to.match(/^.*\/config\/default\.yaml:\d+:\d+$/)
-    expect([...origins.keys()]).to.have.length(10)
+    expect(origins.get('limits.max_payload_mb')).to.equal('package default')
+    expect(origins.get('reload.probation_ms')).to.match(/\/config\/test\.yaml:\d+:\d+$/)
+    expect([...origins.keys()]).to.have.members(CONFIG_KEYS.map(({ name }) => name))
+  })
+
+  it('explains every key: value, origin, whether it acts at once', () => {
+    const configFile = write('workspace:\n  roots: [/a]\n')
+    const rows = explainConfig(load({}, 'test', { configFile, variables: { PHANTOM_LOG_LEVEL: 'error' } }))
+    expect(rows.map(({ key }) => key)).to.eql(CONFIG_KEYS.map(({ name }) => name))
+    expect(rows.filter(({ origin }) => origin === '')).to.eql([])
+    expect(rows).to.deep.include({
+      key: 'workspace.roots',
+      value: ['/a'],
+      origin: `${configFile}:2:10`,
+      reloads: true,
+    })
+    expect(rows).to.deep.include({
+      key: 'log.level',
+      value: 'error',
+      origin: 'PHANTOM_LOG_LEVEL',
+      reloads: true,
+    })
+    const [tier, payload] = ['security.required_tier', 'limits.max_payload_mb'].map((key) =>
+      rows.find((row) => row.key === key),
+    )
+    expect(tier).to.include({ value: 'process', origin: 'package default', reloads: false })
+    expect(payload).to.include({ reloads: false })
+  })
+
+  it('refuses a named file that is not there, and what is wrong in one', () => {
+    const configFile = path.join(folder, 'none.yaml')
+    expect(() => load({}, 'test', { configFile })).to.throw(/Cannot use the configuration file ".*none.yaml"/)
+    const wrong = write('log:\n  level: loud\n')
+    expect(() => load({}, 'test', { configFile: wrong })).to.throw(`${wrong}:2:10: "log.level" is "loud"`)
+  })
+
+  it('refuses a file that is none instead of waiting for it', () => {
+    expect(() => load({}, 'test', { configFile: '/dev/zero' })).to.throw(
+      'Cannot read "/dev/zero": it is no regular file',
+    )
+  })
+
+  it('names both places when two keys contradict each other', () => {
+    const { message } = refused({ 'default.yaml': 'restart: { backoff_initial_ms: 40000 }' })
+    expect(message).to.match(/default\.yaml:1:32: "restart\.backoff_initial_ms" is 40000, expected at most/)
+    expect(message).to.contain('"restart.backoff_max_ms", which is 30000 (package default)')
   })
 
   it("takes an environment of the user's own, and an empty file", () => {
@@ -124,7 +223,7 @@ describe('loadHostConfig()', () => {
     expect(problems('log:\n  levle: info\nnonsense: 1\n')).to.have.members([
       '2:3: "levle" is no key of "log". Did you mean "level"?',
       '3:1: "nonsense" is no key of the configuration. Remove it, or use one of plugins, security, workspace, ' +
-        'limits, execution, daemon, log',
+        'limits, execution, restart, reload, breaker, history, throttle, daemon, log',
     ])
   })
 

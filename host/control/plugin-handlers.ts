@@ -1,0 +1,41 @@
+import { unloadedError } from '../registry/plugin-registry.ts'
+import type { SystemHandlers } from './client-session.ts'
+import { describeSummary } from './describe-plugin.ts'
+import type { HandlerPowers } from './system-handlers.ts'
+
+type PluginMethod =
+  | 'get_generations'
+  | 'reload_plugin'
+  | 'rollback_plugin'
+  | 'load_plugin'
+  | 'unload_plugin'
+  | 'reset_plugin'
+
+/** Methods that change which plugins there are and which generation of each serves. */
+export function createPluginHandlers({ engine }: HandlerPowers): Pick<SystemHandlers, PluginMethod> {
+  const { registry, reloader } = engine
+  return {
+    get_generations: ({ plugin_id: id }) => ({ generations: reloader.list(registry.get(id)) }),
+    reload_plugin: ({ plugin_id: id, accept_permissions: acceptPermissions = false }) =>
+      reloader.reload(registry.get(id), { cause: 'call', acceptPermissions }),
+    rollback_plugin: ({ plugin_id: id, generation }) => reloader.rollBack(registry.get(id), generation),
+    load_plugin: async ({ plugin_id: id }) => {
+      const known = registry.find(id)
+      if (known !== null) return describeSummary(known)
+      const added = await registry.loadNew(id)
+      for (const record of added) await engine.loaded(record)
+      return describeSummary(registry.get(id))
+    },
+    unload_plugin: async ({ plugin_id: id }) => {
+      const record = registry.get(id)
+      registry.remove(record, true)
+      await engine.retire(record, unloadedError(id))
+      return { unloaded: true }
+    },
+    reset_plugin: ({ plugin_id: id }) => {
+      const record = registry.get(id)
+      engine.reset(record)
+      return describeSummary(record)
+    },
+  }
+}

@@ -1,0 +1,87 @@
+import { resolve } from 'node:path'
+import { MAX_PLUGIN_TEXT_CHARS } from '../../src/contract/limits.ts'
+import { messageOf, type PhantomError, type WireError } from '../../src/contract/phantom-error.ts'
+import { RUNNER_ERRORS } from '../../src/contract/runner-methods.ts'
+import type { Answer } from '../../src/rpc/connection.ts'
+import type { RunnerInstance } from '../process/runner-instance.ts'
+import { memoryError, memoryUseOf, runnerError } from './call-errors.ts'
+import type { Execution } from './execution.ts'
+import { toResultText } from './execution-result.ts'
+import { pathBehind, refusalError } from './sandbox-refusal.ts'
+
+const NO_FILES: readonly string[] = []
+
+interface Outcome {
+  readonly error: string | null
+  readonly payload: Buffer | null
+}
+
+/** Turns what a process answered into the one answer of a call: a result, or a failure of the system. */
+export function readAnswer(instance: RunnerInstance, execution: Execution, answer: Answer): void {
+  if (execution.isSettled) return
+  if (answer.error !== null && rejectFor(instance, execution, answer.error)) return
+  const error = answer.error === null ? null : answer.error.message.slice(0, MAX_PLUGIN_TEXT_CHARS)
+  const payload = answer.error === null ? answer.payload : null
+  const { grantedWritePaths } = instance.spec.reach
+  if (grantedWritePaths.length === 0) settle(instance, execution, { error, payload }, NO_FILES)
+  else void settleWithFiles(instance, execution, { error, payload })
+}
+
+/** True when the answer is a failure of the system; the plugin's own failure is a result. */
+function rejectFor(instance: RunnerInstance, execution: Execution, error: WireError): boolean {
+  if (error.code === RUNNER_ERRORS.out_of_memory) {
+    execution.settle({ kind: 'rejected', error: memoryError(execution, memoryUseOf(instance)) })
+    void instance.end('memory_limit')
+    return true
+  }
+  const rejection = runnerError(execution, error) ?? refusalBehind(instance, execution, error)
+  if (rejection !== null) execution.settle({ kind: 'rejected', error: rejection })
+  return rejection !== null
+}
+
+/** A failure of the plugin's own that the sandbox caused: outside of its grants, the kernel shows nothing. */
+function refusalBehind(
+  { spec }: RunnerInstance,
+  execution: Execution,
+  error: WireError,
+): PhantomError | null {
+  const path = pathBehind(error)
+  if (path === null) return null
+  return refusalError(execution, { path: resolve(spec.initialize.workspace, path), ...spec.reach, error })
+}
+
+async function settleWithFiles(
+  instance: RunnerInstance,
+  execution: Execution,
+  outcome: Outcome,
+): Promise<void> {
+  let files = NO_FILES
+  const { grantedWritePaths } = instance.spec.reach
+  try {
+    const { plugin, workspace } = execution.call
+    const lane = plugin.lanes.get(workspace)
+    const found = await lane?.createdFiles.find(grantedWritePaths, execution.dispatchedAtEpochMs)
+    files = found?.files ?? NO_FILES
+    if (found?.complete === false)
+      execution.addWarning('created_files is cut: the folders hold more than the host looks at')
+  } catch (error) {
+    execution.addWarning(`created_files is not known: ${messageOf(error)}`)
+  }
+  settle(instance, execution, outcome, files)
+}
+
+function settle(
+  instance: RunnerInstance,
+  execution: Execution,
+  outcome: Outcome,
+  createdFiles: readonly string[],
+): void {
+  const nowMs = performance.now()
+  const result = toResultText(execution, outcome.error, {
+    nowMs,
+    generation: instance.generation.number,
+    sampleAtEnd: instance.sampler?.sample(nowMs) ?? null,
+    createdFiles,
+  })
+  execution.settle({ kind: 'resolved', result, payload: outcome.payload, fault: outcome.error })
+}

@@ -1,0 +1,132 @@
+import type {
+  Gate,
+  GenerationCause,
+  GenerationInfo,
+  GenerationState,
+} from '../../src/contract/generations.ts'
+import type { Manifest } from '../../src/contract/manifest.ts'
+import { CallRate } from '../execution/call-rate.ts'
+import { CircuitBreaker, type BreakerOptions } from '../supervisor/circuit-breaker.ts'
+import { RestartPolicy, type BackoffOptions } from '../supervisor/restart-policy.ts'
+
+/** What the plugin allows one run of an operation, and which of its two limits says so. */
+export interface RunLimit {
+  readonly limitMs: number
+  readonly owner: 'operation' | 'max_execution_time_ms'
+}
+
+export interface GenerationOptions {
+  readonly pluginId: string
+  readonly number: number
+  readonly cause: GenerationCause
+  readonly directory: string
+  readonly builtin: boolean
+  readonly manifest: Manifest
+  readonly backoff: BackoffOptions
+  readonly breaker: BreakerOptions
+}
+
+/** A plugin that takes any name for an operation must not fill the memory with breakers. */
+const MAX_BREAKERS = 200
+
+/** One version of a plugin as it was loaded: its manifest, its files, and the judgement on how it behaves. */
+export class Generation {
+  readonly id: string
+  readonly number: number
+  readonly cause: GenerationCause
+  readonly at = new Date()
+  readonly directory: string
+  readonly builtin: boolean
+  readonly manifest: Manifest
+  /** Whether its manifest asks for a right to write: then calls may create files. */
+  readonly mayWrite: boolean
+  readonly restart: RestartPolicy
+  /** Null where any number of calls may come. */
+  readonly rate: CallRate | null
+  state: GenerationState = 'current'
+  failure: { gate: Gate; message: string } | null = null
+  digest: string | null = null
+  /** When a file of it changed last, on the wall clock; 0 before they were copied. */
+  changedAtMs = 0
+  /** Its files, kept; null before its first process, and where they are not kept. */
+  snapshot: string | null = null
+  readonly #breakers = new Map<string, CircuitBreaker>()
+  readonly #breakerOptions: BreakerOptions
+  readonly #runLimits: ReadonlyMap<string, RunLimit>
+  readonly #generalLimit: RunLimit
+  readonly #idempotent: ReadonlySet<string>
+
+  constructor(options: GenerationOptions) {
+    const { manifest } = options
+    this.id = options.pluginId
+    this.number = options.number
+    this.cause = options.cause
+    this.directory = options.directory
+    this.builtin = options.builtin
+    this.manifest = manifest
+    this.mayWrite = manifest.permissions.some((permission) => permission.kind === 'fs_write')
+    this.restart = new RestartPolicy({ ...manifest.restart, ...options.backoff, random: Math.random })
+    const { maxCallsPerSecond } = manifest.limits
+    this.rate = maxCallsPerSecond === null ? null : new CallRate({ perSecond: maxCallsPerSecond })
+    this.#breakerOptions = options.breaker
+    this.#generalLimit = { limitMs: manifest.limits.maxExecutionTimeMs, owner: 'max_execution_time_ms' }
+    this.#idempotent = new Set(
+      manifest.operations.filter((known) => known.idempotent).map(({ name }) => name),
+    )
+    this.#runLimits = new Map(
+      manifest.operations.map(({ name, timeoutMs }) => [name, nearerLimit(timeoutMs, this.#generalLimit)]),
+    )
+  }
+
+  get breakers(): ReadonlyMap<string, CircuitBreaker> {
+    return this.#breakers
+  }
+
+  /** Null for names beyond those that are kept apart. */
+  breakerOf(operation: string): CircuitBreaker | null {
+    const known = this.#breakers.get(operation)
+    if (known !== undefined) return known
+    if (this.#breakers.size >= MAX_BREAKERS) return null
+    const breaker = new CircuitBreaker(this.#breakerOptions)
+    this.#breakers.set(operation, breaker)
+    return breaker
+  }
+
+  /** Forgets what it did: restarts are counted anew, breakers close. */
+  reset(): void {
+    this.restart.reset()
+    this.#breakers.clear()
+  }
+
+  /** A plugin whose manifest lists no operations takes any name. */
+  hasOperation(operation: string): boolean {
+    return this.#runLimits.size === 0 || this.#runLimits.has(operation)
+  }
+
+  runLimitOf(operation: string): RunLimit {
+    return this.#runLimits.get(operation) ?? this.#generalLimit
+  }
+
+  isIdempotent(operation: string): boolean {
+    return this.#idempotent.has(operation)
+  }
+
+  describe(): GenerationInfo {
+    return {
+      generation: this.number,
+      state: this.state,
+      cause: this.cause,
+      version: this.manifest.version,
+      digest: this.digest,
+      at: this.at.toISOString(),
+      failure: this.failure,
+      kept: this.snapshot !== null,
+    }
+  }
+}
+
+function nearerLimit(timeoutMs: number | null, general: RunLimit): RunLimit {
+  return timeoutMs === null || timeoutMs >= general.limitMs
+    ? general
+    : { limitMs: timeoutMs, owner: 'operation' }
+}

@@ -1,0 +1,121 @@
+import type { HostConfig } from '../config/config-schema.ts'
+import type { InstanceLane } from '../execution/instance-lane.ts'
+import type { ResourceSample } from '../metrics/resource-monitor.ts'
+import type { EndCause } from '../process/exit-reason.ts'
+import { isResponsive } from '../process/runner-hooks.ts'
+import type { RunnerInstance } from '../process/runner-instance.ts'
+import { CoreDemand } from './core-demand.ts'
+import { setNice } from './set-nice.ts'
+
+export interface InstanceKeeperOptions {
+  readonly lanes: () => Iterable<InstanceLane>
+  /** Read at each look: the configuration may change. */
+  readonly config: () => Pick<HostConfig, 'execution' | 'throttle'>
+  readonly sampleOf: (pid: number) => ResourceSample | null
+  readonly onThrottled: (lane: InstanceLane, instance: RunnerInstance, cpuShare: number) => void
+}
+
+const LOOK_MS = 500
+/** A process without calls that uses less of a core is not asked what it wants: there may be hundreds. */
+const IDLE_SHARE = 0.05
+
+interface Watched {
+  /** When it was last known to answer, on the monotonic clock. */
+  answeredAtMs: number
+  isAsked: boolean
+  demand: CoreDemand | null
+  /** Since when it has wanted more than its share; null while it does not. */
+  greedySinceMs: number | null
+  isNiced: boolean
+}
+
+/**
+ * Looks at every running process now and then: stops the one that nobody calls, asks the idle one whether it is still
+ * there, and makes the one that wants too much of a core wait for the others. One that is busy has its calls'
+ * deadlines.
+ */
+export class InstanceKeeper {
+  readonly #options: InstanceKeeperOptions
+  readonly #watched = new WeakMap<RunnerInstance, Watched>()
+  readonly #timer: NodeJS.Timeout
+
+  constructor(options: InstanceKeeperOptions) {
+    this.#options = options
+    this.#timer = setInterval(() => this.#look(), LOOK_MS)
+    this.#timer.unref()
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+  }
+
+  #look(): void {
+    const nowMs = performance.now()
+    for (const lane of this.#options.lanes()) {
+      for (const instance of lane.instances()) {
+        if (instance.state !== 'ready' || instance.readyAtMs === null) continue
+        const watched = this.#watchedOf(instance, instance.readyAtMs)
+        this.#throttle(lane, instance, watched, nowMs)
+        if (instance.inFlightCount > 0) watched.answeredAtMs = nowMs
+        else if (lane.instance === instance) this.#lookAtIdle(lane, instance, watched, nowMs)
+      }
+    }
+  }
+
+  #watchedOf(instance: RunnerInstance, readyAtMs: number): Watched {
+    const known = this.#watched.get(instance)
+    if (known !== undefined) return known
+    const watched = {
+      answeredAtMs: readyAtMs,
+      isAsked: false,
+      demand: null,
+      greedySinceMs: null,
+      isNiced: false,
+    }
+    this.#watched.set(instance, watched)
+    return watched
+  }
+
+  #lookAtIdle(lane: InstanceLane, instance: RunnerInstance, watched: Watched, nowMs: number): void {
+    const { idleTimeoutMs, livenessIntervalMs } = this.#options.config().execution
+    const { activation, idleTimeoutMs: ownMs } = instance.generation.manifest.runtime
+    const maxIdleMs = ownMs ?? (activation === 'eager' ? 0 : idleTimeoutMs)
+    const idleMs = nowMs - Math.max(instance.lastCallAtMs, instance.readyAtMs ?? nowMs)
+    if (maxIdleMs > 0 && idleMs >= maxIdleMs && lane.waitingCount === 0) {
+      // Off the lane first: a call that comes now starts another instead of finding this one on its way out.
+      lane.stopIdle(instance)
+      return
+    }
+    if (livenessIntervalMs > 0 && !watched.isAsked && nowMs - watched.answeredAtMs >= livenessIntervalMs)
+      void this.#ask(instance, watched)
+  }
+
+  async #ask(instance: RunnerInstance, watched: Watched): Promise<void> {
+    watched.isAsked = true
+    const isThere = await isResponsive(instance, this.#options.config().execution.livenessTimeoutMs)
+    watched.isAsked = false
+    watched.answeredAtMs = performance.now()
+    // A call that came meanwhile keeps its loop busy, and has a deadline of its own.
+    if (!isThere && instance.state === 'ready' && instance.inFlightCount === 0)
+      void instance.end(UNRESPONSIVE)
+  }
+
+  #throttle(lane: InstanceLane, instance: RunnerInstance, watched: Watched, nowMs: number): void {
+    const { cpuShare: allowed, windowMs, nice } = this.#options.config().throttle
+    if (nice === 0 || watched.isNiced || instance.pid === null) return
+    const used = this.#options.sampleOf(instance.pid)?.cpuShare ?? 0
+    const isIdle = instance.inFlightCount === 0 && used < IDLE_SHARE
+    watched.demand ??= new CoreDemand(instance.pid)
+    const share = isIdle ? 0 : Math.max(used, watched.demand.share(nowMs) ?? 0)
+    if (share <= allowed) {
+      watched.greedySinceMs = null
+      return
+    }
+    watched.greedySinceMs ??= nowMs
+    if (nowMs - watched.greedySinceMs < windowMs) return
+    watched.isNiced = setNice(instance.pid, nice)
+    if (watched.isNiced) this.#options.onThrottled(lane, instance, share)
+  }
+}
+
+const UNRESPONSIVE: EndCause = 'unresponsive'

@@ -1,0 +1,95 @@
+import { LOG_LEVELS, type LogLevel } from '../../src/contract/execution.ts'
+import { MAX_PLUGIN_TEXT_CHARS } from '../../src/contract/limits.ts'
+import type { Answer } from '../../src/rpc/connection.ts'
+import type { Execution } from '../execution/execution.ts'
+import { escapeControl } from '../observe/escape-control.ts'
+import type { InstanceEvents } from './runner-instance.ts'
+import type { OutputLine } from './runner-output.ts'
+
+/** The calls that a process runs, as its words are attributed to them. */
+export interface CallsInFlight {
+  size(): number
+  get(channelId: number): Execution | undefined
+  values(): IterableIterator<Execution>
+  byExecutionId(executionId: string): Execution | null
+}
+
+/** All text that a process says beside its results: cut, without secrets, and attributed to its call. */
+export class PluginWords {
+  readonly #events: Pick<InstanceEvents, 'onLog' | 'redact'>
+  readonly #calls: CallsInFlight
+
+  constructor(events: Pick<InstanceEvents, 'onLog' | 'redact'>, calls: CallsInFlight) {
+    this.#events = events
+    this.#calls = calls
+  }
+
+  /** What the host itself has to say about the process, in the plugin's log. */
+  ofHost(level: LogLevel, message: string): void {
+    this.#events.onLog({ level, source: 'host', execution_id: null, message: this.#events.redact(message) })
+  }
+
+  /** False for a notification that the contract does not know. */
+  notified(method: string, params: unknown): boolean {
+    const { level, message, execution_id: executionId, id, fraction } = params as Record<string, unknown>
+    if (method === 'log' && typeof message === 'string' && isLogLevel(level)) {
+      this.#logged(level, this.#clean(message), executionId)
+    } else if (method === 'progress' && typeof id === 'number') {
+      this.#progressed(id, fraction, message)
+    } else {
+      return false
+    }
+    return true
+  }
+
+  /** A line of stdout or stderr, redacted already, names a call only while exactly one is in flight. */
+  printed(output: OutputLine): void {
+    const only = this.#calls.size() === 1 ? this.#calls.values().next().value : undefined
+    only?.addLog(output.level, escapeControl(output.message))
+    this.#events.onLog({ ...output, execution_id: only?.executionId ?? null })
+  }
+
+  /** A plugin's own words may hold what its configuration told it in confidence; a call's result may, too, and stays. */
+  inAnswer(answer: Answer): Answer {
+    if (answer.error !== null) return { error: this.#redacted(answer.error) as typeof answer.error }
+    if (answer.result === null) return answer
+    return { ...answer, result: this.#redacted(answer.result) }
+  }
+
+  #logged(level: LogLevel, message: string, executionId: unknown): void {
+    const execution = typeof executionId === 'string' ? this.#calls.byExecutionId(executionId) : null
+    execution?.addLog(level, escapeControl(message))
+    this.#events.onLog({ level, source: 'log', execution_id: execution?.executionId ?? null, message })
+  }
+
+  #progressed(id: number, fraction: unknown, message: unknown): void {
+    const execution = Number.isSafeInteger(id) && id >= 0 ? this.#calls.get(id) : undefined
+    if (execution === undefined || execution.isSettled) return
+    execution.call.onProgress?.({
+      execution_id: execution.executionId!,
+      fraction: typeof fraction === 'number' ? Math.min(1, Math.max(0, fraction)) : null,
+      message: typeof message === 'string' ? this.#clean(message) : null,
+    })
+  }
+
+  /** The wire has capped its depth. */
+  #redacted(value: unknown): unknown {
+    if (typeof value === 'string') return this.#events.redact(value)
+    if (typeof value !== 'object' || value === null) return value
+    if (Array.isArray(value)) return value.map((item) => this.#redacted(item))
+    const entries = Object.entries(value).map(([key, item]) => [
+      this.#events.redact(key),
+      this.#redacted(item),
+    ])
+    return Object.fromEntries(entries)
+  }
+
+  /** Redacted before it is cut: half a secret would not be recognised. */
+  #clean(text: string): string {
+    return this.#events.redact(text).slice(0, MAX_PLUGIN_TEXT_CHARS)
+  }
+}
+
+function isLogLevel(value: unknown): value is LogLevel {
+  return LOG_LEVELS.includes(value as LogLevel)
+}

@@ -1,0 +1,67 @@
+import type { RunnerHook, RunnerParams } from '../../src/contract/runner-methods.ts'
+import { MAX_PLUGIN_TEXT_CHARS } from '../../src/contract/limits.ts'
+import { escapeControl } from '../observe/escape-control.ts'
+import { boundedReport } from './plugin-report.ts'
+import type { InstanceConfig, RunnerInstance } from './runner-instance.ts'
+
+/** What the plugin's own `health()` says; null when it has none, or says nothing in time. */
+export async function askHealth(instance: RunnerInstance, timeoutMs: number): Promise<unknown> {
+  const answer = await ask(instance, 'health', {}, timeoutMs)
+  return answer === null ? null : boundedReport((answer as { health?: unknown } | null)?.health)
+}
+
+/** False when its loop did not come round in time. */
+export async function isResponsive(instance: RunnerInstance, timeoutMs: number): Promise<boolean> {
+  return (await instance.call('ping', {}, timeoutMs)) !== null
+}
+
+/** The plugin's words against a configuration; null when it has none, or no say. */
+export async function askVeto(
+  instance: RunnerInstance,
+  config: Record<string, unknown>,
+  timeoutMs: number,
+): Promise<string | null> {
+  if (!instance.hasHook('validate_config')) return null
+  const answer = await ask(instance, 'validate_config', { config }, timeoutMs)
+  const veto = (answer as { veto?: unknown } | null)?.veto
+  if (answer === null) return `its validate_config() did not answer within ${timeoutMs} ms`
+  return typeof veto === 'string' ? escapeControl(veto.slice(0, MAX_PLUGIN_TEXT_CHARS)) : null
+}
+
+/** False when only a new process can have it. */
+export async function configure(
+  instance: RunnerInstance,
+  configuration: InstanceConfig,
+  timeoutMs: number,
+): Promise<boolean> {
+  const answer = await instance.call('configure', configuration, timeoutMs)
+  if (answer === null || answer.error !== null) return false
+  return (answer.result as { applied?: unknown } | null)?.applied === true
+}
+
+/** Tells the plugin that a reload is near, or came to nothing. */
+export async function tellReload(
+  instance: RunnerInstance,
+  hook: 'quiesce' | 'resume',
+  timeoutMs: number,
+): Promise<void> {
+  await ask(instance, hook, {}, timeoutMs)
+}
+
+/** What the next generation gets; undefined when the plugin exports nothing. */
+export async function exportState(instance: RunnerInstance, timeoutMs: number): Promise<unknown> {
+  const answer = await ask(instance, 'export_state', {}, timeoutMs)
+  return (answer as { state?: unknown } | null)?.state
+}
+
+/** Null when the plugin has no such hook, when it fails, and when it does not answer in time. */
+async function ask<H extends RunnerHook>(
+  instance: RunnerInstance,
+  hook: H,
+  params: RunnerParams[H],
+  timeoutMs: number,
+): Promise<unknown> {
+  if (instance.state !== 'ready' || !instance.hasHook(hook)) return null
+  const answer = await instance.call(hook, params, timeoutMs)
+  return answer === null || answer.error !== null ? null : (answer.result ?? {})
+}
