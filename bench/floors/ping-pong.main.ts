@@ -51,6 +51,6 @@ async function startSpinner(nice: number): Promise<void> {
   const stdio = ['ignore', 'pipe', 'inherit'] as const
   const spinner = spawn(process.execPath, [SPINNER_ENTRY], { detached: true, stdio: [...stdio] })
   children.push(spinner)
-  await once(spinner.stdout!, 'data')
+  await once(spinner.stdout, 'data')
   setNice(spinner.pid ?? 0, nice)
 }

@@ -16,14 +16,14 @@ const SLOT: Slot = { warmUpMs: 500, measureMs: 4_000, minCalls: 100 }
 const QUICK_SLOT: Slot = { warmUpMs: 20, measureMs: 200, minCalls: 5 }
 
 /**
- * A healthy plugin beside wedged ones, and others that clients flood; then two bare processes beside as many
- * spinners, one for each of those plugins' processes and clients and as nice as that one was.
+ * A healthy plugin beside wedged ones, and others that clients flood; then two bare processes beside one spinner for
+ * each of those plugins, as nice as its process was.
  */
 export async function measureNeighbours(setting: Setting, findings: Findings): Promise<void> {
   const rounds = setting.isQuick ? 1 : ROUNDS
   for (let round = 1; round <= rounds; round += 1) {
     setting.tell(`neighbours: round ${round} of ${rounds}`)
-    let niceValues: readonly number[] = Array.from({ length: WEDGED + 2 * FLOODING }, () => 0)
+    let niceValues: readonly number[] = Array.from({ length: WEDGED + FLOODING }, () => 0)
     await findings.attempt('ours', round, async () => {
       niceValues = await measureOurs(setting, findings, round)
       setting.tell(`neighbours: nice values ${niceValues.join(', ')}`)

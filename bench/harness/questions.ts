@@ -78,7 +78,7 @@ export interface InstalledQuestions {
 export interface TroubleQuestions {
   start: {
     params: { wedged: number; flooding: number; settleMs: number }
-    /** Of each wedged and flooded plugin's process, and of each flooding client. */
+    /** Of each wedged and each flooded plugin's process. */
     answer: { niceValues: number[] }
   }
   latency: { params: { slot: Slot }; answer: Latency & { floodPerSecond: number } }

@@ -27,8 +27,7 @@ export function createConfigHandlers(powers: HandlerPowers): Pick<SystemHandlers
         ...(expectedRevision === undefined ? {} : { expectedRevision }),
         ...(dryRun === undefined ? {} : { dryRun }),
       }),
-    validate_plugin_config: ({ plugin_id: id, config }) =>
-      configurer.validate(registry.get(id), config),
+    validate_plugin_config: ({ plugin_id: id, config }) => configurer.validate(registry.get(id), config),
     get_plugin_config_history: async ({ plugin_id: id }) => ({
       revisions: await configs.store.history(registry.get(id).id),
     }),

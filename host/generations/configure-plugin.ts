@@ -10,7 +10,7 @@ import { without } from '../config/plugin/compute-plugin-config.ts'
 import { toConfigFile, type ConfigFile } from '../config/plugin/config-source.ts'
 import type { LoadedPluginConfig, PluginConfigs } from '../config/plugin/plugin-configs.ts'
 import type { StoredConfig, WriteOptions, WrittenConfig } from '../config/plugin/plugin-config-store.ts'
-import { Turns } from '../config/plugin/turns.ts'
+import { PluginTurns } from '../registry/plugin-turns.ts'
 import { askVeto, configure } from '../process/runner-hooks.ts'
 import type { RunnerInstance } from '../process/runner-instance.ts'
 import type { PluginRecord } from '../registry/plugin-record.ts'
@@ -39,7 +39,7 @@ type Write = (check: WriteOptions['check']) => Promise<WrittenConfig>
  */
 export class PluginConfigurer {
   readonly #powers: ConfigurePowers
-  readonly #turns = new Turns()
+  readonly #turns = new PluginTurns()
 
   constructor(powers: ConfigurePowers) {
     this.#powers = powers

@@ -10,6 +10,7 @@ import { passGates, type GatePowers } from './gates.ts'
 import type { Generation } from './generation.ts'
 import { generationNotFound, keptFor, trimGenerations } from './kept-generations.ts'
 import { Probation } from './probation.ts'
+import { PluginTurns } from '../registry/plugin-turns.ts'
 
 export interface ReloadRequest {
   readonly cause: GenerationCause
@@ -37,7 +38,7 @@ export interface ReloaderPowers extends GatePowers, BringUpPowers {
  */
 export class Reloader {
   readonly #powers: ReloaderPowers
-  readonly #tails = new Map<string, Promise<unknown>>()
+  readonly #turns = new PluginTurns()
   readonly #probation: Probation
   /** Processes of generations that do not serve yet. */
   readonly #coming = new Set<RunnerInstance>()
@@ -62,18 +63,18 @@ export class Reloader {
     this.#isClosed = true
     this.#probation.close()
     await Promise.all(Array.from(this.#coming, (instance) => instance.end('host_shutdown')))
-    await Promise.allSettled(this.#tails.values())
+    await this.#turns.allSettled()
   }
 
   /** Settles when no reload of that plugin is under way. Called for one that goes: none begins any more. */
   async idle(plugin: PluginRecord): Promise<void> {
     this.#probation.forget(plugin)
-    await Promise.allSettled([this.#tails.get(plugin.id)])
+    await this.#turns.settled(plugin.id)
   }
 
   /** @throws PhantomError GENERATION_REJECTED with the gate that it failed */
   reload(plugin: PluginRecord, request: ReloadRequest): Promise<ReloadResult> {
-    return this.#inTurn(plugin, () =>
+    return this.#turns.take(plugin.id, () =>
       this.#replace(plugin, request.cause, () => passGates(this.#powers, plugin, request)),
     )
   }
@@ -85,7 +86,7 @@ export class Reloader {
    * @throws PhantomError GENERATION_NOT_FOUND, GENERATION_REJECTED
    */
   rollBack(plugin: PluginRecord, number?: number): Promise<ReloadResult> {
-    return this.#inTurn(plugin, async () => {
+    return this.#turns.take(plugin.id, async () => {
       const target = keptFor(plugin, number)
       if (target === null) throw generationNotFound(plugin, number)
       const before = plugin.current
@@ -97,7 +98,7 @@ export class Reloader {
 
   /** Replaces every process by one of a new generation with the same files: what they hold has changed. */
   renew(plugin: PluginRecord, cause: GenerationCause): Promise<ReloadResult> {
-    return this.#inTurn(plugin, () =>
+    return this.#turns.take(plugin.id, () =>
       this.#replace(plugin, cause, async () => {
         if (plugin.current === null) return null
         const next = await this.#powers.renewGeneration(plugin.current, cause)
@@ -127,18 +128,6 @@ export class Reloader {
     } catch {
       // No generation to go back to, or it fails too: that was told already, and this one goes on.
     }
-  }
-
-  #inTurn<T>(plugin: PluginRecord, work: () => Promise<T>): Promise<T> {
-    const before = this.#tails.get(plugin.id) ?? Promise.resolve()
-    const turn = before.then(work, work)
-    this.#tails.set(plugin.id, turn)
-    void turn
-      .catch(() => undefined)
-      .then(() => {
-        if (this.#tails.get(plugin.id) === turn) this.#tails.delete(plugin.id)
-      })
-    return turn
   }
 
   async #renewed(of: Generation, cause: GenerationCause): Promise<Generation> {

@@ -43,12 +43,15 @@ export class PluginFiles {
     })
     await this.#watcher.start()
     // Counted from the folder above, which is watched while this one is not there.
-    this.#configWatcher = watch(configFolder, { depth: 1, ignoreInitial: true, persistent: false })
+    const configs = watch(configFolder, { depth: 1, ignoreInitial: true, persistent: false })
+    this.#configWatcher = configs
     for (const event of ['add', 'change', 'unlink'] as const)
-      this.#configWatcher.on(event, (path) => this.#configChanged(path))
-    this.#configWatcher.on('error', (error) =>
+      configs.on(event, (path) => this.#configChanged(path))
+    configs.on('error', (error) =>
       log.warn('plugin configurations are not watched', { error: messageOf(error) }),
     )
+    // What comes before then counts as having been there.
+    await new Promise<void>((resolve) => configs.once('ready', resolve).once('error', () => resolve()))
   }
 
   /** The files that a plugin starts from, for those that do not run. */

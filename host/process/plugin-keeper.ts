@@ -44,6 +44,8 @@ const WANTED: ReadonlySet<EndCause> = new Set(['stop', 'idle', 'reload', 'operat
 const CAUSED_BY_CALLS: ReadonlySet<EndCause> = new Set(['ignored_cancel', 'wall_limit', 'memory_limit'])
 /** Failures of a start that come back each time, until a file changes. */
 const DETERMINISTIC_CODES: ReadonlySet<string> = new Set(['MANIFEST_INVALID', 'CONFIG_INVALID'])
+/** Until a process that runs without calls is tried again on a machine that gave none. */
+const AFTER_SHORTAGE_MS = 1_000
 /** Failures of a start that say nothing about the plugin. */
 const NOT_ITS_FAULT: ReadonlySet<string> = new Set([
   'SANDBOX_UNAVAILABLE',
@@ -85,14 +87,7 @@ export class PluginKeeper {
     const message = messageOf(error)
     const code = isPhantomError(error) ? error.code : 'INTERNAL_ERROR'
     if (NOT_ITS_FAULT.has(code)) return
-    const details = isPhantomError(error) ? error.details : {}
-    const ending: ProcessEnding = {
-      class: 'crash',
-      deterministic: DETERMINISTIC_CODES.has(code) || details['deterministic'] === true,
-      wanted: code === 'INTERNAL_ERROR' || 'shortage' in details,
-      message,
-    }
-    const decided = generation.restart.onExit(ending, performance.now())
+    const decided = decideFailedStart(generation, error, { code, message })
     const waitsForCall = decided.kind === 'restart' && !isKept(generation)
     const decision: RestartDecision = waitsForCall ? { kind: 'stay_down', reason: message } : decided
     const { plugin, workspace } = lane
@@ -107,7 +102,7 @@ export class PluginKeeper {
     })
     if (decision.kind === 'give_up') this.#giveUp(plugin, generation, decision.reason, lane)
     else if (decision.kind === 'restart') {
-      this.#countRestart(lane)
+      this.#countRestart(lane, decision.delayMs)
       lane.wakeSoon()
     }
   }
@@ -145,10 +140,10 @@ export class PluginKeeper {
   }
 
   /** Books it in the host's budget; how long it must wait, the lane itself asks. */
-  #countRestart(lane: InstanceLane): void {
+  #countRestart(lane: InstanceLane, delayMs = 0): void {
     const nowMs = performance.now()
     lane.plugin.metrics.onRestart(nowMs)
-    this.#notBefore.set(lane, nowMs + this.#powers.bookRestart(nowMs))
+    this.#notBefore.set(lane, nowMs + Math.max(delayMs, this.#powers.bookRestart(nowMs)))
   }
 
   #addStandby(lane: InstanceLane, generation: Generation): void {
@@ -158,11 +153,10 @@ export class PluginKeeper {
 
   async #preload(lane: InstanceLane, generation: Generation): Promise<void> {
     try {
-      const isWanted = lane.instance?.generation === generation && lane.standby === null
-      if (!isWanted || this.#isClosed) return
+      if (!this.#wantsStandby(lane, generation)) return
       const standby = await this.#powers.spawnInstance(lane, generation)
-      if (lane.standby !== null || lane.plugin.current !== generation || this.#isClosed) {
-        await standby.end('reload')
+      if (!this.#wantsStandby(lane, generation)) {
+        await standby.end('stop')
         return
       }
       lane.adoptStandby(standby)
@@ -183,6 +177,12 @@ export class PluginKeeper {
         action,
       })
     }
+  }
+
+  /** Not for one that was stopped meanwhile: idle, unloaded, failed or replaced. */
+  #wantsStandby({ instance, standby, plugin }: InstanceLane, generation: Generation): boolean {
+    const serves = instance?.generation === generation && plugin.current === generation
+    return serves && standby === null && plugin.state === 'enabled' && !this.#isClosed
   }
 
   /** `failed`: the lane whose start it was tells its calls itself, and more exactly. */
@@ -210,6 +210,22 @@ export class PluginKeeper {
       action: 'it stays down until it is reset or its files change',
     })
   }
+}
+
+function decideFailedStart(
+  generation: Generation,
+  error: unknown,
+  { code, message }: { code: string; message: string },
+): RestartDecision {
+  const details = isPhantomError(error) ? error.details : {}
+  // Nothing that the plugin could help: it is not counted.
+  if (code === 'INTERNAL_ERROR' || 'shortage' in details)
+    return { kind: 'restart', delayMs: AFTER_SHORTAGE_MS, attempt: 0 }
+  const deterministic = DETERMINISTIC_CODES.has(code) || details['deterministic'] === true
+  return generation.restart.onExit(
+    { class: 'crash', deterministic, wanted: false, message },
+    performance.now(),
+  )
 }
 
 function decideExit(generation: Generation, exit: ExitInfo, cause: EndCause | null): RestartDecision {

@@ -201,9 +201,6 @@ describe('phantom, on a private daemon', function () {
       expect(code, command.join(' ')).to.equal(7)
       expect(stderr).to.contain('phantom serve')
     }
-    expect(await phantom.json(['health'], 7)).to.have.nested.property(
-      'error.code',
-      'DAEMON_UNREACHABLE',
-    )
+    expect(await phantom.json(['health'], 7)).to.have.nested.property('error.code', 'DAEMON_UNREACHABLE')
   })
 })

@@ -95,14 +95,19 @@ describe("A change of a plugin's configuration by hand", function () {
   })
 })
 
-describe('An update of a configuration that fails', function () {
+describe('An update of a configuration', function () {
   this.timeout(60_000)
   let daemon: TestDaemon
   let system: PluginSystemApi
 
   before(async () => {
-    const plugins = ['not-configurable as fresh', 'not-configurable as known', 'slow-initialize', 'echoes']
-    daemon = await TestDaemon.start({ plugins })
+    const plugins = [
+      'not-configurable as fresh',
+      'not-configurable as known',
+      'not-configurable as late',
+      'echoes',
+    ]
+    daemon = await TestDaemon.start({ plugins, prepare: startLate })
     system = daemon.system
   })
   after(async () => await daemon.stop())
@@ -138,7 +143,7 @@ describe('An update of a configuration that fails', function () {
     expect((await daemon.call('fresh', 'greet', 'Ada')).result).to.equal('Hej Ada')
   })
 
-  it('takes nothing else back with it', async () => {
+  it('takes nothing else back with it when it is taken back', async () => {
     await daemon.call('known', 'greet')
     const outcomes = await Promise.allSettled([
       system.update_plugin_config('known', { refuses: true }),
@@ -147,6 +152,16 @@ describe('An update of a configuration that fails', function () {
     expect(outcomes.map(({ status }) => status)).to.deep.equal(['rejected', 'fulfilled'])
     expect(fs.readFileSync(fileOf('known'), 'utf8')).to.equal('greeting: Ciao\n')
     expect((await daemon.call('known', 'greet', 'Ada')).result).to.equal('Ciao Ada')
+  })
+
+  it('is not lost on a process that is just starting', async () => {
+    const call = daemon.call('late', 'greet', 'Ada')
+    const isStarting = async () => (await daemon.info('late')).instances[0]?.state === 'starting'
+    await until(isStarting, 'its process to start')
+    const { applied } = await system.update_plugin_config('late', { greeting: 'Hej' })
+    expect(applied).to.equal('new_generation')
+    expect((await call).result).to.be.oneOf(['Hello Ada', 'Hej Ada'])
+    expect((await daemon.call('late', 'greet', 'Ada')).result).to.equal('Hej Ada')
   })
 
   it('says so where its folder cannot be written, and the old file stands', async () => {
@@ -166,6 +181,14 @@ describe('An update of a configuration that fails', function () {
     expect((await system.get_plugin_config('echoes')).effective).to.deep.equal({ verbose: true })
   })
 })
+
+/** Between what it takes of its configuration and the moment when it is ready, an update comes. */
+function startLate(world: World): void {
+  const file = world.path('plugins/late/index.mjs')
+  const code = fs.readFileSync(file, 'utf8')
+  const late = 'greeting = config.greeting\n    return new Promise((ready) => setTimeout(ready, 800))'
+  fs.writeFileSync(file, code.replace('greeting = config.greeting', late))
+}
 
 describe('A daemon that SIGKILL ends while it writes configurations', function () {
   this.timeout(120_000)

@@ -56,10 +56,12 @@ describe('The secrets of a configuration', function () {
     expect(result).to.deep.equal({ token: TOKEN, key: KEY, start: 'well' })
   })
 
-  it("stay unknown to the runner's command line and environment", async () => {
-    const pid = await daemon.pidOf(ID)
-    for (const file of ['cmdline', 'environ'])
-      expectNoTrace(fs.readFileSync(`/proc/${pid}/${file}`, 'utf8'), file)
+  it('stay unknown to the command lines and environments of the processes below the daemon', async () => {
+    const below = descendantsOf(daemon.pid)
+    expect(below).to.include(await daemon.pidOf(ID))
+    for (const pid of below)
+      for (const file of ['cmdline', 'environ'])
+        expectNoTrace(fs.readFileSync(`/proc/${pid}/${file}`, 'utf8'), `${file} of ${pid}`)
   })
 
   it('stand as references in what the system says of the configuration', async () => {
@@ -86,7 +88,9 @@ describe('The secrets of a configuration', function () {
     )
     heard.push(await system.get_execution_history(), await system.get_plugin_logs({ plugin_id: ID }))
     const said = JSON.stringify(
-      heard.map((one) => (isPhantomError(one) ? { message: one.message, details: one.details, cause: one.cause } : one)),
+      heard.map((one) =>
+        isPhantomError(one) ? { message: one.message, details: one.details, cause: one.cause } : one,
+      ),
     )
     expectNoTrace(said, 'the answers')
     for (const words of [
@@ -161,4 +165,11 @@ describe('The secrets of a configuration', function () {
 function expectNoTrace(text: string, where: string): void {
   const found = TRACES.filter((trace) => text.includes(trace))
   expect(found, `traces of a secret in ${where}: ${text.slice(0, 4000)}`).to.deep.equal([])
+}
+
+function descendantsOf(pid: number): number[] {
+  const threads = fs.readdirSync(`/proc/${pid}/task`)
+  const lists = threads.map((thread) => fs.readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8'))
+  const children = lists.flatMap((list) => list.split(' ').filter(Boolean).map(Number))
+  return children.flatMap((child) => [child, ...descendantsOf(child)])
 }

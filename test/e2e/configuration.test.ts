@@ -1,5 +1,4 @@
 import fs from 'node:fs'
-import path from 'node:path'
 import { expect } from 'chai'
 import { create_plugin_system, type PluginSystemApi } from '../../src/index.ts'
 import { isAlive, outcomeOf, refusalOf, TestDaemon, until, World } from '../helpers/daemon.ts'
@@ -170,9 +169,9 @@ describe('The configuration of a plugin', function () {
     expect(update).to.deep.include({ revision: 0, applied: 'none' })
     expect(update.effective).to.deep.include({ greeting: 'Hej' })
     expect(fs.existsSync(fileOf('unsure'))).to.be.false
-    expect(
-      (await refusalOf(system.update_plugin_config('unsure', { greeting: 1 }, dry))).code,
-    ).to.equal('CONFIG_INVALID')
+    expect((await refusalOf(system.update_plugin_config('unsure', { greeting: 1 }, dry))).code).to.equal(
+      'CONFIG_INVALID',
+    )
     await system.update_plugin_config('unsure', { greeting: 'Hej' }, { expected_revision: 0 })
     const late = await refusalOf(
       system.update_plugin_config('unsure', { greeting: 'Ciao' }, { expected_revision: 0 }),
@@ -208,7 +207,10 @@ describe('The configuration of a plugin in its environment', function () {
 
   after(() => world.remove())
 
-  async function inEnvironment<Value>(name: string, run: (system: PluginSystemApi) => Promise<Value>): Promise<Value> {
+  async function inEnvironment<Value>(
+    name: string,
+    run: (system: PluginSystemApi) => Promise<Value>,
+  ): Promise<Value> {
     const system = await create_plugin_system(world.plugins, name, { workspace: world.folder })
     try {
       return await run(system)

@@ -127,10 +127,10 @@ describe('A machine that gives no process', function () {
 
   beforeEach(async () => {
     daemon = await TestDaemon.start({
-      plugins: ['echoes', 'echoes as second'],
-      prepare: (world) => addSections(world, 'second', ''),
+      plugins: ['echoes', 'echoes as second', 'spinner as kept'],
+      prepare: (world) => addSections(world, 'kept', '[restart]\npolicy = "permanent"\nintensity = 1'),
     })
-    await daemon.call('echoes', 'echo')
+    await Promise.all([daemon.call('echoes', 'echo'), daemon.call('kept', 'fine')])
   })
   afterEach(() => daemon.stop())
 
@@ -152,6 +152,16 @@ describe('A machine that gives no process', function () {
     expect((await daemon.call('second', 'echo', 'at last')).result).to.equal('at last')
     const { action } = await incidentOf(daemon, 'second', 'start_failed')
     expect(action).to.equal('the next call starts it anew')
+  })
+
+  it('(EMFILE) gets the plugins back that run without calls as soon as there is room', async () => {
+    const pid = await readyPid(daemon, 'kept')
+    limit(daemon.pid, 'nofile', fs.readdirSync(`/proc/${daemon.pid}/fd`).length)
+    process.kill(pid, 'SIGKILL')
+    const { action } = await incidentOf(daemon, 'kept', 'start_failed', 2)
+    expect(action).to.match(/^started again after \d+ ms$/)
+    limit(daemon.pid, 'nofile', 1024)
+    await readyPid(daemon, 'kept', pid)
   })
 
   it('(EAGAIN) refuses the call in words, and is asked again', async function () {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect } from 'chai'
-import { TestDaemon, until } from '../helpers/daemon.ts'
+import { isAlive, TestDaemon, until } from '../helpers/daemon.ts'
 import {
   addCode,
   addSections,
@@ -193,8 +193,10 @@ describe('A standby', function () {
 
   before(async () => {
     daemon = await TestDaemon.start({
-      plugins: ['crash-on-call', 'crash-on-call as temporary'],
+      plugins: ['', ' as temporary', ' as goes_idle', ' as goes_unloaded'].map((as) => `crash-on-call${as}`),
       prepare: (world) => {
+        addSections(world, 'goes_idle', '[runtime]\nstandby = 1\nidle_timeout_ms = 400')
+        addSections(world, 'goes_unloaded', '[runtime]\nstandby = 1')
         addSections(world, 'crash_on_call', '[runtime]\nstandby = 1\n[restart]\nintensity = 100')
         addSections(
           world,
@@ -243,6 +245,16 @@ describe('A standby', function () {
         expect(await readyPid(daemon, id)).to.equal(standby)
         await standbyPid(daemon, id, standby)
       }
+    })
+  }
+
+  for (const how of ['idle', 'unloaded'] as const) {
+    it(`goes with the active one when that is ${how}`, async () => {
+      const id = `goes_${how}`
+      await daemon.call(id, 'fine')
+      const pids = [await readyPid(daemon, id), await standbyPid(daemon, id)]
+      if (how === 'unloaded') await daemon.system.unload_plugin(id)
+      await until(() => !pids.some(isAlive), 'the end of both')
     })
   }
 

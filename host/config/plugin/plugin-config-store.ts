@@ -7,7 +7,7 @@ import { ConfigRevisions } from './config-revisions.ts'
 import { type ConfigFile, parseConfig } from './config-source.ts'
 import { editConfigText } from './edit-document.ts'
 import { readRegularFile } from './read-regular-file.ts'
-import { Turns } from './turns.ts'
+import { PluginTurns } from '../../registry/plugin-turns.ts'
 import { type FileIdentity, prepareFile, removeFile } from './write-whole.ts'
 
 const MAX_CONFIG_BYTES = 1024 * 1024
@@ -55,7 +55,7 @@ interface Current extends StoredConfig {
 /** Plugins' configuration files with their last revisions. What concerns one plugin happens one after the other. */
 export class PluginConfigStore {
   readonly #options: PluginConfigStoreOptions
-  readonly #turns = new Turns()
+  readonly #turns = new PluginTurns()
 
   constructor(options: PluginConfigStoreOptions) {
     this.#options = options
