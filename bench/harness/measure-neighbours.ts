@@ -9,10 +9,12 @@ const TROUBLE_ENTRY = new URL('../ours/trouble.main.ts', import.meta.url)
 const PING_PONG_ENTRY = new URL('../floors/ping-pong.main.ts', import.meta.url)
 const WEDGED = 5
 const FLOODING = 2
-const ROUNDS = 3
+const ROUNDS = 2
+/** About one call in a hundred of the bare pair meets a spinner's turn, so its p99 jumps: many looks, the usual one counts. */
+const LOOKS = 4
 /** Longer than the daemon watches who takes more than its share (`throttle.window_ms`). */
 const SETTLE_MS = 4_000
-const SLOT: Slot = { warmUpMs: 500, measureMs: 4_000, minCalls: 100 }
+const SLOT: Slot = { warmUpMs: 200, measureMs: 2_000, minCalls: 100 }
 const QUICK_SLOT: Slot = { warmUpMs: 20, measureMs: 200, minCalls: 5 }
 
 /**
@@ -39,10 +41,12 @@ async function measureOurs(setting: Setting, findings: Findings, round: number):
   try {
     const settleMs = isQuick ? 0 : SETTLE_MS
     const { niceValues } = await client.ask('start', { wedged: WEDGED, flooding: FLOODING, settleMs })
-    const answer = await client.ask('latency', { slot: isQuick ? QUICK_SLOT : SLOT })
-    findings.add('ours', 'beside_trouble_p50_us', round, answer.p50)
-    findings.add('ours', 'beside_trouble_p99_us', round, answer.p99)
-    findings.add('ours', 'flood_per_s', round, answer.floodPerSecond)
+    for (const slot of slots(isQuick)) {
+      const answer = await client.ask('latency', { slot })
+      findings.add('ours', 'beside_trouble_p50_us', round, answer.p50)
+      findings.add('ours', 'beside_trouble_p99_us', round, answer.p99)
+      findings.add('ours', 'flood_per_s', round, answer.floodPerSecond)
+    }
     return niceValues
   } finally {
     await client.close()
@@ -58,10 +62,16 @@ async function measureFloor(
   const client = startPinned<PingPongQuestions>(PING_PONG_ENTRY, 'bare-pair', { core, folder })
   try {
     await client.ask('start', { niceValues })
-    const { p50, p99 } = await client.ask('latency', { slot: isQuick ? QUICK_SLOT : SLOT })
-    findings.add('bare-pair', 'beside_trouble_p50_us', round, p50)
-    findings.add('bare-pair', 'beside_trouble_p99_us', round, p99)
+    for (const slot of slots(isQuick)) {
+      const { p50, p99 } = await client.ask('latency', { slot })
+      findings.add('bare-pair', 'beside_trouble_p50_us', round, p50)
+      findings.add('bare-pair', 'beside_trouble_p99_us', round, p99)
+    }
   } finally {
     await client.close()
   }
+}
+
+function slots(isQuick: boolean): Slot[] {
+  return isQuick ? [QUICK_SLOT] : Array.from({ length: LOOKS }, () => SLOT)
 }

@@ -56,6 +56,8 @@ interface PendingCall {
 
 /** A client whose open calls hold more input than this many of the largest payloads is not read any further. */
 const HELD_PAYLOADS = 2
+/** Logs, metrics and healths that one client follows at once: each costs the daemon again and again. */
+const MAX_FOLLOWS = 64
 /** How often a client that closed its writing half is told that its calls still run. */
 const STILL_THERE_MS = 1000
 
@@ -105,6 +107,7 @@ export class ClientSession {
   ): void {
     if (this.isClosed) return
     this.#follows.get(id)?.()
+    if (this.#follows.size >= MAX_FOLLOWS) throw tooManyFollows()
     this.#follows.set(
       id,
       subscribe((params) => this.#tell(method, { id, ...params })),
@@ -294,6 +297,14 @@ export class ClientSession {
     this.#unpark()
     this.#powers.onClosed(this)
   }
+}
+
+function tooManyFollows(): PhantomError {
+  return new PhantomError(
+    'QUEUE_FULL',
+    `Cannot follow: this connection follows ${MAX_FOLLOWS} things already. Cancel one first`,
+    { details: { limit: MAX_FOLLOWS } },
+  )
 }
 
 function duplicateId(id: RequestId): PhantomError {

@@ -58,7 +58,11 @@ function every(intervalMs: number, work: () => unknown): () => void {
   const timer = setInterval(() => {
     if (isBusy) return
     isBusy = true
-    void Promise.resolve(work()).finally(() => (isBusy = false))
+    void (async () => await work())().then(
+      () => (isBusy = false),
+      // What fails once may succeed the next time; the follower sees that nothing comes.
+      () => (isBusy = false),
+    )
   }, intervalMs)
   timer.unref()
   return () => clearInterval(timer)

@@ -105,11 +105,11 @@ export class Execution implements WheelEntry {
   }
 
   /** Gives the call its terminal answer; false when it has one already, and then nothing happens. */
-  settle(settlement: Settlement): boolean {
+  settle(settlement: Settlement, nowMs = performance.now()): boolean {
     if (this.#settled) return false
     this.#settled = true
     this.input = null
-    this.#events.onSettled(this, settlement)
+    this.#events.onSettled(this, settlement, nowMs)
     this.call.onSettled(settlement)
     return true
   }
@@ -149,5 +149,5 @@ export class Execution implements WheelEntry {
 export interface ExecutionEvents {
   onDeadline(execution: Execution): void
   /** Before the caller hears of it. */
-  onSettled(execution: Execution, settlement: Settlement): void
+  onSettled(execution: Execution, settlement: Settlement, nowMs: number): void
 }

@@ -3,7 +3,8 @@ import type { EndCause } from '../process/exit-reason.ts'
 import type { RunnablePlugin } from '../registry/plugin-record.ts'
 import { cancelledError, deadlineError, exitError, memoryUseOf } from './call-errors.ts'
 import { Execution, type CallRequest, type ExecutionEvents, type Settlement } from './execution.ts'
-import { InstanceLane, type EndedInstance, type LanePowers } from './instance-lane.ts'
+import { InstanceLane } from './instance-lane.ts'
+import type { EndedInstance, LanePowers } from './lane-powers.ts'
 import { outcomeOf } from './outcome.ts'
 import { readAnswer } from './read-answer.ts'
 import { circuitOpenError, hostFullError, queueFullError } from './refusals.ts'
@@ -49,7 +50,7 @@ export class Executor {
     this.#powers = powers
     this.#events = {
       onDeadline: (execution) => this.#timedOut(execution),
-      onSettled: (execution, settlement) => this.#count(execution, settlement),
+      onSettled: (execution, settlement, nowMs) => this.#count(execution, settlement, nowMs),
     }
     this.#lanePowers = {
       spawnInstance: (lane, generation) => powers.spawnInstance(lane, generation),
@@ -168,8 +169,7 @@ export class Executor {
     if (execution.settle({ kind: 'rejected', error })) this.#abandon(execution, cause)
   }
 
-  #count(execution: Execution, settlement: Settlement): void {
-    const nowMs = performance.now()
+  #count(execution: Execution, settlement: Settlement, nowMs: number): void {
     const { plugin, workspace } = execution.call
     this.#wheel.remove(execution)
     this.#settled += 1

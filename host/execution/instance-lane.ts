@@ -1,41 +1,13 @@
-import type { ExitInfo } from '../../src/contract/plugin-info.ts'
 import type { PhantomError } from '../../src/contract/phantom-error.ts'
 import type { Answer } from '../../src/rpc/connection.ts'
-import type { Generation } from '../generations/generation.ts'
 import type { EndCause } from '../process/exit-reason.ts'
 import type { RunnerInstance } from '../process/runner-instance.ts'
 import type { RunnablePlugin } from '../registry/plugin-record.ts'
 import { CallQueue } from './call-queue.ts'
 import { CreatedFiles } from './created-files.ts'
 import type { Execution } from './execution.ts'
+import type { EndedInstance, LanePowers } from './lane-powers.ts'
 import { droppedOperationError } from './refusals.ts'
-
-export interface LanePowers {
-  /** Spawns a process of that generation; its owner starts it. Rejects with what the waiting calls get. */
-  spawnInstance(lane: InstanceLane, generation: Generation): Promise<RunnerInstance>
-  /** Settles when the plugins that this one needs run for the same workspace. */
-  startDependencies(lane: InstanceLane, generation: Generation): Promise<void>
-  /** The call leaves the queue now. */
-  onDispatch(execution: Execution, instance: RunnerInstance, nowMs: number): void
-  onAnswer(instance: RunnerInstance, execution: Execution, answer: Answer): void
-  onReady(lane: InstanceLane, instance: RunnerInstance): void
-  onStartFailed(lane: InstanceLane, generation: Generation, error: unknown): void
-  /** After the lane has let go of the process. Gives the calls their answers, or back to the lane. */
-  onExit(lane: InstanceLane, end: EndedInstance): void
-  /** How long its next start must wait; null when it has given up. */
-  startDelayMs(lane: InstanceLane, nowMs: number): number | null
-  /** Nothing runs, nothing waits: nobody needs this lane any more. */
-  onVacant(lane: InstanceLane): void
-}
-
-export interface EndedInstance {
-  readonly instance: RunnerInstance
-  readonly exit: ExitInfo
-  readonly cause: EndCause | null
-  readonly inFlight: readonly Execution[]
-  /** What it was to the lane when it ended. */
-  readonly role: 'active' | 'draining' | 'standby' | 'next'
-}
 
 /**
  * The calls of one plugin and workspace on their way to processes: they wait, start a process where none runs, and
@@ -52,6 +24,9 @@ export class InstanceLane {
   #standby: RunnerInstance | null = null
   readonly #draining = new Map<RunnerInstance, NodeJS.Timeout>()
   #starting: Promise<void> | null = null
+  /** The start under way has no process yet: it waits for plugins that this one needs. */
+  #awaitsOthers = false
+  #isRetiring = false
   #retry: NodeJS.Timeout | null = null
   #holders = 0
   /** A start was asked for while calls were held back. */
@@ -82,6 +57,14 @@ export class InstanceLane {
       this.#queue.size === 0 &&
       this.#parked.size === 0
     )
+  }
+  /** Calls wait, and no process starts, until a reload is over. */
+  get isHeld(): boolean {
+    return this.#holders > 0
+  }
+  /** Its processes end for good, or were told to end their calls. */
+  get isClosed(): boolean {
+    return this.#refusal !== null || this.#isRetiring
   }
   /** It will start when its backoff is over. */
   get isBackingOff(): boolean {
@@ -166,6 +149,11 @@ export class InstanceLane {
     this.#pumpIn(0, () => this.wake())
   }
 
+  /** Settles when no process is being started. One that waits for other plugins may wait for long, and is none yet. */
+  async spawned(): Promise<void> {
+    if (!this.#awaitsOthers) await this.#starting
+  }
+
   /** Settles when no start is on its way. */
   async settled(): Promise<void> {
     await this.#starting
@@ -179,7 +167,7 @@ export class InstanceLane {
       execution.settle({ kind: 'rejected', error })
     }
     if (instance.inFlightCount === 0 && this.#draining.has(instance)) void instance.end('reload')
-    this.pump()
+    this.pump(instance.lastCallAtMs)
   }
 
   exited(instance: RunnerInstance, end: Omit<EndedInstance, 'instance' | 'role'>): void {
@@ -231,10 +219,12 @@ export class InstanceLane {
 
   /** Lets the calls of every process end, then the processes. Settles when they are gone. */
   async retire(drainTimeoutMs: number): Promise<void> {
+    this.#isRetiring = true
     await this.#starting
     const instance = this.#instance
     if (instance !== null) this.drain(instance, drainTimeoutMs)
     await Promise.all(Array.from(this.#draining.keys(), (draining) => draining.gone))
+    this.#isRetiring = false
   }
 
   /** Nobody has called for long: the process goes, and its standby with it. */
@@ -334,7 +324,9 @@ export class InstanceLane {
     try {
       if (generation.manifest.runtime.exclusive)
         await Promise.all(Array.from(this.#draining.keys(), (before) => before.gone))
+      this.#awaitsOthers = true
       await this.#powers.startDependencies(this, generation)
+      this.#awaitsOthers = false
       const instance = this.#takeStandby() ?? (await this.#powers.spawnInstance(this, generation))
       // Another generation came meanwhile: the calls wait for that one, or are with it already.
       if (generation === this.plugin.current) await this.#startHere(instance)
@@ -347,6 +339,7 @@ export class InstanceLane {
         this.refuseWaiting(error)
       }
     } finally {
+      this.#awaitsOthers = false
       this.#starting = null
     }
     this.pump()

@@ -14,6 +14,8 @@ const NO_FILES: readonly string[] = []
 interface Outcome {
   readonly error: string | null
   readonly payload: Buffer | null
+  /** That the call created. */
+  readonly files: readonly string[]
 }
 
 /** Turns what a process answered into the one answer of a call: a result, or a failure of the system. */
@@ -23,7 +25,9 @@ export function readAnswer(instance: RunnerInstance, execution: Execution, answe
   const error = answer.error === null ? null : answer.error.message.slice(0, MAX_PLUGIN_TEXT_CHARS)
   const payload = answer.error === null ? answer.payload : null
   const { grantedWritePaths } = instance.spec.reach
-  if (grantedWritePaths.length === 0) settle(instance, execution, { error, payload }, NO_FILES)
+  // It came just now, and the instance has asked the clock: once more for each step would show in small calls.
+  if (grantedWritePaths.length === 0)
+    settle(instance, execution, { error, payload, files: NO_FILES }, instance.lastCallAtMs)
   else void settleWithFiles(instance, execution, { error, payload })
 }
 
@@ -31,7 +35,7 @@ export function readAnswer(instance: RunnerInstance, execution: Execution, answe
 function rejectFor(instance: RunnerInstance, execution: Execution, error: WireError): boolean {
   if (error.code === RUNNER_ERRORS.out_of_memory) {
     execution.settle({ kind: 'rejected', error: memoryError(execution, memoryUseOf(instance)) })
-    void instance.end('memory_limit')
+    void instance.end('memory_refused')
     return true
   }
   const rejection = runnerError(execution, error) ?? refusalBehind(instance, execution, error)
@@ -53,7 +57,7 @@ function refusalBehind(
 async function settleWithFiles(
   instance: RunnerInstance,
   execution: Execution,
-  outcome: Outcome,
+  outcome: Omit<Outcome, 'files'>,
 ): Promise<void> {
   let files = NO_FILES
   const { grantedWritePaths } = instance.spec.reach
@@ -67,21 +71,15 @@ async function settleWithFiles(
   } catch (error) {
     execution.addWarning(`created_files is not known: ${messageOf(error)}`)
   }
-  settle(instance, execution, outcome, files)
+  settle(instance, execution, { ...outcome, files }, performance.now())
 }
 
-function settle(
-  instance: RunnerInstance,
-  execution: Execution,
-  outcome: Outcome,
-  createdFiles: readonly string[],
-): void {
-  const nowMs = performance.now()
+function settle(instance: RunnerInstance, execution: Execution, outcome: Outcome, nowMs: number): void {
   const result = toResultText(execution, outcome.error, {
     nowMs,
     generation: instance.generation.number,
     sampleAtEnd: instance.sampler?.sample(nowMs) ?? null,
-    createdFiles,
+    createdFiles: outcome.files,
   })
-  execution.settle({ kind: 'resolved', result, payload: outcome.payload, fault: outcome.error })
+  execution.settle({ kind: 'resolved', result, payload: outcome.payload, fault: outcome.error }, nowMs)
 }

@@ -43,7 +43,7 @@ export async function bringUp(
   switchOver: (nexts: ReadyInstances) => void,
 ): Promise<void> {
   const lanes = [...plugin.lanes.values()]
-  await Promise.all(lanes.map((lane) => lane.settled()))
+  await Promise.all(lanes.map((lane) => lane.spawned()))
   const running = lanes.filter((lane) => lane.instance?.state === 'ready')
   const live = running.length > 0 ? running : [powers.trialLane(plugin)]
   const handOver = new HandOver(live, { isExclusive: mustBeAlone(plugin, next), drainTimeoutMs })

@@ -53,10 +53,12 @@ export class Engine {
   readonly #options: EngineOptions
   readonly #keeper: PluginKeeper
   #budget: RestartBudget
+  #budgetOf: HostConfig['restart']
 
   constructor(options: EngineOptions) {
     this.#options = options
-    this.#budget = newBudget(options.config())
+    this.#budgetOf = options.config().restart
+    this.#budget = newBudget(this.#budgetOf)
     const { launcher, configs, log } = options
     this.configs = configs
     this.registry = new PluginRegistry({
@@ -125,7 +127,15 @@ export class Engine {
 
   /** The daemon's own configuration changed; most of it is read at each use. */
   reconfigured(): void {
-    this.#budget = newBudget(this.#options.config())
+    const { restart } = this.#options.config()
+    // What was booked counts on, unless the figures are others.
+    if (
+      this.#budgetOf.hostIntensity === restart.hostIntensity &&
+      this.#budgetOf.hostPeriodMs === restart.hostPeriodMs
+    )
+      return
+    this.#budgetOf = restart
+    this.#budget = newBudget(restart)
   }
 
   /** Starts what wants to run without a call. */
@@ -270,14 +280,15 @@ export class Engine {
         if (needed === null || !needed.isEnabled() || needed.dependencyProblem !== null)
           throw missing(generation.id, id)
         const other = this.executor.laneOf(needed, lane.workspace)
-        if (!(await becomeReady(other))) throw missing(generation.id, id)
+        const isWanted = (): boolean => !lane.isClosed && lane.plugin.current === generation
+        if (!(await becomeReady(other, isWanted))) throw missing(generation.id, id)
       }),
     )
   }
 }
 
-function newBudget({ restart }: HostConfig): RestartBudget {
-  return new RestartBudget({ intensity: restart.hostIntensity, periodMs: restart.hostPeriodMs })
+function newBudget({ hostIntensity, hostPeriodMs }: HostConfig['restart']): RestartBudget {
+  return new RestartBudget({ intensity: hostIntensity, periodMs: hostPeriodMs })
 }
 
 function missing(id: string, needed: string): PhantomError {

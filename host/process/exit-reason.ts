@@ -15,6 +15,8 @@ export type EndCause =
   | 'host_shutdown'
   | 'wall_limit'
   | 'memory_limit'
+  /** An allocation of a call failed inside, and the call was told so. */
+  | 'memory_refused'
   | 'protocol'
   | 'start_timeout'
   /** It answered that it could not start. */
@@ -53,6 +55,7 @@ const BY_CAUSE: Readonly<Record<EndCause, ExitClass>> = {
   host_shutdown: 'host_shutdown',
   wall_limit: 'wall_limit',
   memory_limit: 'oom',
+  memory_refused: 'oom',
   protocol: 'protocol',
   start_timeout: 'wall_limit',
   start_failed: 'crash',
@@ -115,6 +118,7 @@ const WORDS: Readonly<Record<EndCause, string>> = {
   host_shutdown: 'the daemon shut down',
   wall_limit: 'a call did not end at its deadline',
   memory_limit: 'it went over its memory limit',
+  memory_refused: 'a call went over its memory limit',
   protocol: 'it broke the protocol',
   start_timeout: 'it was not ready in time',
   start_failed: 'it could not start',

@@ -16,7 +16,8 @@ import { makeDataDirectory, makeGrantedFolders } from './data-directory.ts'
 import { preparePlugin, type PreparedPlugin } from './prepare-plugin.ts'
 import type { RunnerFiles } from './runner-bundle.ts'
 import { shortageError } from './start-error.ts'
-import { RunnerInstance, type InstanceConfig, type InstanceSpec } from './runner-instance.ts'
+import type { InstanceConfig, InstanceSpec } from './instance-spec.ts'
+import { RunnerInstance } from './runner-instance.ts'
 
 export interface LauncherOptions {
   readonly machine: Machine

@@ -1,7 +1,8 @@
 import type { ExitInfo } from '../../src/contract/plugin-info.ts'
 import type { IncidentKind } from '../../src/contract/generations.ts'
 import { isPhantomError, messageOf, PhantomError } from '../../src/contract/phantom-error.ts'
-import type { EndedInstance, InstanceLane } from '../execution/instance-lane.ts'
+import type { InstanceLane } from '../execution/instance-lane.ts'
+import type { EndedInstance } from '../execution/lane-powers.ts'
 import type { Generation } from '../generations/generation.ts'
 import type { PluginRecord } from '../registry/plugin-record.ts'
 import type { ProcessEnding, RestartDecision } from '../supervisor/restart-policy.ts'
@@ -41,7 +42,12 @@ const WANTED: ReadonlySet<EndCause> = new Set(['stop', 'idle', 'reload', 'operat
  * Ends that a call brought about by what it asked for. They are charged to its operation's breaker: counted as
  * crashes, any caller with a large input could switch a plugin off for all others.
  */
-const CAUSED_BY_CALLS: ReadonlySet<EndCause> = new Set(['ignored_cancel', 'wall_limit', 'memory_limit'])
+const CAUSED_BY_CALLS: ReadonlySet<EndCause> = new Set([
+  'ignored_cancel',
+  'wall_limit',
+  'memory_limit',
+  'memory_refused',
+])
 /** Failures of a start that come back each time, until a file changes. */
 const DETERMINISTIC_CODES: ReadonlySet<string> = new Set(['MANIFEST_INVALID', 'CONFIG_INVALID'])
 /** Until a process that runs without calls is tried again on a machine that gave none. */
@@ -116,7 +122,7 @@ export class PluginKeeper {
     if (role === 'next' || (role === 'active' && instance.readyAtMs === null)) return
     if (role === 'standby' && !instance.isPreloaded) return
     const { generation } = instance
-    const decision = decideExit(generation, exit, cause)
+    const decision = decideExit(generation, end)
     // It ended by itself and in order: nothing went wrong.
     if (exit.class === 'expected' && decision.kind === 'stay_down') return
     this.#powers.onIncident({
@@ -130,7 +136,7 @@ export class PluginKeeper {
     })
     if (generation !== plugin.current) return
     if (decision.kind === 'give_up') this.#giveUp(plugin, generation, decision.reason)
-    else if (role === 'standby') this.#addStandby(lane, generation)
+    else if (role === 'standby') this.#replaceStandby(lane, generation, decision)
     else if (decision.kind === 'restart') this.#restart(lane)
   }
 
@@ -146,9 +152,17 @@ export class PluginKeeper {
     this.#notBefore.set(lane, nowMs + Math.max(delayMs, this.#powers.bookRestart(nowMs)))
   }
 
-  #addStandby(lane: InstanceLane, generation: Generation): void {
+  /** It counts like any other process: one that dies for ever must not cost the others their restarts. */
+  #replaceStandby(lane: InstanceLane, generation: Generation, decision: RestartDecision): void {
+    const nowMs = performance.now()
+    lane.plugin.metrics.onRestart(nowMs)
+    const delayMs = decision.kind === 'restart' ? decision.delayMs : 0
+    this.#addStandby(lane, generation, Math.max(STANDBY_DELAY_MS, delayMs, this.#powers.bookRestart(nowMs)))
+  }
+
+  #addStandby(lane: InstanceLane, generation: Generation, delayMs = STANDBY_DELAY_MS): void {
     if (generation.manifest.runtime.standby === 0 || this.#isClosed) return
-    setTimeout(() => void this.#preload(lane, generation), STANDBY_DELAY_MS).unref()
+    setTimeout(() => void this.#preload(lane, generation), delayMs).unref()
   }
 
   async #preload(lane: InstanceLane, generation: Generation): Promise<void> {
@@ -228,8 +242,10 @@ function decideFailedStart(
   )
 }
 
-function decideExit(generation: Generation, exit: ExitInfo, cause: EndCause | null): RestartDecision {
-  const isCausedByCalls = cause === null ? exit.class === 'oom' : CAUSED_BY_CALLS.has(cause)
+function decideExit(generation: Generation, { exit, cause, inFlight }: EndedInstance): RestartDecision {
+  // Without a call in it, it went over its limits by its own doing.
+  const hadCalls = inFlight.length > 0 || cause === 'memory_refused'
+  const isCausedByCalls = hadCalls && (cause === null ? exit.class === 'oom' : CAUSED_BY_CALLS.has(cause))
   if (isCausedByCalls && isKept(generation)) return { kind: 'restart', delayMs: 0, attempt: 0 }
   const ending: ProcessEnding = {
     class: exit.class,

@@ -3,7 +3,7 @@ import { MAX_PLUGIN_TEXT_CHARS } from '../../src/contract/limits.ts'
 import type { Answer } from '../../src/rpc/connection.ts'
 import type { Execution } from '../execution/execution.ts'
 import { escapeControl } from '../observe/escape-control.ts'
-import type { InstanceEvents } from './runner-instance.ts'
+import type { InstanceEvents } from './instance-spec.ts'
 import type { OutputLine } from './runner-output.ts'
 
 /** The calls that a process runs, as its words are attributed to them. */

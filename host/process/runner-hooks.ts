@@ -2,7 +2,8 @@ import type { RunnerHook, RunnerParams } from '../../src/contract/runner-methods
 import { MAX_PLUGIN_TEXT_CHARS } from '../../src/contract/limits.ts'
 import { escapeControl } from '../observe/escape-control.ts'
 import { boundedReport } from './plugin-report.ts'
-import type { InstanceConfig, RunnerInstance } from './runner-instance.ts'
+import type { InstanceConfig } from './instance-spec.ts'
+import type { RunnerInstance } from './runner-instance.ts'
 
 /** What the plugin's own `health()` says; null when it has none, or says nothing in time. */
 export async function askHealth(instance: RunnerInstance, timeoutMs: number): Promise<unknown> {

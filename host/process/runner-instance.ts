@@ -1,16 +1,14 @@
-import type { PluginLogLine } from '../../src/contract/execution.ts'
-import type { ExitInfo } from '../../src/contract/plugin-info.ts'
 import type { InstanceState } from '../../src/contract/life.ts'
 import { messageOf, type PhantomError } from '../../src/contract/phantom-error.ts'
 import { RUNNER_HOOKS, type RunnerHook, type RunnerParams } from '../../src/contract/runner-methods.ts'
 import { Connection, type Answer } from '../../src/rpc/connection.ts'
 import { IdTable } from '../../src/rpc/id-table.ts'
 import { ProcessSampler } from '../monitor/process-sampler.ts'
-import type { RunnerPlan } from '../sandbox/plan-runner.ts'
 import { nextInstanceState, type InstanceEvent } from '../supervisor/instance-state.ts'
 import type { Execution } from '../execution/execution.ts'
 import type { Generation } from '../generations/generation.ts'
 import { GRACEFUL, toExitInfo, type EndCause } from './exit-reason.ts'
+import type { InstanceEvents, InstanceSpec } from './instance-spec.ts'
 import { endProcess } from './kill-ladder.ts'
 import { PluginWords } from './plugin-words.ts'
 import { boundedReport } from './plugin-report.ts'
@@ -18,41 +16,8 @@ import { RunnerOutput } from './runner-output.ts'
 import { spawnRunner, type SpawnedRunner } from './spawn-runner.ts'
 import { startError } from './start-error.ts'
 
-interface InstanceReach {
-  readonly readPaths: readonly string[]
-  readonly writePaths: readonly string[]
-  /** Folders with a right to write that calls may leave files in: not its private ones. */
-  readonly grantedWritePaths: readonly string[]
-}
-
-/** What may change while a process runs. */
-export type InstanceConfig = Pick<RunnerParams['initialize'], 'config' | 'log_level'>
-
-export interface InstanceSpec {
-  readonly generation: Generation
-  readonly plan: RunnerPlan
-  readonly uid: number | null
-  /** What it may reach, as it was granted at its start; canonical and absolute. */
-  readonly reach: InstanceReach
-  readonly initialize: Omit<RunnerParams['initialize'], keyof InstanceConfig | 'previous_state'>
-  /** Asked when it starts: a standby may have waited for long. */
-  readonly configuration: () => InstanceConfig
-  readonly startTimeoutMs: number
-  readonly shutdownMs: number
-}
-
-export interface InstanceEvents {
-  /** An answer to a dispatched call. */
-  onAnswer(execution: Execution, answer: Answer): void
-  /** The process is gone; these calls were in flight. Called once. */
-  onExit(exit: ExitInfo, inFlight: readonly Execution[], cause: EndCause | null): void
-  /** The channel has room again. */
-  onDrain(): void
-  onLog(line: Omit<PluginLogLine, 'plugin_id' | 'time'>): void
-  /** Takes secrets out of what the plugin says. */
-  redact(text: string): string
-}
-
+/** Questions beside calls that a process may leave open. */
+const MAX_UNANSWERED = 64
 /** A channel that ends waits this long for the exit, which knows more. */
 const EXIT_AFTER_CHANNEL_MS = 1000
 /** Pipes close right after the exit, unless something outside of a pid namespace still holds them. */
@@ -81,6 +46,7 @@ export class RunnerInstance {
   #reported: { metadata: unknown; capabilities: unknown } | null = null
   #hooks: ReadonlySet<RunnerHook> = new Set()
   #isPreloaded = false
+  #unanswered = 0
   #readyAtMs: number | null = null
   #lastCallAtMs = this.#spawnedAtMs
   /** Inputs that are sent again should the process die. */
@@ -255,9 +221,13 @@ export class RunnerInstance {
 
   /** Asks the runner; null when it does not answer in time. For what stands beside calls, see `runner-hooks.ts`. */
   call(method: keyof RunnerParams, params: object, timeoutMs: number): Promise<Answer | null> {
+    // One that answers nothing must not be asked without end: each question stays open as long as the process.
+    if (this.#unanswered >= MAX_UNANSWERED) return Promise.resolve(null)
+    this.#unanswered += 1
     return new Promise((resolve) => {
       const timer = setTimeout(() => resolve(null), timeoutMs)
       this.#connection.request(method, params, null, (answer) => {
+        this.#unanswered -= 1
         clearTimeout(timer)
         // What is exported goes back to the plugin itself, whole.
         resolve(method === 'export_state' ? answer : this.#words.inAnswer(answer))
@@ -347,7 +317,12 @@ export class RunnerInstance {
     }
     const inFlight = [...this.#inFlight.values()]
     this.#inFlight.clear()
-    this.#events.onExit(toExitInfo(processEnd, this.generation.number), inFlight, this.#cause)
+    try {
+      this.#events.onExit(toExitInfo(processEnd, this.generation.number), inFlight, this.#cause)
+    } catch (error) {
+      // A defect of ours: it must not end the daemon, whose every plugin would end with it.
+      this.#words.ofHost('error', `its end was not handled as it should: ${messageOf(error)}`)
+    }
   }
 }
 

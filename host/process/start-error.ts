@@ -1,7 +1,7 @@
 import { isPhantomError, PhantomError } from '../../src/contract/phantom-error.ts'
 import type { Answer } from '../../src/rpc/connection.ts'
 import type { EndCause } from './exit-reason.ts'
-import type { InstanceSpec } from './runner-instance.ts'
+import type { InstanceSpec } from './instance-spec.ts'
 
 export interface FailedStart {
   readonly spec: InstanceSpec

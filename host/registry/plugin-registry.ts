@@ -3,7 +3,7 @@ import { issueText } from '../../src/contract/manifest/issue-list.ts'
 import { nearestName } from '../../src/contract/manifest/nearest-name.ts'
 import type { GenerationCause } from '../../src/contract/generations.ts'
 import type { Manifest } from '../../src/contract/manifest.ts'
-import { PhantomError } from '../../src/contract/phantom-error.ts'
+import { messageOf, PhantomError } from '../../src/contract/phantom-error.ts'
 import type { PluginState } from '../../src/contract/life.ts'
 import type { Generation } from '../generations/generation.ts'
 import { PluginMetrics } from '../metrics/plugin-metrics.ts'
@@ -138,14 +138,19 @@ export class PluginRegistry {
     for (const record of this.#records.values()) record.dependencyProblem = problems.get(record.id) ?? null
   }
 
-  /** Writes down what state a plugin is in. */
+  /** Writes down what state a plugin is in. A disk that takes nothing changes nothing of it. */
   save(record: PluginRecord): void {
-    this.#options.store.savePluginState({
-      id: record.id,
-      state: record.state,
-      version: record.manifest?.version ?? null,
-      reason: record.reason,
-    })
+    const { store, log } = this.#options
+    try {
+      store.savePluginState({
+        id: record.id,
+        state: record.state,
+        version: record.manifest?.version ?? null,
+        reason: record.reason,
+      })
+    } catch (error) {
+      log.error('a plugin state cannot be recorded', { plugin_id: record.id, error: messageOf(error) })
+    }
   }
 
   #nodes(): Map<string, DependencyNode> {

@@ -279,7 +279,8 @@ describe('Beside plugins that spin and clients that flood', function () {
         ...[1, 2].map((at) => `echoes as flooded_${at}`),
         'echoes as healthy',
       ],
-      config: 'throttle: { cpu_share: 0.15, window_ms: 500, nice: 7 }\n',
+      // Five spin on fewer cores: each wants a whole one, and none gets the 0.9 that are too much.
+      config: 'throttle: { window_ms: 500, nice: 7 }\n',
     })
     await daemon.call('healthy', 'echo')
   })

@@ -139,6 +139,19 @@ describe('openStore()', () => {
     expect(store.incidents('third', 10)).to.eql([])
   })
 
+  it('writes what is saved together as a whole, and none of it where that fails', () => {
+    using store = openStore(newStateDirectory())
+    const save = (id: string) => store.savePluginState({ id, state: 'enabled', version: null, reason: null })
+    store.together(() => ['first', 'second'].forEach(save))
+    const failing = () =>
+      store.together(() => {
+        save('third')
+        throw new Error('halfway')
+      })
+    expect(failing).to.throw('halfway')
+    expect(store.pluginStates().map(({ id }) => id)).to.eql(['first', 'second'])
+  })
+
   it('brings a database of version 1 to the newest, with what is in it', () => {
     const stateDirectory = newStateDirectory()
     fs.mkdirSync(stateDirectory, { mode: 0o700 })

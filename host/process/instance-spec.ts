@@ -1,0 +1,43 @@
+import type { PluginLogLine } from '../../src/contract/execution.ts'
+import type { ExitInfo } from '../../src/contract/plugin-info.ts'
+import type { RunnerParams } from '../../src/contract/runner-methods.ts'
+import type { Answer } from '../../src/rpc/connection.ts'
+import type { Execution } from '../execution/execution.ts'
+import type { Generation } from '../generations/generation.ts'
+import type { RunnerPlan } from '../sandbox/plan-runner.ts'
+import type { EndCause } from './exit-reason.ts'
+
+interface InstanceReach {
+  readonly readPaths: readonly string[]
+  readonly writePaths: readonly string[]
+  /** Folders with a right to write that calls may leave files in: not its private ones. */
+  readonly grantedWritePaths: readonly string[]
+}
+
+/** What may change while a process runs. */
+export type InstanceConfig = Pick<RunnerParams['initialize'], 'config' | 'log_level'>
+
+export interface InstanceSpec {
+  readonly generation: Generation
+  readonly plan: RunnerPlan
+  readonly uid: number | null
+  /** What it may reach, as it was granted at its start; canonical and absolute. */
+  readonly reach: InstanceReach
+  readonly initialize: Omit<RunnerParams['initialize'], keyof InstanceConfig | 'previous_state'>
+  /** Asked when it starts: a standby may have waited for long. */
+  readonly configuration: () => InstanceConfig
+  readonly startTimeoutMs: number
+  readonly shutdownMs: number
+}
+
+export interface InstanceEvents {
+  /** An answer to a dispatched call. */
+  onAnswer(execution: Execution, answer: Answer): void
+  /** The process is gone; these calls were in flight. Called once. */
+  onExit(exit: ExitInfo, inFlight: readonly Execution[], cause: EndCause | null): void
+  /** The channel has room again. */
+  onDrain(): void
+  onLog(line: Omit<PluginLogLine, 'plugin_id' | 'time'>): void
+  /** Takes secrets out of what the plugin says. */
+  redact(text: string): string
+}

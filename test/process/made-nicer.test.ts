@@ -1,0 +1,102 @@
+import { expect } from 'chai'
+import { spawn, spawnSync, type ChildProcess, type SpawnOptions } from 'node:child_process'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import os from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { CoreDemand } from '../../host/monitor/core-demand.ts'
+import { setNice } from '../../host/monitor/set-nice.ts'
+import { until } from '../helpers/daemon.ts'
+
+const NICE = 5
+const hasAutogroups = fs.existsSync('/proc/self/autogroup')
+const hasSchedstat = fs.existsSync('/proc/self/schedstat')
+const hasTaskset = spawnSync('taskset', ['--version']).error === undefined
+const SLEEPS = ['-e', 'setInterval(() => {}, 1000)']
+const SPINS = ['-e', 'for (;;);']
+
+const children: ChildProcess[] = []
+
+async function start(command: string, args: string[], options: SpawnOptions = {}): Promise<number> {
+  const child = spawn(command, args, { ...options, stdio: 'ignore' })
+  children.push(child)
+  await once(child, 'spawn')
+  return child.pid!
+}
+
+async function endAll(): Promise<void> {
+  const ended = children.splice(0).filter((child) => child.exitCode === null && child.signalCode === null)
+  await Promise.all(ended.map((child) => (child.kill('SIGKILL'), once(child, 'exit'))))
+}
+
+function sessionNice(pid: number | 'self'): number {
+  return Number(/nice (-?\d+)/.exec(fs.readFileSync(`/proc/${pid}/autogroup`, 'utf8'))?.[1])
+}
+
+describe('setNice()', () => {
+  afterEach(endAll)
+
+  it('makes every thread of a process nicer', async () => {
+    const pid = await start(process.execPath, SLEEPS)
+    await until(() => fs.readdirSync(`/proc/${pid}/task`).length > 1, 'threads')
+    expect(setNice(pid, NICE)).to.be.true
+    for (const thread of fs.readdirSync(`/proc/${pid}/task`))
+      expect(os.getPriority(Number(thread))).to.equal(NICE)
+  })
+
+  it('makes a session of its own nicer, by which the kernel schedules it', async function () {
+    if (!hasAutogroups) this.skip()
+    const pid = await start(process.execPath, SLEEPS, { detached: true })
+    setNice(pid, NICE)
+    expect(sessionNice(pid)).to.equal(NICE)
+  })
+
+  it('leaves the session that a process shares with us as it is', async function () {
+    if (!hasAutogroups) this.skip()
+    const before = sessionNice('self')
+    setNice(await start(process.execPath, SLEEPS), NICE)
+    expect(sessionNice('self')).to.equal(before)
+  })
+
+  it('says that it could not for a process that is gone', async () => {
+    const pid = await start(process.execPath, SLEEPS)
+    await endAll()
+    expect(setNice(pid, NICE)).to.be.false
+  })
+})
+
+describe('CoreDemand', function () {
+  this.timeout(20_000)
+  afterEach(endAll)
+
+  it('tells that each of several that spin on one core wants the whole of it', async function () {
+    if (!hasTaskset || !hasSchedstat) this.skip()
+    const args = ['-c', '0', process.execPath, ...SPINS]
+    const demands = await Promise.all(
+      [1, 2, 3].map(async () => new CoreDemand(await start('taskset', args, { detached: true }))),
+    )
+    const wantsAll = (demand: CoreDemand): boolean => (demand.share(performance.now()) ?? 0) > 0.9
+    await until(async () => {
+      await sleep(200)
+      return demands.map(wantsAll).every((all) => all)
+    }, 'processes that want a core each')
+  })
+
+  it('tells that one that sleeps wants nearly nothing', async function () {
+    if (!hasSchedstat) this.skip()
+    const demand = new CoreDemand(await start(process.execPath, SLEEPS))
+    await until(async () => {
+      await sleep(200)
+      return (demand.share(performance.now()) ?? 1) < 0.2
+    }, 'a process at rest')
+  })
+
+  it('knows nothing at the first look, and of a process that is gone', async () => {
+    const pid = await start(process.execPath, SLEEPS)
+    expect(new CoreDemand(pid).share(performance.now())).to.be.null
+    await endAll()
+    const demand = new CoreDemand(pid)
+    demand.share(performance.now())
+    expect(demand.share(performance.now() + 1)).to.be.null
+  })
+})
