@@ -10,7 +10,7 @@ const PING_PONG_ENTRY = new URL('../floors/ping-pong.main.ts', import.meta.url)
 const WEDGED = 5
 const FLOODING = 2
 const ROUNDS = 2
-/** About one call in a hundred of the bare pair meets a spinner's turn, so its p99 jumps: many looks, the usual one counts. */
+/** Nearly one call in a hundred of the bare pair meets a spinner's turn, so its p99 jumps: the usual one counts. */
 const LOOKS = 4
 /** Longer than the daemon watches who takes more than its share (`throttle.window_ms`). */
 const SETTLE_MS = 4_000

@@ -16,12 +16,16 @@ export class SnapshotFolder {
 
   /**
    * A daemon knows no generation of the daemons before it: only the copy that fits the files as they are is of use,
-   * and spares the next start the work. Call it once the first copy is made.
+   * and spares the next start the work. Call it before the first copy is made, and what it answers afterwards: what
+   * lies there by then may be another generation's.
    */
-  cleanOnce(pluginId: string, current: string | null): void {
-    if (this.#cleaned.has(pluginId)) return
-    this.#cleaned.add(pluginId)
-    for (const path of pathsIn(this.of(pluginId))) if (path !== current) remove(path)
+  cleanerOf(pluginId: string): (current: string | null) => void {
+    if (this.#cleaned.has(pluginId)) return () => undefined
+    const earlier = pathsIn(this.of(pluginId))
+    return (current) => {
+      this.#cleaned.add(pluginId)
+      for (const path of earlier) if (path !== current) remove(path)
+    }
   }
 
   forget(pluginId: string): void {

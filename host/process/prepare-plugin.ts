@@ -25,12 +25,13 @@ export async function preparePlugin(
   powers: { compiler: SchemaCompiler; snapshots: SnapshotFolder },
 ): Promise<PreparedPlugin> {
   const { manifest, directory } = generation
+  const clean = powers.snapshots.cleanerOf(generation.id)
   // A generation that comes back has its files already.
   const snapshot =
     generation.snapshot === null || generation.digest === null
-      ? takeSnapshot(directory, manifest.entryPoint, powers.snapshots.of(generation.id))
+      ? await takeSnapshot(directory, manifest.entryPoint, powers.snapshots.of(generation.id))
       : { directory: generation.snapshot, digest: generation.digest, changedAtMs: 0, notice: null }
-  powers.snapshots.cleanOnce(generation.id, snapshot.directory)
+  clean(snapshot.directory)
   generation.digest = snapshot.digest
   generation.snapshot = snapshot.directory
   generation.changedAtMs = snapshot.changedAtMs
