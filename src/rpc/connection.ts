@@ -8,7 +8,7 @@ import {
 import { isPhantomError, PhantomError, toWireError, type WireError } from '../contract/phantom-error.ts'
 import { FrameDecoder, type Message } from './frame-decoder.ts'
 import { FrameWriter } from './frame-writer.ts'
-import { closeAfterLastWords } from './last-words.ts'
+import { closeAfterLastWords, closeAfterRefusal } from './last-words.ts'
 import { IdTable } from './id-table.ts'
 import { inlinePayload } from './plain-frames.ts'
 
@@ -272,7 +272,7 @@ export class Connection {
   #refuse(error: PhantomError): void {
     this.respondError(null, error)
     this.#writer.flush()
-    this.#end(error)
+    this.#end(error, closeAfterRefusal)
   }
 
   #receiveBadLine(error: PhantomError, id: RequestId | null): void {
@@ -331,11 +331,11 @@ export class Connection {
     onAnswer(error === null ? { error, result: message['result'], payload } : { error })
   }
 
-  #end(error: PhantomError | null): void {
+  #end(error: PhantomError | null, close = closeAfterLastWords): void {
     if (this.#closed) return
     this.#closed = true
     if (this.#watch !== null) clearTimeout(this.#watch)
-    closeAfterLastWords(this.#stream)
+    close(this.#stream)
     const pending = [...this.#pending.values()]
     this.#pending.clear()
     const answer: Answer = { error: toWireError(error ?? closedError()) }

@@ -3,6 +3,8 @@ import type { Duplex } from 'node:stream'
 /** A peer that takes nothing for so long, or not all in so many rounds, loses the rest. */
 const ROUND_MS = 1000
 const MAX_ROUNDS = 30
+/** What a refused peer has on its way is taken for so long. */
+const LINGER_MS = 250
 
 /** Closes a stream; what was written before still reaches a peer that takes it. */
 export function closeAfterLastWords(stream: Duplex): void {
@@ -19,4 +21,16 @@ export function closeAfterLastWords(stream: Duplex): void {
   }, ROUND_MS)
   stream.once('close', () => clearInterval(watch))
   stream.end(() => stream.destroy())
+}
+
+/**
+ * The same for a peer that is told why. It may be sending still, and a socket that is closed over bytes that nobody
+ * read resets the connection: the peer would see that before it reads why (unix(7), ECONNRESET). So its bytes are
+ * taken, and dropped, for a moment.
+ */
+export function closeAfterRefusal(stream: Duplex): void {
+  const late = setTimeout(() => closeAfterLastWords(stream), LINGER_MS)
+  stream.once('close', () => clearTimeout(late))
+  stream.once('end', () => closeAfterLastWords(stream))
+  stream.resume()
 }
