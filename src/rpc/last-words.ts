@@ -3,8 +3,9 @@ import type { Duplex } from 'node:stream'
 /** A peer that takes nothing for so long, or not all in so many rounds, loses the rest. */
 const ROUND_MS = 1000
 const MAX_ROUNDS = 30
-/** What a refused peer has on its way is taken for so long. */
+/** What a refused peer has on its way is taken for so long, and so much of it. */
 const LINGER_MS = 250
+const LINGER_BYTES = 1024 * 1024
 
 /** Closes a stream; what was written before still reaches a peer that takes it. */
 export function closeAfterLastWords(stream: Duplex): void {
@@ -29,8 +30,14 @@ export function closeAfterLastWords(stream: Duplex): void {
  * taken, and dropped, for a moment.
  */
 export function closeAfterRefusal(stream: Duplex): void {
-  const late = setTimeout(() => closeAfterLastWords(stream), LINGER_MS)
+  const close = (): void => closeAfterLastWords(stream)
+  const late = setTimeout(close, LINGER_MS)
+  let left = LINGER_BYTES
   stream.once('close', () => clearTimeout(late))
-  stream.once('end', () => closeAfterLastWords(stream))
+  stream.once('end', close)
+  stream.on('data', (chunk: Uint8Array) => {
+    left -= chunk.length
+    if (left <= 0) close()
+  })
   stream.resume()
 }
