@@ -36,7 +36,11 @@ describe('The configuration of a plugin', function () {
     const first = await system.update_plugin_config('merged', { greeting: 'Servus', log_level: 'warn' })
     expect(first).to.deep.include({ revision: 1, applied: 'none' })
     // In one step: the daemon still looks at its own write, and would keep the half of ours as a revision, too.
-    save(daemon.world, 'config/plugins/merged.yaml', '# of the team\ngreeting: Servus # for now\nlog_level: warn\n')
+    save(
+      daemon.world,
+      'config/plugins/merged.yaml',
+      '# of the team\ngreeting: Servus # for now\nlog_level: warn\n',
+    )
     const second = await system.update_plugin_config('merged', { greeting: 'Moin', log_level: null })
     expect(second.revision, 'the change by hand is one, too').to.equal(3)
     expect(second.effective).to.deep.equal({ greeting: 'Moin', refuses: false })
