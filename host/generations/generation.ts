@@ -5,6 +5,7 @@ import type {
   GenerationState,
 } from '../../src/contract/generations.ts'
 import type { Manifest } from '../../src/contract/manifest.ts'
+import type { Permission } from '../../src/contract/permission.ts'
 import { CallRate } from '../execution/call-rate.ts'
 import { CircuitBreaker, type BreakerOptions } from '../supervisor/circuit-breaker.ts'
 import { RestartPolicy, type BackoffOptions } from '../supervisor/restart-policy.ts'
@@ -22,6 +23,7 @@ export interface GenerationOptions {
   readonly directory: string
   readonly builtin: boolean
   readonly manifest: Manifest
+  readonly rights: readonly Permission[]
   readonly backoff: BackoffOptions
   readonly breaker: BreakerOptions
 }
@@ -38,7 +40,9 @@ export class Generation {
   readonly directory: string
   readonly builtin: boolean
   readonly manifest: Manifest
-  /** Whether its manifest asks for a right to write: then calls may create files. */
+  /** What it holds of what its manifest declares. Empty: nothing. */
+  readonly rights: readonly Permission[]
+  /** Whether it holds a right to write: then calls may create files. */
   readonly mayWrite: boolean
   readonly restart: RestartPolicy
   /** Null where any number of calls may come. */
@@ -64,7 +68,8 @@ export class Generation {
     this.directory = options.directory
     this.builtin = options.builtin
     this.manifest = manifest
-    this.mayWrite = manifest.permissions.some((permission) => permission.kind === 'fs_write')
+    this.rights = options.rights
+    this.mayWrite = options.rights.some((right) => right.kind === 'fs_write')
     this.restart = new RestartPolicy({ ...manifest.restart, ...options.backoff, random: Math.random })
     const { maxCallsPerSecond } = manifest.limits
     this.rate = maxCallsPerSecond === null ? null : new CallRate({ perSecond: maxCallsPerSecond })

@@ -198,6 +198,7 @@ export class Engine {
       directory: plugin.directory,
       builtin: plugin.builtin,
       manifest,
+      rights: manifest.permissions,
       backoff: restart,
       breaker,
     })

@@ -71,7 +71,7 @@ export class InstanceLauncher {
   /** What the plugin may do in that workspace, for the uid that its instance has or would have. */
   policyOf(generation: Generation, workspace: string, identity = this.#groupIdentity(generation)): Policy {
     return resolvePolicy(
-      generation.manifest.permissions,
+      generation.rights,
       {
         workspace,
         pluginDir: generation.directory,

@@ -14,9 +14,19 @@ export interface Mechanisms {
 
 /** For `PermissionInfo.mechanism`. */
 export const PERMISSION_MECHANISMS = {
-  namespace: { files: 'mount namespace + node --permission', env: 'exact environment + pid namespace' },
-  process: { files: 'node --permission', env: 'exact environment' },
-} as const satisfies Record<IsolationTier, { files: string; env: string }>
+  namespace: {
+    files: 'mount namespace + node --permission',
+    env: 'exact environment + pid namespace',
+    network: 'network namespace + proxy of the daemon',
+    process: 'pid namespace',
+  },
+  process: {
+    files: 'node --permission',
+    env: 'exact environment',
+    network: 'node --permission + proxy of the daemon',
+    process: 'node --permission',
+  },
+} as const satisfies Record<IsolationTier, Record<'files' | 'env' | 'network' | 'process', string>>
 
 const EVERYWHERE = [
   'disk space: how much a plugin writes into its data_dir and its fs_write folders, beyond 1 GiB a file',

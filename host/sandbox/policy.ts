@@ -4,6 +4,7 @@ import type { Permission } from '../../src/contract/permission.ts'
 import type { PermissionInfo } from '../../src/contract/plugin-info.ts'
 import { resolveEnvironment } from './environment.ts'
 import { explainDeniedAccess } from './file-access.ts'
+import { GRANTABLE } from './grantable.ts'
 import { refusalOfSpelling, resolveGrantPath, type GrantPath, type GrantRoots } from './grant-path.ts'
 import type { RunnerIdentity } from './identity.ts'
 import type { Machine } from './machine.ts'
@@ -36,6 +37,10 @@ export interface Policy {
   readonly hide: readonly string[]
   readonly protect: readonly string[]
   readonly env: Readonly<Record<string, string>>
+  /** Normalised rules: `host`, `host:port`, `*.host`, `*`. Empty: no network at all. */
+  readonly network: readonly string[]
+  /** Whether other programs may be started, inside the same walls. */
+  readonly process: boolean
   readonly permissions: readonly PermissionInfo[]
   readonly notices: readonly string[]
 }
@@ -55,6 +60,8 @@ export function resolvePolicy(
     writePaths: [],
     createPaths: [],
     env: {},
+    network: [],
+    process: false,
     notices: [],
   }
   const infos = permissions.map((permission) => applyPermission(permission, draft, roots.environment))
@@ -67,6 +74,8 @@ export function resolvePolicy(
     protect: draft.protect.filter((folder) => fs.existsSync(folder)),
     // The time zone is no secret, and a report with the wrong hour in it helps nobody.
     env: { ...(roots.environment['TZ'] === undefined ? {} : { TZ: roots.environment['TZ'] }), ...draft.env },
+    network: [...new Set(draft.network)],
+    process: draft.process,
     permissions: infos,
     notices: draft.notices,
   }
@@ -86,16 +95,10 @@ export function refusalsOf(permissions: readonly Permission[]): PermissionRefusa
 }
 
 function refusalOf(permission: Permission): string | null {
-  switch (permission.kind) {
-    case 'network':
-      return 'this version grants network access to nobody: it comes with a later version'
-    case 'process':
-      return 'this version grants the starting of programs to nobody: it comes with a later version'
-    case 'env':
-      return null
-    default:
-      return refusalOfSpelling(permission.path)
+  if (!GRANTABLE[permission.kind]) {
+    return `"${permission.kind}" is not enforced on this build, so it is granted to nobody. It comes with a later version`
   }
+  return 'path' in permission ? refusalOfSpelling(permission.path) : null
 }
 
 interface Draft {
@@ -107,6 +110,8 @@ interface Draft {
   readonly writePaths: string[]
   readonly createPaths: string[]
   readonly env: Record<string, string>
+  readonly network: string[]
+  process: boolean
   readonly notices: string[]
 }
 
@@ -132,9 +137,21 @@ function applyPermission(
     case 'fs_read':
     case 'fs_write':
       return applyPath(permission, draft)
-    default:
-      return refused(permission, 'this version does not know it')
+    case 'network':
+      draft.network.push(...permission.hosts)
+      return held(permission, `connect to ${permission.hosts.join(', ')}`, draft.tier)
+    case 'process':
+      draft.process = true
+      return held(permission, 'start programs inside the same walls', draft.tier)
   }
+}
+
+function held(
+  { declared, kind }: Extract<Permission, { kind: 'network' | 'process' }>,
+  effective: string,
+  tier: Machine['tier'],
+): PermissionInfo {
+  return { declared, effective, mechanism: PERMISSION_MECHANISMS[tier][kind], refused: null }
 }
 
 function applyEnvironment(

@@ -74,6 +74,8 @@ async function prepareTrial(
       hide: [],
       protect: [],
       env: {},
+      network: [],
+      process: false,
       permissions: [],
       notices: [],
     },

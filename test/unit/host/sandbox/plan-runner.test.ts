@@ -24,6 +24,8 @@ const POLICY: Policy = {
   hide: ['/ws/.phantom'],
   protect: ['/ws/plugins'],
   env: { TOKEN: 'secret' },
+  network: [],
+  process: false,
   permissions: [],
   notices: [],
 }

@@ -190,9 +190,11 @@ describe('resolvePolicy()', () => {
     const network: Permission = { kind: 'network', declared: 'network:example.com', hosts: ['example.com'] }
     const programs: Permission = { kind: 'process', declared: 'process' }
     expect(refusal(network)).to.equal(
-      'this version grants network access to nobody: it comes with a later version',
+      '"network" is not enforced on this build, so it is granted to nobody. It comes with a later version',
     )
     expect(refusal(programs)).to.include('to nobody')
+    const { network: hosts, process: mayStart } = resolve([network, programs])
+    expect({ hosts, mayStart }).to.deep.equal({ hosts: [], mayStart: false })
     expect(
       refusalsOf([network, read('./data'), programs, read('/'), env('X')]).map(
         (one) => one.permission.declared,
