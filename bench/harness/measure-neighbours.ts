@@ -10,7 +10,7 @@ const PING_PONG_ENTRY = new URL('../floors/ping-pong.main.ts', import.meta.url)
 const WEDGED = 5
 const FLOODING = 2
 const ROUNDS = 2
-/** Nearly one call in a hundred of the bare pair meets a spinner's turn, so its p99 jumps: the usual one counts. */
+/** A p99 beside others that want the core depends on whose turn it is: the usual one counts. */
 const LOOKS = 4
 /** Longer than the daemon watches who takes more than its share (`throttle.window_ms`). */
 const SETTLE_MS = 4_000
@@ -18,14 +18,14 @@ const SLOT: Slot = { warmUpMs: 200, measureMs: 2_000, minCalls: 100 }
 const QUICK_SLOT: Slot = { warmUpMs: 20, measureMs: 200, minCalls: 5 }
 
 /**
- * A healthy plugin beside wedged ones, and others that clients flood; then two bare processes beside one spinner for
- * each of those plugins, as nice as its process was.
+ * A healthy plugin beside wedged ones, and others that clients flood; then two bare processes beside the same load:
+ * one spinner for each of those plugins' processes and for each client that floods, as nice as that one was.
  */
 export async function measureNeighbours(setting: Setting, findings: Findings): Promise<void> {
   const rounds = setting.isQuick ? 1 : ROUNDS
   for (let round = 1; round <= rounds; round += 1) {
     setting.tell(`neighbours: round ${round} of ${rounds}`)
-    let niceValues: readonly number[] = Array.from({ length: WEDGED + FLOODING }, () => 0)
+    let niceValues: readonly number[] = Array.from({ length: WEDGED + 2 * FLOODING }, () => 0)
     await findings.attempt('ours', round, async () => {
       niceValues = await measureOurs(setting, findings, round)
       setting.tell(`neighbours: nice values ${niceValues.join(', ')}`)

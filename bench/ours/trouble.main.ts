@@ -31,7 +31,9 @@ serveQuestions<TroubleQuestions>({
     await callHealthy()
     await sleep(settleMs)
     const runners = await Promise.all(Object.keys({ ...wedgedIds, ...floodedIds }).map(untilItRuns))
-    return { niceValues: runners.map(niceOf) }
+    // Who floods wants the core as well.
+    const busy = [...runners, ...floods.flatMap(({ pid }) => pid ?? [])]
+    return { niceValues: busy.map(niceOf) }
   },
   latency: async ({ slot }) => {
     const before = await answeredByFloods()

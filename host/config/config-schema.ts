@@ -53,6 +53,7 @@ export const CONFIG_SCHEMA = section({
     cpu_share: number(0.01, 64),
     window_ms: integer(100, 600_000),
     nice: integer(0, 19),
+    daemon_nice: integer(-20, 0),
   }),
   daemon: section({ private_linger_ms: integer(0, 600_000) }),
   log: section({ level: { enum: ['debug', 'info', 'warn', 'error'] } }),

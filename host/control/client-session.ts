@@ -56,6 +56,11 @@ interface PendingCall {
 
 /** A client whose open calls hold more input than this many of the largest payloads is not read any further. */
 const HELD_PAYLOADS = 2
+/**
+ * Requests of one client in a turn of the daemon's loop. A client that floods fills a read with hundreds, which would
+ * keep everybody else waiting for milliseconds; this is about a third of one.
+ */
+const REQUESTS_PER_TURN = 64
 /** Logs, metrics and healths that one client follows at once: each costs the daemon again and again. */
 const MAX_FOLLOWS = 64
 /** How often a client that closed its writing half is told that its calls still run. */
@@ -82,6 +87,7 @@ export class ClientSession {
       payloadFrames: false,
       strict: false,
       pausesWhenBehind: true,
+      framesPerTurn: REQUESTS_PER_TURN,
       mayFree: () => true,
       onRequest: (request) => this.#receive(request),
       onNotification: (method, params) => this.#receiveNotification(method, params),

@@ -11,6 +11,7 @@ import { PluginObserver } from '../metrics/plugin-observer.ts'
 import { ResourceMonitor } from '../metrics/resource-monitor.ts'
 import { InstanceKeeper } from '../monitor/instance-keeper.ts'
 import { MemoryGuard } from '../monitor/memory-guard.ts'
+import { raiseSession } from '../monitor/raise-session.ts'
 import { createDaemonLog, type DaemonLog, type OpenDaemonLog } from '../observe/daemon-log.ts'
 import { PluginLogs } from '../observe/plugin-log.ts'
 import type { EndCause } from '../process/exit-reason.ts'
@@ -70,6 +71,7 @@ export class DaemonCore {
         not_held: unenforced(machine.tier),
       })
     }
+    core.#raiseSession()
     // The watcher first: what changes while the plugins are read is not missed.
     await core.#files.start()
     await core.engine.registry.load()
@@ -140,7 +142,15 @@ export class DaemonCore {
     this.#setLogLevel(log.level)
     this.history.retain(history)
     this.engine.reconfigured()
+    this.#raiseSession()
     await this.#files.reconfigured()
+  }
+
+  /** Without a sandbox plugins share the daemon's session, and would be raised with it. */
+  #raiseSession(): void {
+    const { daemonNice } = this.#config().throttle
+    if (this.machine.tier !== 'namespace' || !raiseSession(daemonNice)) return
+    this.log.info('the daemon comes before its plugins', { session_nice: daemonNice })
   }
 
   /** Ends every process, then closes what was opened, in reverse order. Open calls get their answer. */

@@ -6,6 +6,7 @@ import {
   SEND_BUDGET_BYTES,
 } from '../contract/limits.ts'
 import { isPhantomError, PhantomError, toWireError, type WireError } from '../contract/phantom-error.ts'
+import { closedError, lostStream, readWireError } from './connection-errors.ts'
 import { FrameDecoder, type Message } from './frame-decoder.ts'
 import { FrameWriter } from './frame-writer.ts'
 import { closeAfterLastWords, closeAfterRefusal } from './last-words.ts'
@@ -54,6 +55,11 @@ export interface ConnectionOptions extends ConnectionHandlers {
   /** The owner hands over what arrives by `receive()`, see `ReadBuffer`; otherwise the stream is listened to. */
   pushesChunks?: boolean
   /**
+   * Frames taken from this peer in one turn of the event loop; the rest waits until other peers had theirs. For
+   * streams that are listened to. Absent: all that arrived.
+   */
+  framesPerTurn?: number
+  /**
    * Stops reading from a peer that does not take what was sent. For one end of a connection at most: two ends that
    * wait for each other wait for ever.
    */
@@ -82,6 +88,8 @@ export class Connection {
   #watchedFrame = 0
   #isBehind = false
   #isHeldByOwner = false
+  /** What arrived and has to wait for its turn; nothing more is read meanwhile. */
+  #rest: Buffer | null = null
   #badLines = 0
 
   constructor(stream: Duplex, options: ConnectionOptions) {
@@ -233,20 +241,34 @@ export class Connection {
   }
 
   #resumeIfFree(): void {
-    if (!this.#isBehind && !this.#isHeldByOwner && this.#stream.isPaused()) this.#stream.resume()
+    if (this.#isBehind || this.#isHeldByOwner || this.#rest !== null) return
+    if (this.#stream.isPaused()) this.#stream.resume()
   }
 
   /** Takes what arrived. The bytes may be overwritten when this returns. */
   receive(chunk: Buffer): void {
     if (this.#closed) return
     try {
-      this.#decoder.push(chunk)
+      const taken = this.#decoder.push(chunk, this.#options.framesPerTurn)
+      if (taken < chunk.length) this.#waitTurn(chunk.subarray(taken))
     } catch (error) {
       if (!isPhantomError(error)) throw error
       this.#refuse(error)
       return
     }
     if (this.#decoder.isPartial && this.#watch === null) this.#watchPartialFrame()
+  }
+
+  /** What other peers have sent is read in between: one that floods does not make them wait for all it has sent. */
+  #waitTurn(rest: Buffer): void {
+    if (this.#closed) return
+    this.#rest = rest
+    this.#stream.pause()
+    setImmediate(() => {
+      this.#rest = null
+      this.receive(rest)
+      this.#resumeIfFree()
+    })
   }
 
   /** One timer at most, and none per frame: it looks whether the frame it saw begin is still the same one. */
@@ -341,27 +363,5 @@ export class Connection {
     const answer: Answer = { error: toWireError(error ?? closedError()) }
     for (const onAnswer of pending) onAnswer(answer)
     this.#options.onClose(error)
-  }
-}
-
-function closedError(): PhantomError {
-  return new PhantomError('DAEMON_LOST', 'Cannot reach the peer: the connection is closed. Connect again')
-}
-
-function lostStream(error: Error): PhantomError {
-  return new PhantomError('DAEMON_LOST', `Cannot reach the peer: ${error.message}. Connect again`, {
-    cause: error,
-  })
-}
-
-/** An error object of a peer, made safe to hold: a message that is text and a number that is one. */
-function readWireError(error: unknown): WireError {
-  const { code, message, data } = (
-    typeof error === 'object' && error !== null ? error : {}
-  ) as Partial<WireError>
-  return {
-    code: typeof code === 'number' ? code : 0,
-    message: typeof message === 'string' ? message : 'an error without a message',
-    ...(typeof data === 'object' && data !== null ? { data } : {}),
   }
 }

@@ -59,12 +59,18 @@ export class FrameDecoder {
     Object.assign(this.#options, changes)
   }
 
-  /** @throws PhantomError PROTOCOL_VIOLATION when the stream cannot be followed any further. */
-  push(chunk: Buffer): void {
+  /**
+   * @param maxFrames how many frames may be read now
+   * @returns how many bytes were taken; less than all when that many frames were read
+   * @throws PhantomError PROTOCOL_VIOLATION when the stream cannot be followed any further.
+   */
+  push(chunk: Buffer, maxFrames = Infinity): number {
+    const lastFrame = this.#framesRead + maxFrames
     let at = 0
-    while (at < chunk.length) {
+    while (at < chunk.length && this.#framesRead < lastFrame) {
       at = this.#message === null ? this.#readLine(chunk, at) : this.#readPayload(chunk, at)
     }
+    return at
   }
 
   #readLine(chunk: Buffer, start: number): number {

@@ -3,14 +3,17 @@ import { spawn, spawnSync, type ChildProcess, type SpawnOptions } from 'node:chi
 import { once } from 'node:events'
 import fs from 'node:fs'
 import os from 'node:os'
+import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CoreDemand } from '../../host/monitor/core-demand.ts'
 import { setNice } from '../../host/monitor/set-nice.ts'
 import { until } from '../helpers/daemon.ts'
+import { skipBecause } from '../helpers/skip.ts'
 
 const NICE = 5
 const hasAutogroups = fs.existsSync('/proc/self/autogroup')
 const hasSchedstat = fs.existsSync('/proc/self/schedstat')
+const isRoot = process.getuid?.() === 0
 const hasTaskset = spawnSync('taskset', ['--version']).error === undefined
 const SLEEPS = ['-e', 'setInterval(() => {}, 1000)']
 const SPINS = ['-e', 'for (;;);']
@@ -63,6 +66,35 @@ describe('setNice()', () => {
     const pid = await start(process.execPath, SLEEPS)
     await endAll()
     expect(setNice(pid, NICE)).to.be.false
+  })
+})
+
+describe('raiseSession()', () => {
+  const MODULE = path.resolve(import.meta.dirname, '../../host/monitor/raise-session.ts')
+  /** Root alone may, and not even root where it lost CAP_SYS_NICE. */
+  const mayRaise = hasAutogroups && spawnSync('nice', ['-n', '-5', 'true']).status === 0 && isRoot
+
+  function raisedIn(options: SpawnOptions): string {
+    const source = `
+      import fs from 'node:fs'
+      import { raiseSession } from ${JSON.stringify(MODULE)}
+      const sessionNice = () => /nice .*/.exec(fs.readFileSync('/proc/self/autogroup', 'utf8'))?.[0] ?? 'none'
+      const before = sessionNice()
+      console.log(raiseSession(-5), sessionNice() === before ? 'as before' : sessionNice())`
+    const run = spawnSync(process.execPath, ['--input-type=module', '-e', source], {
+      ...options,
+      encoding: 'utf8',
+    })
+    return run.stdout.trim()
+  }
+
+  it('lets a session of its own come before others, where it may', function () {
+    if (!mayRaise) skipBecause.call(this, 'only root with CAP_SYS_NICE may raise a session')
+    expect(raisedIn({ detached: true })).to.equal('true nice -5')
+  })
+
+  it('changes nothing, and says so, in a session that is led by somebody else', () => {
+    expect(raisedIn({})).to.equal('false as before')
   })
 })
 

@@ -166,4 +166,35 @@ describe('Connection', () => {
     raw.resume()
     await until(() => requests.length === 2)
   })
+
+  it('takes a bounded number of frames in a turn, so that other peers have theirs in between', async () => {
+    const turns: string[] = []
+    const tell = (name: string) => ({
+      framesPerTurn: 2,
+      onRequest: ({ id }: IncomingRequest) => turns.push(`${name} ${String(id)}`),
+    })
+    const [flood, flooded] = duplexPair()
+    const [polite, served] = duplexPair()
+    peer(flooded, tell('flood'))
+    peer(served, tell('polite'))
+    const lines = Array.from({ length: 7 }, (_, id) => `{"jsonrpc":"2.0","id":${id},"method":"x"}\n`)
+    flood.write(lines.join(''))
+    flood.end()
+    polite.write(lines[0])
+    await until(() => turns.length === 8)
+    expect(turns.indexOf('polite 0'), turns.join()).to.be.below(4)
+    expect(turns.filter((turn) => turn.startsWith('flood'))).to.deep.equal(
+      Array.from({ length: 7 }, (_, id) => `flood ${id}`),
+    )
+  })
+
+  it('drops what waits for its turn when it is closed', async () => {
+    const [raw, stream] = duplexPair()
+    const { connection, requests } = peer(stream, { framesPerTurn: 1 })
+    raw.write('{"jsonrpc":"2.0","id":1,"method":"x"}\n{"jsonrpc":"2.0","id":2,"method":"x"}\n')
+    await until(() => requests.length === 1)
+    connection.destroy()
+    for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+    expect(requests).to.have.length(1)
+  })
 })

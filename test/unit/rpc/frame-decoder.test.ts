@@ -43,6 +43,21 @@ describe('FrameDecoder', () => {
     }
   })
 
+  it('reads no more frames than it may, and says how far it came', () => {
+    for (const [maxFrames, lines] of [
+      [1, 1],
+      [2, 2],
+      [3, 3],
+      [9, 5],
+    ] as const) {
+      const { decoder, frames } = collect()
+      const taken = decoder.push(STREAM, maxFrames)
+      expect(frames).to.have.length(lines)
+      while (frames.length < 5) decoder.push(STREAM.subarray(taken))
+      expect(frames.map(({ message }) => Object.keys(message)[0])).to.deep.equal(['a', 'b', 'c', 'd', 'e'])
+    }
+  })
+
   it('reports a line that is no JSON object and goes on behind it', () => {
     const { decoder, frames, bad } = collect()
     decoder.push(Buffer.from('garbage\n[1]\n"x"\nnull\n{"ok":1}\n'))
