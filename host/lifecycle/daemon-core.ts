@@ -1,6 +1,8 @@
 import { mkdirSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { messageOf, PhantomError } from '../../src/contract/phantom-error.ts'
+import { PhantomError } from '../../src/contract/phantom-error.ts'
+import { PACKAGE_VERSION } from '../../src/contract/version.ts'
+import type { AuditLog } from '../audit/audit-log.ts'
 import type { HostConfig } from '../config/config-schema.ts'
 import type { HostConfigSource } from '../config/host-config-source.ts'
 import { PluginConfigStore } from '../config/plugin/plugin-config-store.ts'
@@ -12,8 +14,8 @@ import { ResourceMonitor } from '../metrics/resource-monitor.ts'
 import { InstanceKeeper } from '../monitor/instance-keeper.ts'
 import { MemoryGuard } from '../monitor/memory-guard.ts'
 import { raiseSession } from '../monitor/raise-session.ts'
-import { createDaemonLog, type DaemonLog, type OpenDaemonLog } from '../observe/daemon-log.ts'
-import { PluginLogs } from '../observe/plugin-log.ts'
+import type { DaemonLog, OpenDaemonLog } from '../observe/daemon-log.ts'
+import type { PluginLogs } from '../observe/plugin-log.ts'
 import type { EndCause } from '../process/exit-reason.ts'
 import { InstanceLauncher } from '../process/instance-launcher.ts'
 import { packageDirectory, runnerFiles } from '../process/runner-bundle.ts'
@@ -25,6 +27,7 @@ import { measureMemoryBase } from '../sandbox/memory-base.ts'
 import type { Store } from '../store/store.ts'
 import { SchemaCompiler } from '../validation/schema-compiler.ts'
 import { Engine } from './engine.ts'
+import { openAudit, openLog, openPluginLogs } from './open-logs.ts'
 import { PluginFiles } from './plugin-files.ts'
 
 const MEGABYTE = 1024 * 1024
@@ -50,6 +53,7 @@ export class DaemonCore {
   readonly launcher: InstanceLauncher
   readonly observer: PluginObserver
   readonly history: ExecutionHistory
+  readonly audit: AuditLog
   readonly redactor = new Redactor()
   readonly #compiler: SchemaCompiler
   readonly #guard: MemoryGuard
@@ -81,6 +85,14 @@ export class DaemonCore {
     core.#resources.start()
     core.history.start()
     core.engine.startEager()
+    core.#record('daemon.started', {
+      version: PACKAGE_VERSION,
+      pid: process.pid,
+      uid: process.getuid?.() ?? null,
+      environment: options.environment,
+      private: options.isPrivate,
+      tier: machine.tier,
+    })
     return core
   }
 
@@ -93,6 +105,7 @@ export class DaemonCore {
     this.#setLogLevel = setLevel
     this.#flushLog = flush
     this.logs = openPluginLogs(stateDirectory, log)
+    this.audit = openAudit(options, log, this.#redact)
     const validatorDirectory = join(stateDirectory, 'validators')
     this.#compiler = new SchemaCompiler({ cacheDirectory: validatorDirectory })
     const configs = this.#openConfigs(configFolder(options))
@@ -171,7 +184,14 @@ export class DaemonCore {
     await this.#compiler.close()
     this.history.close()
     await this.logs.close()
+    this.#record('daemon.stopped', { cause })
+    await this.audit.close()
     await this.#flushLog()
+  }
+
+  /** Something that the daemon did by itself. */
+  #record(action: string, details: Readonly<Record<string, unknown>>): void {
+    this.audit.record({ action, plugin_id: null, outcome: 'done', actor: null, details })
   }
 
   #openLauncher(configs: PluginConfigs, validatorDirectory: string): InstanceLauncher {
@@ -252,25 +272,6 @@ function refuseOwnFile(path: string, folders: readonly string[]): string | null 
   return folder === undefined ? null : `"${folder}" is the daemon's own`
 }
 
-function openLog(options: CoreOptions, redact: (text: string) => string): OpenDaemonLog {
-  return createDaemonLog({
-    stateDirectory: options.stateDirectory,
-    level: options.configSource.current.config.log.level,
-    isPrivate: options.isPrivate,
-    journalStream: process.env['JOURNAL_STREAM'],
-    redact,
-  })
-}
-
-function openPluginLogs(stateDirectory: string, log: DaemonLog): PluginLogs {
-  return new PluginLogs({
-    stateDirectory,
-    clock: { now: () => Date.now(), after: afterDelay },
-    onError: (pluginId, error) =>
-      log.error('a plugin log cannot be written', { plugin_id: pluginId, error: messageOf(error) }),
-  })
-}
-
 /** Measured once for each Node and sandbox, and remembered in the store. */
 function memoryBase(machine: Machine, store: Store): () => Promise<number> {
   const key = `memory_base_bytes ${process.version} ${process.execPath} ${machine.tier}`
@@ -284,10 +285,4 @@ function memoryBase(machine: Machine, store: Store): () => Promise<number> {
     })
     return await measuring
   }
-}
-
-function afterDelay(delayMs: number, run: () => void): () => void {
-  const timer = setTimeout(run, delayMs)
-  timer.unref()
-  return () => clearTimeout(timer)
 }

@@ -58,6 +58,11 @@ export const MIGRATIONS: readonly string[] = [
      action TEXT NOT NULL
    ) STRICT;
    CREATE INDEX incidents_by_plugin ON incidents (plugin_id, sequence);`,
+  `CREATE TABLE audit_checkpoints (
+     sequence INTEGER PRIMARY KEY,
+     hash TEXT NOT NULL,
+     closed INTEGER NOT NULL
+   ) STRICT;`,
 ]
 
 export function readSchemaVersion(database: DatabaseSync): number {

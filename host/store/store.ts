@@ -2,6 +2,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Incident, IncidentKind } from '../../src/contract/generations.ts'
 import type { ExitClass, PluginState } from '../../src/contract/life.ts'
 import type { ExitInfo } from '../../src/contract/plugin-info.ts'
+import { CheckpointTable } from './checkpoint-table.ts'
 import { ExecutionTable } from './execution-table.ts'
 import { openDatabase } from './open-database.ts'
 import { prepareStateFolder } from './state-folder.ts'
@@ -55,6 +56,7 @@ export class Store {
   /** For the daemon's log: what happened at opening. */
   readonly warnings: readonly string[]
   readonly executions: ExecutionTable
+  readonly auditCheckpoints: CheckpointTable
   readonly #database: DatabaseSync
   readonly #statements: Readonly<Record<keyof typeof SQL, StatementSync>>
   readonly #now: () => Date
@@ -65,6 +67,7 @@ export class Store {
     this.#now = now
     this.#statements = prepareAll(database)
     this.executions = new ExecutionTable(database)
+    this.auditCheckpoints = new CheckpointTable(database)
   }
 
   /** The plugin's number for life, given out at first sight. */

@@ -52,6 +52,7 @@ const EXIT_CODE_OF = {
   RUNTIME_NOT_FOUND: CLI_EXIT_CODES.daemon,
   VERSION_UNSUPPORTED: CLI_EXIT_CODES.daemon,
   PROTOCOL_VIOLATION: CLI_EXIT_CODES.daemon,
+  AUDIT_UNAVAILABLE: CLI_EXIT_CODES.daemon,
 } as const satisfies Record<ErrorCode, CliExitCode>
 
 /** A file, folder or key on the command line that is not there is "not found", not a mistake in the words. */

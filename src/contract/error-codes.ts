@@ -57,6 +57,7 @@ export const ERROR_CODES = {
   RUNTIME_NOT_FOUND: { rpc: -33054, retryable: false },
   VERSION_UNSUPPORTED: { rpc: -33055, retryable: false },
   PROTOCOL_VIOLATION: { rpc: -33056, retryable: false },
+  AUDIT_UNAVAILABLE: { rpc: -33057, retryable: true },
 } as const satisfies Record<string, ErrorSpec>
 
 export type ErrorCode = keyof typeof ERROR_CODES

@@ -45,6 +45,7 @@ const EXPECTED: Record<ErrorCode, number> = {
   RUNTIME_NOT_FOUND: 7,
   VERSION_UNSUPPORTED: 7,
   PROTOCOL_VIOLATION: 7,
+  AUDIT_UNAVAILABLE: 7,
 }
 
 describe('exitCodeOf()', () => {
