@@ -12,6 +12,7 @@ import type { LoadedOperation, LoadedPlugin } from './loaded-plugin.ts'
 import type { PluginEnvironment } from './plugin-environment.ts'
 import type { LogSender } from './plugin-log.ts'
 import { readText, runnerError, toRunnerError } from './runner-error.ts'
+import type { PermissionWatch } from './watch-permissions.ts'
 
 /** UTF-8 needs at most this many bytes for a UTF-16 unit. */
 const MAX_BYTES_PER_UNIT = 3
@@ -23,6 +24,7 @@ export interface CallRunnerOptions {
   readonly environment: PluginEnvironment
   readonly log: LogSender
   readonly maxPayloadBytes: number
+  readonly permissions: PermissionWatch
 }
 
 /**
@@ -41,6 +43,7 @@ export class CallRunner {
 
   execute(request: IncomingRequest): void {
     const params = request.params as RunnerParams['execute']
+    this.#options.permissions.forget()
     const operation = this.#options.plugin.operations.get(params.operation)
     if (operation === undefined) {
       this.#answerError(request.id, unknownOperation(params.operation, this.#options.plugin))

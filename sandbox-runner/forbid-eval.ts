@@ -2,6 +2,8 @@ import { registerHooks } from 'node:module'
 
 const MESSAGE =
   'Cannot make code from a string: this plugin may not. If it must, set eval = true under [runtime] in its plugin.toml'
+/** `code` of what it throws. */
+export const EVAL_DENIED = 'ERR_EVAL_DENIED'
 const VM = new Set(['vm', 'node:vm'])
 
 /**
@@ -20,7 +22,7 @@ export function forbidEval(): void {
   replaceGlobal('Function', Function.prototype.constructor)
   registerHooks({
     resolve(specifier, context, nextResolve) {
-      if (VM.has(specifier) || specifier.startsWith('data:')) throw new EvalError(MESSAGE)
+      if (VM.has(specifier) || specifier.startsWith('data:')) throw evalError()
       return nextResolve(specifier, context)
     },
   })
@@ -42,5 +44,9 @@ function replaceGlobal(name: 'eval' | 'Function', value: unknown): void {
 }
 
 function refuse(): never {
-  throw new EvalError(MESSAGE)
+  throw evalError()
+}
+
+function evalError(): EvalError {
+  return Object.assign(new EvalError(MESSAGE), { code: EVAL_DENIED })
 }

@@ -16,6 +16,7 @@ import { ReadBuffer } from '../src/rpc/read-buffer.ts'
 import { textOf, toRunnerError } from './runner-error.ts'
 import { startFailure } from './start-failure.ts'
 import { initializePlugin, loadCode } from './start-plugin.ts'
+import { watchPermissions, type PermissionWatch } from './watch-permissions.ts'
 
 type Exit = (code: number) => never
 
@@ -43,6 +44,7 @@ class PluginServer {
   readonly #socket: Socket
   readonly #exit: Exit
   readonly #log: LogSender
+  readonly #permissions: PermissionWatch
   #preloaded: Preloaded | null = null
   #isInitialized = false
   #isLeaving = false
@@ -65,6 +67,7 @@ class PluginServer {
     })
     options.reading.attach(this.#connection)
     this.#log = new LogSender(this.#connection, 'info')
+    this.#permissions = watchPermissions((denied) => this.#connection.notify('denied', denied))
     socket.on('end', () => this.#closed(null))
   }
 
@@ -163,6 +166,7 @@ class PluginServer {
         environment,
         log: this.#log,
         maxPayloadBytes,
+        permissions: this.#permissions,
       })
       this.#served = { plugin, environment, log: this.#log, calls }
       this.#connection.respond(request.id, result, null)

@@ -1,10 +1,8 @@
 import type { ExitInfo } from '../../src/contract/plugin-info.ts'
 import { MAX_PLUGIN_TEXT_CHARS } from '../../src/contract/limits.ts'
-import { parsePermission } from '../../src/contract/permission.ts'
 import type { Manifest } from '../../src/contract/manifest.ts'
 import { PhantomError, type WireError } from '../../src/contract/phantom-error.ts'
 import { RUNNER_ERRORS } from '../../src/contract/runner-methods.ts'
-import { escapeControl } from '../observe/escape-control.ts'
 import type { RunnerInstance } from '../process/runner-instance.ts'
 import type { Execution } from './execution.ts'
 
@@ -114,8 +112,6 @@ export function runnerError(execution: Execution, error: WireError): PhantomErro
       return new PhantomError('PAYLOAD_TOO_LARGE', `Cannot return from ${nameOf(execution)}: ${text}`, {
         details,
       })
-    case RUNNER_ERRORS.access_denied:
-      return new PhantomError('PERMISSION_DENIED', deniedMessage(execution, error, text), { details })
     case RUNNER_ERRORS.cancelled:
       return cancelledError(execution)
     default:
@@ -124,22 +120,6 @@ export function runnerError(execution: Execution, error: WireError): PhantomErro
 }
 
 const MAX_DETAILS_CHARS = 4096
-const PERMISSION_LINES: Readonly<Record<string, string>> = {
-  FileSystemRead: 'fs_read',
-  FileSystemWrite: 'fs_write',
-}
-
-/** Names the very line that the manifest would need; for a path that no manifest can name, none. */
-function deniedMessage(execution: Execution, error: WireError, text: string): string {
-  const details = (error.data?.details ?? {}) as { permission?: unknown; resource?: unknown }
-  const kind = PERMISSION_LINES[String(details.permission)]
-  const what = `Cannot finish ${nameOf(execution)}: ${escapeControl(text)}`
-  if (kind === undefined) return `${what}. The sandbox grants this to no plugin`
-  const { resource } = details
-  if (typeof resource !== 'string' || 'error' in parsePermission(`${kind}:${resource}`)) return what
-  const line = JSON.stringify(`${kind}:${resource}`)
-  return `${what}. If the plugin should have this, add to its plugin.toml: [permissions] permissions = [${line}]`
-}
 
 /** Details are the runner's words, so they are data of bounded size and nothing more. */
 function safeDetails(error: WireError): Record<string, unknown> {

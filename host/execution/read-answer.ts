@@ -1,13 +1,11 @@
-import { resolve } from 'node:path'
 import { MAX_PLUGIN_TEXT_CHARS } from '../../src/contract/limits.ts'
-import { messageOf, type PhantomError, type WireError } from '../../src/contract/phantom-error.ts'
+import { messageOf, type WireError } from '../../src/contract/phantom-error.ts'
 import { RUNNER_ERRORS } from '../../src/contract/runner-methods.ts'
 import type { Answer } from '../../src/rpc/connection.ts'
 import type { RunnerInstance } from '../process/runner-instance.ts'
 import { memoryError, memoryUseOf, runnerError } from './call-errors.ts'
 import type { Execution } from './execution.ts'
 import { toResultText } from './execution-result.ts'
-import { pathBehind, refusalError } from './sandbox-refusal.ts'
 
 const NO_FILES: readonly string[] = []
 
@@ -38,20 +36,9 @@ function rejectFor(instance: RunnerInstance, execution: Execution, error: WireEr
     void instance.end('memory_refused')
     return true
   }
-  const rejection = runnerError(execution, error) ?? refusalBehind(instance, execution, error)
+  const rejection = runnerError(execution, error) ?? instance.denials.behindCall(execution, error)
   if (rejection !== null) execution.settle({ kind: 'rejected', error: rejection })
   return rejection !== null
-}
-
-/** A failure of the plugin's own that the sandbox caused: outside of its grants, the kernel shows nothing. */
-function refusalBehind(
-  { spec }: RunnerInstance,
-  execution: Execution,
-  error: WireError,
-): PhantomError | null {
-  const path = pathBehind(error)
-  if (path === null) return null
-  return refusalError(execution, { path: resolve(spec.initialize.workspace, path), ...spec.reach, error })
 }
 
 async function settleWithFiles(

@@ -8,6 +8,7 @@ import type { HostConfigSource } from '../config/host-config-source.ts'
 import { PluginConfigStore } from '../config/plugin/plugin-config-store.ts'
 import { PluginConfigs } from '../config/plugin/plugin-configs.ts'
 import { Redactor } from '../config/plugin/redactor.ts'
+import { DenialDesk } from '../denials/denial-desk.ts'
 import { ExecutionHistory } from '../metrics/execution-history.ts'
 import { PluginObserver } from '../metrics/plugin-observer.ts'
 import { ResourceMonitor } from '../metrics/resource-monitor.ts'
@@ -60,6 +61,7 @@ export class DaemonCore {
   readonly #resources: ResourceMonitor
   readonly #instances: InstanceKeeper
   readonly #files: PluginFiles
+  readonly #denials: DenialDesk
   readonly #setLogLevel: OpenDaemonLog['setLevel']
   readonly #flushLog: () => Promise<void>
   readonly #config = (): HostConfig => this.options.configSource.current.config
@@ -106,6 +108,10 @@ export class DaemonCore {
     this.#flushLog = flush
     this.logs = openPluginLogs(stateDirectory, log)
     this.audit = openAudit(options, log, this.#redact)
+    this.#denials = new DenialDesk({
+      record: (event) => this.audit.record(event),
+      onLog: (line) => this.logs.append(line),
+    })
     const validatorDirectory = join(stateDirectory, 'validators')
     this.#compiler = new SchemaCompiler({ cacheDirectory: validatorDirectory })
     const configs = this.#openConfigs(configFolder(options))
@@ -220,6 +226,7 @@ export class DaemonCore {
       redact: this.#redact,
       onSpawned: (generation) => this.#files.watchRunning(generation.directory),
       onLog: (line) => this.logs.append(line),
+      onDenied: (lane, denial, execution) => this.#denials.denied(lane, denial, execution),
     })
   }
 

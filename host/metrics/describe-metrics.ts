@@ -72,6 +72,7 @@ export function describePluginMetrics(plugin: LivePlugin): PluginMetricsReport {
     calls: metrics.total().figures(),
     operations: metrics.operations(),
     queue,
+    denials: { ...metrics.denials },
   }
 }
 

@@ -1,3 +1,4 @@
+import type { DenialCounts, DenialKind } from '../../src/contract/denial.ts'
 import type { ErrorCode } from '../../src/contract/error-codes.ts'
 import type { OperationFigures, PluginHealth } from '../../src/contract/health.ts'
 import { CallCounters, type Outcome } from './call-counters.ts'
@@ -65,6 +66,7 @@ export class PluginMetrics {
   readonly #recentErrors = new RollingCount(RECENT_CALLS_MS)
   readonly #recentRestarts = new RollingCount(RECENT_RESTARTS_MS)
   readonly #redact: (text: string) => string
+  readonly #denials: DenialCounts = { fs_read: 0, fs_write: 0, network: 0, env: 0, process: 0, runtime: 0 }
   #lastError: SettledCall | null = null
   #restarts = 0
   #endedCpuMs = 0
@@ -89,6 +91,14 @@ export class PluginMetrics {
     if (call.outcome === 'cancelled') return
     if (call.outcome !== 'succeeded') this.#lastError = call
     if (call.code === null || !REFUSED_BY_HOST.has(call.code)) this.#judge(call)
+  }
+
+  get denials(): Readonly<DenialCounts> {
+    return this.#denials
+  }
+
+  onDenied(kind: DenialKind): void {
+    this.#denials[kind] += 1
   }
 
   onRestart(nowMs: number): void {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { LogLevel, PluginLogLine } from '../../src/contract/execution.ts'
 import { PhantomError } from '../../src/contract/phantom-error.ts'
 import { PROTOCOL_VERSION } from '../../src/contract/version.ts'
+import type { DenialDesk } from '../denials/denial-desk.ts'
 import type { InstanceLane } from '../execution/instance-lane.ts'
 import type { Generation } from '../generations/generation.ts'
 import { SnapshotFolder } from '../generations/snapshot-folder.ts'
@@ -44,6 +45,7 @@ export interface LauncherOptions {
   /** Before the files of a generation are copied: from now on their changes count. */
   readonly onSpawned: (generation: Generation) => Promise<void>
   readonly onLog: (line: PluginLogLine) => void
+  readonly onDenied: DenialDesk['denied']
 }
 
 interface PlannedStart {
@@ -146,11 +148,7 @@ export class InstanceLauncher {
         generation,
         plan,
         uid: start.identity?.uid ?? machine.uid,
-        reach: {
-          readPaths: [...policy.readPaths, generation.directory],
-          writePaths: [...policy.writePaths, dataDir],
-          grantedWritePaths: policy.writePaths,
-        },
+        reach: reachOf(generation, lane.workspace, { policy, dataDir, tier: plan.tier }),
         startTimeoutMs: this.#options.startTimeoutMs(),
         shutdownMs: generation.manifest.restart.shutdownMs,
         initialize: this.#initializeParams(start, { plan, dataDir }),
@@ -163,6 +161,7 @@ export class InstanceLauncher {
           lane.exited(instance, { exit, inFlight, cause })
         },
         onDrain: () => lane.pump(),
+        onDenied: (denial, execution) => this.#options.onDenied(lane, denial, execution),
         redact: this.#options.redact,
         onLog: (line) =>
           this.#options.onLog({ ...line, plugin_id: generation.id, time: new Date().toISOString() }),
@@ -253,5 +252,27 @@ export class InstanceLauncher {
       plugin_id: generation.id,
       time,
     })
+  }
+}
+
+function reachOf(
+  { id, directory, manifest }: Generation,
+  workspace: string,
+  { policy, dataDir, tier }: { policy: Policy; dataDir: string; tier: RunnerPlan['tier'] },
+): InstanceSpec['reach'] {
+  return {
+    pluginId: id,
+    workspace,
+    pluginDir: directory,
+    dataDir,
+    readPaths: [...policy.readPaths, directory],
+    writePaths: [...policy.writePaths, dataDir],
+    grantedWritePaths: policy.writePaths,
+    privateFolders: tier === 'namespace' ? ['/tmp'] : [],
+    network: policy.network,
+    process: policy.process,
+    runtime: { ...manifest.runtime },
+    declared: manifest.permissions,
+    permissions: policy.permissions,
   }
 }

@@ -4,14 +4,15 @@ import type { RunnerParams } from '../../src/contract/runner-methods.ts'
 import type { Answer } from '../../src/rpc/connection.ts'
 import type { Execution } from '../execution/execution.ts'
 import type { Generation } from '../generations/generation.ts'
+import type { Denial, Reach } from '../denials/denial.ts'
 import type { RunnerPlan } from '../sandbox/plan-runner.ts'
 import type { EndCause } from './exit-reason.ts'
 
-interface InstanceReach {
-  readonly readPaths: readonly string[]
-  readonly writePaths: readonly string[]
+interface InstanceReach extends Reach {
   /** Folders with a right to write that calls may leave files in: not its private ones. */
   readonly grantedWritePaths: readonly string[]
+  /** Folders that the host's own do not show through. */
+  readonly privateFolders: readonly string[]
 }
 
 /** What may change while a process runs. */
@@ -37,6 +38,8 @@ export interface InstanceEvents {
   onExit(exit: ExitInfo, inFlight: readonly Execution[], cause: EndCause | null): void
   /** The channel has room again. */
   onDrain(): void
+  /** It reached for what it was not granted; the call is null where it is not known which. */
+  onDenied(denial: Denial, execution: Execution | null): void
   onLog(line: Omit<PluginLogLine, 'plugin_id' | 'time'>): void
   /** Takes secrets out of what the plugin says. */
   redact(text: string): string

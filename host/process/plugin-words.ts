@@ -44,9 +44,14 @@ export class PluginWords {
 
   /** A line of stdout or stderr, redacted already, names a call only while exactly one is in flight. */
   printed(output: OutputLine): void {
-    const only = this.#calls.size() === 1 ? this.#calls.values().next().value : undefined
+    const only = this.onlyCall()
     only?.addLog(output.level, escapeControl(output.message))
     this.#events.onLog({ ...output, execution_id: only?.executionId ?? null })
+  }
+
+  /** What says nothing of its call belongs to the one that runs; null where none or several do. */
+  onlyCall(): Execution | null {
+    return this.#calls.size() === 1 ? (this.#calls.values().next().value ?? null) : null
   }
 
   /** A plugin's own words may hold what its configuration told it in confidence; a call's result may, too, and stays. */

@@ -4,6 +4,7 @@ import { RUNNER_HOOKS, type RunnerHook, type RunnerParams } from '../../src/cont
 import { Connection, type Answer } from '../../src/rpc/connection.ts'
 import { IdTable } from '../../src/rpc/id-table.ts'
 import { ProcessSampler } from '../monitor/process-sampler.ts'
+import { DenialWatch } from '../denials/denial-watch.ts'
 import { nextInstanceState, type InstanceEvent } from '../supervisor/instance-state.ts'
 import type { Execution } from '../execution/execution.ts'
 import type { Generation } from '../generations/generation.ts'
@@ -26,6 +27,7 @@ const LAST_OUTPUT_MS = 200
 /** One process of a plugin: its channel, its calls in flight, its end. All that it says is hostile. */
 export class RunnerInstance {
   readonly spec: InstanceSpec
+  readonly denials: DenialWatch
   readonly startedAt = new Date()
   readonly #events: InstanceEvents
   readonly #runner: SpawnedRunner
@@ -62,6 +64,12 @@ export class RunnerInstance {
       size: () => this.#inFlight.size,
       byExecutionId: (id) => this.findInFlight(id),
     })
+    this.denials = new DenialWatch({
+      reach: spec.reach,
+      privateFolders: spec.reach.privateFolders,
+      redact: (text) => events.redact(text),
+      onDenied: (denial, execution) => events.onDenied(denial, execution),
+    })
     this.#runner = spawnRunner(spec.plan)
     this.#connection = new Connection(this.#runner.channel, {
       maxPayloadBytes: spec.initialize.max_payload_bytes,
@@ -72,6 +80,7 @@ export class RunnerInstance {
         this.#violated(`it called "${String(request.method).slice(0, 80)}" on the host`),
       onNotification: (method, params) => {
         if (this.#words.notified(method, params)) return
+        if (method === 'denied' && this.denials.reported(params, this.#words.onlyCall())) return
         this.#violated(`it sent "${method.slice(0, 80)}" with params that the contract does not allow`)
       },
       onStrayAnswer: (id) =>
@@ -266,6 +275,7 @@ export class RunnerInstance {
       answer: channelLost ? null : answer,
       timedOut: timedOut && !channelLost,
       cause: hadEnded,
+      denied: (error) => this.denials.behindStart(error),
       stderrTail: this.#output.stderrTail,
     })
   }

@@ -1,4 +1,4 @@
-import { isPhantomError, PhantomError } from '../../src/contract/phantom-error.ts'
+import { isPhantomError, PhantomError, type WireError } from '../../src/contract/phantom-error.ts'
 import type { Answer } from '../../src/rpc/connection.ts'
 import type { EndCause } from './exit-reason.ts'
 import type { InstanceSpec } from './instance-spec.ts'
@@ -10,6 +10,8 @@ export interface FailedStart {
   readonly timedOut: boolean
   /** Who ended it while it started; null when nobody did. */
   readonly cause: EndCause | null
+  /** The denial behind what the runner answered; null where it was none. */
+  readonly denied: (error: WireError) => PhantomError | null
   readonly stderrTail: string
 }
 
@@ -44,6 +46,8 @@ export function startError(failed: FailedStart): PhantomError {
     )
   }
   if (failed.answer !== null && failed.answer.error !== null) {
+    const denial = failed.denied(failed.answer.error)
+    if (denial !== null) return denial
     return new PhantomError(
       'PLUGIN_START_FAILED',
       `Cannot start "${id}": ${failed.answer.error.message}. ${see}`,

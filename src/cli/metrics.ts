@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { DENIAL_KINDS } from '../contract/denial.ts'
 import type { PluginMetrics, SystemMetrics } from '../contract/health.ts'
 import { callCells, formatCalls, formatCpu, formatMemory, formatQueue, formatTimes } from './call-figures.ts'
 import { commonOptions } from './common-options.ts'
@@ -12,7 +13,7 @@ import { showOnce, watch } from './watch.ts'
 export function defineMetrics(program: Command): void {
   program
     .command('metrics')
-    .description('show the figures of the running daemon: calls, times, queues, memory, CPU')
+    .description('show the figures of the running daemon: calls, times, queues, memory, CPU, denials')
     .option('-w, --watch', 'every second anew, until Ctrl-C; with --json one document a line')
     .addHelpText('after', examples('phantom metrics --watch', 'phantom metrics --json'))
     .action(async (own: { watch?: boolean }, command: Command) => {
@@ -41,6 +42,7 @@ export function formatMetrics(metrics: SystemMetrics): string[] {
       ['daemon', formatDaemon(daemon)],
     ]),
     ...(busy.length === 0 ? [] : ['', ...formatPlugins(busy)]),
+    ...formatDenials(metrics.plugins),
     ...(quiet === 0
       ? []
       : ['', `${quiet} ${quiet === 1 ? 'plugin' : 'plugins'} without a process or a call`]),
@@ -78,6 +80,17 @@ function formatPlugins(plugins: readonly PluginMetrics[]): string[] {
     ],
   }))
   return formatTable([{ cells: heads }, ...rows])
+}
+
+/** What plugins were refused; nothing where none was. */
+function formatDenials(plugins: readonly PluginMetrics[]): string[] {
+  const rows = plugins.flatMap(({ plugin_id, denials }) =>
+    DENIAL_KINDS.filter((kind) => denials[kind] > 0).map((kind) => ({
+      cells: [printableLine(plugin_id), kind, String(denials[kind])],
+    })),
+  )
+  if (rows.length === 0) return []
+  return ['', ...formatTable([{ cells: ['PLUGIN', 'DENIED', 'TIMES'] }, ...rows])]
 }
 
 /** `phantom status`: plugins that have a process. */

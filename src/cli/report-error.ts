@@ -32,6 +32,10 @@ export function inWords(error: PhantomError): string {
   if (typeof nearest === 'string' && !error.message.includes(`"${nearest}"`)) {
     words[0] += `. Did you mean "${nearest}"?`
   }
+  const { manifest_table: table, manifest_line: line } = error.details
+  // Where the manifest asks for other things already, the whole line is what can be pasted.
+  if (typeof line === 'string' && !error.message.includes(line))
+    words.push(`  in plugin.toml, [${String(table)}]: ${line}`)
   // Our own messages say their cause; the daemon's chain comes as text.
   const { cause } = error
   if (typeof cause === 'string' && !error.message.includes(cause)) words.push(`  cause: ${cause}`)

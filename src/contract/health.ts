@@ -1,4 +1,5 @@
 /** What `get_plugin_health`, `get_metrics` and `get_execution_history` answer. Times in milliseconds. */
+import type { DenialCounts } from './denial.ts'
 import type { PluginState } from './life.ts'
 
 /** How long executions took, from acceptance to answer; null before the first one. */
@@ -66,6 +67,7 @@ export interface PluginHealth {
   calls: CallFigures
   operations: OperationFigures[]
   queue: QueueFigures
+  denials: DenialCounts
   breakers: BreakerInfo[]
   /** Of all its processes; null where none runs. */
   memory_bytes: number | null
@@ -93,6 +95,8 @@ export interface PluginMetrics {
   calls: CallFigures
   operations: OperationFigures[]
   queue: QueueFigures
+  /** What it was refused, by kind of permission. */
+  denials: DenialCounts
 }
 
 export interface SystemMetrics {

@@ -108,6 +108,8 @@ export interface RunnerResults {
 export interface RunnerNotifications {
   log: { level: LogLevel; message: string; execution_id?: string }
   progress: { id: number; fraction?: number; message?: string }
+  /** The runtime's permission model did not grant this, whether or not the plugin caught the error. */
+  denied: { permission: string; resource: string }
 }
 
 /**

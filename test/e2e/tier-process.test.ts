@@ -56,7 +56,7 @@ describe('A machine without bubblewrap', function () {
       const path = plain.world.path('secret.txt')
       const error = await plain.refusal('uses_its_grants', 'read', path)
       expect(error.code).to.equal('PERMISSION_DENIED')
-      expect(error.message).to.contain(`permissions = ["fs_read:${path}"]`)
+      expect(error.message).to.contain('permissions = ["fs_read:./secret.txt"]')
     })
 
     it('still keeps a data_dir', async () => {

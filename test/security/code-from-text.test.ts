@@ -25,9 +25,9 @@ describe('A plugin that makes code from text', () => {
 
   for (const way of WAYS) {
     it(`may not, by ${way}`, async () => {
-      const { success, error } = await daemon.call('makes_code', way)
-      expect(success).to.equal(false)
-      expect(error).to.contain('eval = true')
+      const error = await daemon.refusal('makes_code', way)
+      expect(error.code).to.equal('PERMISSION_DENIED')
+      expect(error.message).to.contain('to allow it add eval = true under [runtime]')
     })
   }
 

@@ -32,6 +32,8 @@ export const emptyQueue: QueueFigures = {
   refused: 0,
 }
 
+const noDenials = { fs_read: 0, fs_write: 0, network: 0, env: 0, process: 0, runtime: 0 }
+
 export function pluginHealth(other: Partial<PluginHealth>): PluginHealth {
   return {
     plugin_id: 'echo',
@@ -42,6 +44,7 @@ export function pluginHealth(other: Partial<PluginHealth>): PluginHealth {
     calls: noCalls,
     operations: [],
     queue: emptyQueue,
+    denials: noDenials,
     breakers: [],
     memory_bytes: null,
     cpu_time_ms: 0,
@@ -67,6 +70,7 @@ export function pluginMetrics(other: Partial<PluginMetrics>): PluginMetrics {
     calls: someCalls,
     operations: [],
     queue: emptyQueue,
+    denials: noDenials,
     ...other,
   }
 }
