@@ -138,7 +138,7 @@ export class InstanceLauncher {
       workspace: lane.workspace,
       dataDir,
       policy,
-      limits: { maxMemoryMb: generation.manifest.limits.maxMemoryMb },
+      limits: generation.manifest.limits,
       baseDataBytes: start.baseDataBytes,
       identity: start.identity,
     })

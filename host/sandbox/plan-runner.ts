@@ -1,5 +1,6 @@
 import { PhantomError } from '../../src/contract/phantom-error.ts'
 import type { IsolationTier } from '../../src/contract/life.ts'
+import type { ManifestLimits } from '../../src/contract/manifest.ts'
 import type { RunnerIdentity } from './identity.ts'
 import type { Machine } from './machine.ts'
 import type { Mechanisms } from './mechanisms.ts'
@@ -19,7 +20,7 @@ export interface RunnerRequest {
   readonly workspace: string
   readonly dataDir: string
   readonly policy: Policy
-  readonly limits: { readonly maxMemoryMb: number }
+  readonly limits: ManifestLimits
   /** See `measureMemoryBase`. */
   readonly baseDataBytes: number
   /** Whom to run as; null only where the daemon is not root. */

@@ -1,30 +1,44 @@
 import type { IsolationTier } from '../../src/contract/life.ts'
+import {
+  DEFAULT_MAX_FILE_SIZE_MB,
+  DEFAULT_MAX_OPEN_FILES,
+  DEFAULT_MAX_PROCESSES,
+} from '../../src/contract/limits.ts'
+import type { ManifestLimits } from '../../src/contract/manifest.ts'
 
 const MIB = 1024 * 1024
-
-const MAX_OPEN_FILES = 256
-/** Threads count as well; an idle Node has six. */
-const MAX_PROCESSES = 64
-/** One file. Plugins with `fs_write` write results, so it is generous; there is no quota for a folder. */
-const MAX_FILE_BYTES = 1024 * MIB
 
 export interface RlimitRequest {
   /** What an idle runner already counts against RLIMIT_DATA, most of it V8's code range (562 MiB on x86-64). */
   readonly baseDataBytes: number
-  readonly maxMemoryMb: number
+  readonly limits: ManifestLimits
   /** See `countsProcessesAlone`. */
   readonly limitProcesses: boolean
 }
 
-/** Arguments of `prlimit`; a single number sets the soft and the hard limit, so a runner cannot raise it again. */
-export function rlimitArguments({ baseDataBytes, maxMemoryMb, limitProcesses }: RlimitRequest): string[] {
-  return [
-    `--data=${baseDataBytes + maxMemoryMb * MIB}`,
-    `--nofile=${MAX_OPEN_FILES}`,
-    ...(limitProcesses ? [`--nproc=${MAX_PROCESSES}`] : []),
-    `--fsize=${MAX_FILE_BYTES}`,
-    '--core=0',
-  ]
+/** As `prlimit` names them; each is the soft and the hard limit, so a runner cannot raise it again. */
+export interface Rlimits {
+  readonly data: number
+  readonly nofile: number
+  /** Null where it is not set. */
+  readonly nproc: number | null
+  readonly fsize: number
+  readonly core: 0
+}
+
+export function rlimitsOf({ baseDataBytes, limits, limitProcesses }: RlimitRequest): Rlimits {
+  return {
+    data: baseDataBytes + limits.maxMemoryMb * MIB,
+    nofile: limits.maxOpenFiles ?? DEFAULT_MAX_OPEN_FILES,
+    nproc: limitProcesses ? (limits.maxProcesses ?? DEFAULT_MAX_PROCESSES) : null,
+    fsize: (limits.maxFileSizeMb ?? DEFAULT_MAX_FILE_SIZE_MB) * MIB,
+    core: 0,
+  }
+}
+
+/** Arguments of `prlimit`. */
+export function rlimitArguments(rlimits: Rlimits): string[] {
+  return Object.entries(rlimits).flatMap(([name, value]) => (value === null ? [] : [`--${name}=${value}`]))
 }
 
 /**

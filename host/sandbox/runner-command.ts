@@ -2,7 +2,7 @@ import type { RunnerRequest } from './plan-runner.ts'
 import type { RunnerIdentity } from './identity.ts'
 import type { Machine } from './machine.ts'
 import { nodeFlags } from './node-flags.ts'
-import { countsProcessesAlone, rlimitArguments } from './rlimits.ts'
+import { countsProcessesAlone, rlimitArguments, rlimitsOf } from './rlimits.ts'
 
 /** Where things lie for the runner, which differs between the tiers. */
 export interface RunnerPlaces {
@@ -28,13 +28,12 @@ export function runnerCommand(machine: Machine, places: RunnerPlaces, request: R
     ...writePaths,
     ...policy.readPaths,
   ]
-  const { maxMemoryMb } = request.limits
-  const limitProcesses = countsProcessesAlone(machine)
-  const limits = rlimitArguments({ baseDataBytes: request.baseDataBytes, maxMemoryMb, limitProcesses })
+  const { limits, baseDataBytes } = request
+  const rlimits = rlimitsOf({ baseDataBytes, limits, limitProcesses: countsProcessesAlone(machine) })
   return [
-    ...(places.prlimit === null ? [] : [places.prlimit, ...limits, '--']),
+    ...(places.prlimit === null ? [] : [places.prlimit, ...rlimitArguments(rlimits), '--']),
     places.node,
-    ...nodeFlags({ readPaths, writePaths, maxMemoryMb }),
+    ...nodeFlags({ readPaths, writePaths, maxMemoryMb: limits.maxMemoryMb }),
     places.main,
   ]
 }

@@ -4,6 +4,7 @@ import path from 'node:path'
 import type { Duplex, Readable } from 'node:stream'
 import { execa } from 'execa'
 
+import { SILENT_LIMITS } from '../../src/contract/manifest/silent-limits.ts'
 import type { RunnerIdentity } from './identity.ts'
 import type { Machine } from './machine.ts'
 import { planRunner, type RunnerPlan } from './plan-runner.ts'
@@ -79,7 +80,7 @@ async function prepareTrial(
       permissions: [],
       notices: [],
     },
-    limits: { maxMemoryMb: trial.maxMemoryMb ?? 64 },
+    limits: { ...SILENT_LIMITS, maxMemoryMb: trial.maxMemoryMb ?? 64 },
     baseDataBytes: trial.baseDataBytes ?? ROOMY_DATA_BYTES,
     identity: machine.uid === 0 ? TRIAL_IDENTITY : null,
   }

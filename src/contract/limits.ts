@@ -31,6 +31,16 @@ export const MAX_RESULT_LOG_LINES = 100
 export const DEFAULT_MAX_MEMORY_MB = 256
 export const DEFAULT_MAX_EXECUTION_TIME_MS = 30_000
 export const DEFAULT_CONCURRENCY = 1
+export const DEFAULT_MAX_OPEN_FILES = 256
+/** Threads count as well; an idle Node has six. */
+export const DEFAULT_MAX_PROCESSES = 64
+/** One file. Plugins with `fs_write` write results, so it is generous. */
+export const DEFAULT_MAX_FILE_SIZE_MB = 1024
+/** A plugin's `data_dir`. */
+export const DEFAULT_MAX_DISK_MB = 1024
+/** Below these a runner does not start: Node itself opens about twenty files and up to a dozen threads. */
+export const MIN_OPEN_FILES = 32
+export const MIN_PROCESSES = 16
 /** `[restart] shutdown_ms`: what a plugin gets to finish before it is killed. */
 export const DEFAULT_SHUTDOWN_MS = 5_000
 /** `[restart] intensity` and `period_ms`: one more abnormal end within the period, and the plugin is `failed`. */

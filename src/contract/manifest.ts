@@ -34,6 +34,21 @@ export interface ManifestLimits {
   maxExecutionTimeMs: number
   /** Calls handed to the plugin's processes in a second, all workspaces together; the rest waits. Null: any number. */
   maxCallsPerSecond: number | null
+  /** CPU time of the process over one call. Null: bounded by the deadline alone. */
+  maxCpuTimeMs: number | null
+  /** Null in what follows: the house's own default, see `src/contract/limits.ts`. */
+  maxOpenFiles: number | null
+  /** Threads count as well. */
+  maxProcesses: number | null
+  /** Of any one file that it writes. */
+  maxFileSizeMb: number | null
+  /** What its `data_dir` holds. */
+  maxDiskMb: number | null
+  /** Bytes of one result. Null: as many as the daemon lets any payload have. */
+  maxOutputBytes: number | null
+  maxNetworkConnections: number | null
+  maxNetworkBytes: number | null
+  maxNetworkRequests: number | null
 }
 
 export interface ManifestRuntime {

@@ -9,6 +9,8 @@ import { probeMachine, type Machine } from '../../host/sandbox/machine.ts'
 import { planRunner, type RunnerPlan } from '../../host/sandbox/plan-runner.ts'
 import { resolvePolicy } from '../../host/sandbox/policy.ts'
 import type { IsolationTier } from '../../src/contract/life.ts'
+import type { ManifestLimits } from '../../src/contract/manifest.ts'
+import { SILENT_LIMITS } from '../../src/contract/manifest/silent-limits.ts'
 import type { Permission } from '../../src/contract/permission.ts'
 
 const PROBES = path.join(import.meta.dirname, '../fixtures/probes')
@@ -28,6 +30,7 @@ export interface ProbeOptions {
   /** For `process.env.PROBE` inside: a string as it is, anything else as JSON. */
   readonly input?: unknown
   readonly maxMemoryMb?: number
+  readonly limits?: Partial<ManifestLimits>
   /** Without Node's own layer, so that only the kernel holds. */
   readonly kernelOnly?: boolean
 }
@@ -118,7 +121,7 @@ export class SandboxWorld {
       identity,
       overlayDir: null,
       validatorDir: null,
-      limits: { maxMemoryMb },
+      limits: { ...SILENT_LIMITS, ...options.limits, maxMemoryMb },
       baseDataBytes: BASE_DATA_BYTES,
     })
     return this.#asDaemon(options.kernelOnly === true ? withoutNodeLayer(plan) : plan)

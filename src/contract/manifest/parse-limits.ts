@@ -1,14 +1,15 @@
 import { LOG_LEVELS } from '../execution.ts'
 import {
   DEFAULT_CONCURRENCY,
-  DEFAULT_MAX_EXECUTION_TIME_MS,
-  DEFAULT_MAX_MEMORY_MB,
   DEFAULT_RESTART_INTENSITY,
   DEFAULT_RESTART_PERIOD_MS,
   DEFAULT_SHUTDOWN_MS,
   MAX_QUEUED_CALLS,
+  MIN_OPEN_FILES,
+  MIN_PROCESSES,
 } from '../limits.ts'
 import type { ManifestLimits, ManifestRestart, ManifestRuntime } from '../manifest.ts'
+import { SILENT_LIMITS } from './silent-limits.ts'
 import type { IssueList } from './issue-list.ts'
 import type { TableReader } from './table-reader.ts'
 
@@ -16,19 +17,23 @@ const DAY_MS = 86_400_000
 const TEBIBYTE_IN_MB = 1_048_576
 /** A 32-bit count. */
 const MAX_COUNT = 2_147_483_647
+/** The kernel's own ceilings: fs.nr_open as it comes, PID_MAX_LIMIT. */
+const MAX_OPEN_FILES = 1_048_576
+const MAX_PROCESSES = 4_194_304
 const MAX_CONCURRENCY = 1024
 /** Whoever stops a daemon waits for it. */
 const MAX_SHUTDOWN_MS = 600_000
 const MAX_INTENSITY = 1000
 
 /** Checked as they will be, and not held yet. */
-const LATER_LIMITS = {
-  max_cpu_time_ms: { min: 1, max: DAY_MS },
-  max_open_files: { min: 1, max: MAX_COUNT },
-  max_processes: { min: 1, max: MAX_COUNT },
-  max_disk_mb: { min: 1, max: TEBIBYTE_IN_MB },
-  max_network_requests: { min: 0, max: MAX_COUNT },
-} as const
+const LATER_LIMITS = [
+  'max_cpu_time_ms',
+  'max_disk_mb',
+  'max_output_bytes',
+  'max_network_connections',
+  'max_network_bytes',
+  'max_network_requests',
+] as const
 
 /** OTP's words for what becomes of a plugin whose process ended. */
 const RESTART_POLICIES = ['permanent', 'transient', 'temporary'] as const
@@ -37,14 +42,22 @@ const MAX_CALLS_PER_SECOND = 1_000_000
 
 /** `[resource_limits]`. */
 export function parseLimits(reader: TableReader, issues: IssueList): ManifestLimits {
-  for (const [key, range] of Object.entries(LATER_LIMITS)) {
-    if (reader.integer(key, range) !== null) warnUnenforced(reader, issues, key)
-  }
+  for (const key of LATER_LIMITS) if (reader.has(key)) warnUnenforced(reader, issues, key)
+  const integer = (key: string, min: number, max: number): number | null => reader.integer(key, { min, max })
+  const { maxMemoryMb, maxExecutionTimeMs } = SILENT_LIMITS
   return {
-    maxMemoryMb: reader.integer('max_memory_mb', { min: 1, max: TEBIBYTE_IN_MB }) ?? DEFAULT_MAX_MEMORY_MB,
-    maxExecutionTimeMs:
-      reader.integer('max_execution_time_ms', { min: 1, max: DAY_MS }) ?? DEFAULT_MAX_EXECUTION_TIME_MS,
-    maxCallsPerSecond: reader.integer('max_calls_per_second', { min: 1, max: MAX_CALLS_PER_SECOND }),
+    maxMemoryMb: integer('max_memory_mb', 1, TEBIBYTE_IN_MB) ?? maxMemoryMb,
+    maxExecutionTimeMs: integer('max_execution_time_ms', 1, DAY_MS) ?? maxExecutionTimeMs,
+    maxCallsPerSecond: integer('max_calls_per_second', 1, MAX_CALLS_PER_SECOND),
+    maxCpuTimeMs: integer('max_cpu_time_ms', 1, DAY_MS),
+    maxOpenFiles: integer('max_open_files', MIN_OPEN_FILES, MAX_OPEN_FILES),
+    maxProcesses: integer('max_processes', MIN_PROCESSES, MAX_PROCESSES),
+    maxFileSizeMb: integer('max_file_size_mb', 1, TEBIBYTE_IN_MB),
+    maxDiskMb: integer('max_disk_mb', 1, TEBIBYTE_IN_MB),
+    maxOutputBytes: integer('max_output_bytes', 1, Number.MAX_SAFE_INTEGER),
+    maxNetworkConnections: integer('max_network_connections', 0, MAX_COUNT),
+    maxNetworkBytes: integer('max_network_bytes', 0, Number.MAX_SAFE_INTEGER),
+    maxNetworkRequests: integer('max_network_requests', 0, MAX_COUNT),
   }
 }
 

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
 import { issueText } from '../../../src/contract/manifest/issue-list.ts'
 import { parseManifest } from '../../../src/contract/manifest/parse-manifest.ts'
+import { SILENT_LIMITS } from '../../../src/contract/manifest/silent-limits.ts'
 import { HEAD, only, parse } from '../../helpers/parsed-manifest.ts'
 
 const specification = readFileSync(new URL('../../../docs/specification.md', import.meta.url), 'utf8')
@@ -38,7 +39,7 @@ describe('parseManifest()', () => {
         { kind: 'fs_read', declared: 'fs_read:./data', path: './data' },
         { kind: 'fs_write', declared: 'fs_write:./output', path: './output' },
       ],
-      limits: { maxMemoryMb: 100, maxExecutionTimeMs: 10_000, maxCallsPerSecond: null },
+      limits: { ...SILENT_LIMITS, maxMemoryMb: 100, maxExecutionTimeMs: 10_000, maxCpuTimeMs: 30_000 },
       runtime: DEFAULT_RUNTIME,
       restart: DEFAULT_RESTART,
       tags: ['data-processing', 'custom'],
@@ -72,6 +73,15 @@ describe('parseManifest()', () => {
       maxMemoryMb: 256,
       maxExecutionTimeMs: 30_000,
       maxCallsPerSecond: null,
+      maxCpuTimeMs: null,
+      maxOpenFiles: null,
+      maxProcesses: null,
+      maxFileSizeMb: null,
+      maxDiskMb: null,
+      maxOutputBytes: null,
+      maxNetworkConnections: null,
+      maxNetworkBytes: null,
+      maxNetworkRequests: null,
     })
     expect(manifest?.runtime).to.deep.equal(DEFAULT_RUNTIME)
     expect(manifest?.restart).to.deep.equal(DEFAULT_RESTART)
@@ -173,19 +183,28 @@ name = "_"
   it('warns of every limit that is not enforced yet, and of nothing else, and still loads', () => {
     const { manifest, issues } = parse(`${HEAD}[resource_limits]
 max_cpu_time_ms = 1
-max_open_files = 1
-max_processes = 1
 max_disk_mb = 1
+max_output_bytes = 1
+max_network_connections = 0
+max_network_bytes = 9007199254740991
 max_network_requests = 0
+max_open_files = 32
+max_processes = 16
+max_file_size_mb = 1
 max_calls_per_second = 1
 [restart]
 policy = "transient"
 intensity = 3
 period_ms = 1000
 `)
-    expect(manifest).to.not.equal(null)
+    expect(manifest?.limits).to.include({
+      maxOpenFiles: 32,
+      maxProcesses: 16,
+      maxFileSizeMb: 1,
+      maxNetworkBytes: 9_007_199_254_740_991,
+    })
     expect(issues.map(({ line, severity }) => `${line} ${severity}`)).to.deep.equal(
-      [8, 9, 10, 11, 12].map((line) => `${line} warning`),
+      [8, 9, 10, 11, 12, 13].map((line) => `${line} warning`),
     )
     for (const { message, field } of issues) {
       expect(message).to.match(/does not enforce it yet\. Keep the line/)

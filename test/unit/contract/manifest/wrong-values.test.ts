@@ -68,6 +68,10 @@ describe('parseManifest() on mistakes', () => {
     ['[restart]\npolicy = "permanet"', /Did you mean "permanent"\?/],
     ['[restart]\nshutdown_ms = -1', /found the integer -1, expected an integer between 0/],
     ['[resource_limits]\nmax_cpu_time_ms = 0', /found the integer 0, expected an integer between 1/],
+    ['[resource_limits]\nmax_open_files = 31', /found the integer 31, expected an integer between 32/],
+    ['[resource_limits]\nmax_processes = 15', /found the integer 15, expected an integer between 16/],
+    ['[resource_limits]\nmax_file_size_mb = 0.5', /found the number 0.5, expected an integer between 1/],
+    ['[resource_limits]\nmax_network_bytes = "1k"', /found the string "1k", expected an integer between 0/],
     ['[permissions]\npermissions = "process"', /found the string "process", expected an array of strings/],
     [
       '[permissions]\npermissions = [\n  "process",\n  # why\n  7,\n]',

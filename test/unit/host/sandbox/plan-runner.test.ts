@@ -3,6 +3,7 @@ import { expect } from 'chai'
 import type { Machine } from '../../../../host/sandbox/machine.ts'
 import { unenforced } from '../../../../host/sandbox/mechanisms.ts'
 import { planRunner, type RunnerRequest } from '../../../../host/sandbox/plan-runner.ts'
+import { SILENT_LIMITS } from '../../../../src/contract/manifest/silent-limits.ts'
 import type { Policy } from '../../../../host/sandbox/policy.ts'
 
 const MACHINE: Machine = {
@@ -37,7 +38,7 @@ const REQUEST: RunnerRequest = {
   workspace: '/ws',
   dataDir: '/ws/.phantom/data/mine',
   policy: POLICY,
-  limits: { maxMemoryMb: 100 },
+  limits: { ...SILENT_LIMITS, maxMemoryMb: 100 },
   baseDataBytes: 500 * 1024 * 1024,
   identity: null,
 }
@@ -100,6 +101,14 @@ describe('planRunner()', () => {
   it('puts the allowance on top of what an idle runner counts', () => {
     expect(planRunner(MACHINE, REQUEST).args).to.include(`--data=${600 * 1024 * 1024}`)
     expect(planRunner(MACHINE, REQUEST).args).to.include('--max-old-space-size=100')
+  })
+
+  it('sets open files, processes and file size as the manifest says, and as the house does where it is silent', () => {
+    const silent = planRunner(MACHINE, REQUEST).args
+    expect(silent).to.include.members(['--nofile=256', '--nproc=64', '--fsize=1073741824', '--core=0'])
+    const limits = { ...REQUEST.limits, maxOpenFiles: 40, maxProcesses: 20, maxFileSizeMb: 3 }
+    const told = planRunner(MACHINE, { ...REQUEST, limits }).args
+    expect(told).to.include.members(['--nofile=40', '--nproc=20', '--fsize=3145728', '--core=0'])
   })
 
   it('limits processes only where a uid has a count of its own', () => {
