@@ -26,14 +26,14 @@ const MAX_SHUTDOWN_MS = 600_000
 const MAX_INTENSITY = 1000
 
 /** Checked as they will be, and not held yet. */
-const LATER_LIMITS = [
+const LATER_LIMITS: ReadonlySet<string> = new Set([
   'max_cpu_time_ms',
   'max_disk_mb',
   'max_output_bytes',
   'max_network_connections',
   'max_network_bytes',
   'max_network_requests',
-] as const
+])
 
 /** OTP's words for what becomes of a plugin whose process ended. */
 const RESTART_POLICIES = ['permanent', 'transient', 'temporary'] as const
@@ -42,8 +42,11 @@ const MAX_CALLS_PER_SECOND = 1_000_000
 
 /** `[resource_limits]`. */
 export function parseLimits(reader: TableReader, issues: IssueList): ManifestLimits {
-  for (const key of LATER_LIMITS) if (reader.has(key)) warnUnenforced(reader, issues, key)
-  const integer = (key: string, min: number, max: number): number | null => reader.integer(key, { min, max })
+  const integer = (key: string, min: number, max: number): number | null => {
+    const value = reader.integer(key, { min, max })
+    if (value !== null && LATER_LIMITS.has(key)) warnUnenforced(reader, issues, key)
+    return value
+  }
   const { maxMemoryMb, maxExecutionTimeMs } = SILENT_LIMITS
   return {
     maxMemoryMb: integer('max_memory_mb', 1, TEBIBYTE_IN_MB) ?? maxMemoryMb,
