@@ -1,0 +1,127 @@
+/** An argument of a system call: a number, or bytes whose address is passed. */
+export type Argument = number | bigint | Uint8Array
+
+/** One system call. When the kernel refuses it, the program says `refusal` on stderr and ends. */
+export interface Step {
+  readonly call: CallName
+  readonly arguments: readonly Argument[]
+  readonly refusal: string
+}
+
+/** What an entry program may ask of the kernel, and how it ends. */
+export type CallName = 'prlimit64' | 'setgroups' | 'setresgid' | 'setresuid' | 'prctl' | 'capset' | EndingCall
+type EndingCall = 'execve' | 'write' | 'exit_group'
+
+/** The instructions of one architecture, as far as a row of system calls needs them. */
+export interface InstructionSet {
+  /** `e_machine` of elf(5). */
+  readonly elfMachine: number
+  readonly numbers: Readonly<Record<CallName, number>>
+  /** Puts the arguments where the kernel looks for them, and enters it. Always of the same length for as many arguments. */
+  call(number: number, values: readonly bigint[]): number[]
+  /** Goes on `bytes` behind this instruction when the kernel said no (a negative result). */
+  branchIfRefused(bytes: number): number[]
+  /** execve(2) of the program named by the first argument, with the rest of the arguments and the same environment. */
+  executeArguments(number: number): number[]
+}
+
+/** System V ABI, x86-64: number in rax, arguments in rdi, rsi, rdx, r10, r8, r9; argc at rsp. */
+const X64: InstructionSet = {
+  elfMachine: 62,
+  numbers: {
+    prlimit64: 302,
+    setgroups: 116,
+    setresgid: 119,
+    setresuid: 117,
+    prctl: 157,
+    capset: 126,
+    execve: 59,
+    write: 1,
+    exit_group: 231,
+  },
+  call(number, values) {
+    const registers = [
+      [0x48, 0xbf],
+      [0x48, 0xbe],
+      [0x48, 0xba],
+      [0x49, 0xba],
+      [0x49, 0xb8],
+    ]
+    const loads = values.flatMap((value, at) => [...registers[at]!, ...littleEndian(value, 8)])
+    return [...loads, 0xb8, ...littleEndian(BigInt(number), 4), 0x0f, 0x05]
+  },
+  branchIfRefused(bytes) {
+    // test rax, rax; js
+    return [0x48, 0x85, 0xc0, 0x0f, 0x88, ...littleEndian(BigInt(bytes - 9), 4)]
+  },
+  executeArguments(number) {
+    return [
+      // mov rdi, [rsp+16]; lea rsi, [rsp+16]; mov rax, [rsp]; lea rdx, [rsp+rax*8+16]
+      ...[0x48, 0x8b, 0x7c, 0x24, 0x10],
+      ...[0x48, 0x8d, 0x74, 0x24, 0x10],
+      ...[0x48, 0x8b, 0x04, 0x24],
+      ...[0x48, 0x8d, 0x54, 0xc4, 0x10],
+      ...[0xb8, ...littleEndian(BigInt(number), 4), 0x0f, 0x05],
+    ]
+  },
+}
+
+/** AArch64: number in x8, arguments in x0 to x4; argc at sp. */
+const ARM64: InstructionSet = {
+  elfMachine: 183,
+  numbers: {
+    prlimit64: 261,
+    setgroups: 159,
+    setresgid: 149,
+    setresuid: 147,
+    prctl: 167,
+    capset: 91,
+    execve: 221,
+    write: 64,
+    exit_group: 94,
+  },
+  call(number, values) {
+    return words([
+      ...values.flatMap((value, register) => moveWide(register, value)),
+      ...moveWide(8, BigInt(number)),
+      0xd400_0001,
+    ])
+  },
+  branchIfRefused(bytes) {
+    // tbnz x0, #63
+    return words([0xb7f8_0000 | (((bytes / 4) & 0x3fff) << 5)])
+  },
+  executeArguments(number) {
+    // ldr x0, [sp, #16]; add x1, sp, #16; ldr x2, [sp]; add x2, x1, x2, lsl #3
+    return words([
+      0xf940_0be0,
+      0x9100_43e1,
+      0xf940_03e2,
+      0x8b02_0c22,
+      ...moveWide(8, BigInt(number)),
+      0xd400_0001,
+    ])
+  },
+}
+
+/** By Node's names of architectures. */
+export const INSTRUCTION_SETS: Readonly<Partial<Record<string, InstructionSet>>> = { x64: X64, arm64: ARM64 }
+
+/** movz, then movk for each of the upper 16 bits. */
+function moveWide(register: number, value: bigint): number[] {
+  return [0, 1, 2, 3].map((part) => {
+    const bits = Number((BigInt.asUintN(64, value) >> BigInt(16 * part)) & 0xffffn)
+    const base = part === 0 ? 0xd280_0000 : 0xf280_0000
+    return (base | (part << 21) | (bits << 5) | register) >>> 0
+  })
+}
+
+function words(instructions: readonly number[]): number[] {
+  return instructions.flatMap((word) => littleEndian(BigInt(word >>> 0), 4))
+}
+
+function littleEndian(value: bigint, bytes: number): number[] {
+  return Array.from({ length: bytes }, (_, at) =>
+    Number((BigInt.asUintN(64, value) >> BigInt(8 * at)) & 0xffn),
+  )
+}

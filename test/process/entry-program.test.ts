@@ -1,0 +1,118 @@
+import { spawnSync, type SpawnSyncReturns } from 'node:child_process'
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { expect } from 'chai'
+import { entryProgram, type EntryRequest } from '../../host/sandbox/entry/entry-program.ts'
+import { INSTRUCTION_SETS } from '../../host/sandbox/entry/machine-code.ts'
+import { skipBecause } from '../helpers/skip.ts'
+
+const MIB = 1024 * 1024
+const isRoot = process.getuid?.() === 0
+const isKnownHere = INSTRUCTION_SETS[process.arch] !== undefined
+const lastCapability = Number(fs.readFileSync('/proc/sys/kernel/cap_last_cap', 'utf8'))
+const LIMITS: EntryRequest['rlimits'] = [
+  { name: 'DATA', value: 3 * 1024 * MIB + 1 },
+  { name: 'NOFILE', value: 61 },
+  { name: 'FSIZE', value: 5 * MIB },
+  { name: 'CORE', value: 0 },
+]
+const IDENTITY = { uid: 0x7fff_fff0, gid: 0x7fff_fff1 }
+
+describe('entryProgram()', () => {
+  let folder: string
+
+  before(() => {
+    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'phantom-entry-'))
+    fs.chmodSync(folder, 0o755)
+  })
+  after(() => fs.rmSync(folder, { recursive: true }))
+
+  /** Runs `command` through the program, as the sandbox does; `emulator` reads another architecture. */
+  function run(
+    request: Partial<EntryRequest>,
+    command: readonly string[],
+    emulator: readonly string[] = [],
+  ): SpawnSyncReturns<string> {
+    const architecture = request.architecture ?? process.arch
+    const bytes = entryProgram({ architecture, rlimits: [], identity: null, lastCapability, ...request })
+    const file = path.join(folder, architecture)
+    fs.writeFileSync(file, bytes!, { mode: 0o755 })
+    const [name = '', ...args] = [...emulator, file, ...command]
+    return spawnSync(name, args, { encoding: 'utf8', env: { GIVEN: 'yes' } })
+  }
+
+  function statusOf({ stdout }: SpawnSyncReturns<string>): Record<string, string> {
+    return Object.fromEntries(stdout.split('\n').map((line) => line.split(/:\s*/) as [string, string]))
+  }
+
+  it('knows no architecture whose instructions it does not have', () => {
+    expect(entryProgram({ architecture: 'mips', rlimits: [], identity: null, lastCapability })).to.equal(null)
+  })
+
+  it('takes limits that cannot be raised again, and keeps arguments and environment', function () {
+    if (!isKnownHere) skipBecause.call(this, `no instructions for ${process.arch}`)
+    const { stdout } = run({ rlimits: LIMITS }, ['/bin/cat', '/proc/self/limits'])
+    expect(stdout).to.match(/^Max data size +3221225473 +3221225473 /m)
+    expect(stdout).to.match(/^Max open files +61 +61 /m)
+    expect(stdout).to.match(/^Max file size +5242880 +5242880 /m)
+    expect(stdout).to.match(/^Max core file size +0 +0 /m)
+    expect(run({}, ['/usr/bin/env']).stdout).to.equal('GIVEN=yes\n')
+    expect(run({}, ['/bin/echo', 'a b', '', 'ü']).stdout).to.equal('a b  ü\n')
+  })
+
+  it('forbids new privileges also where it keeps the uid', function () {
+    if (!isKnownHere) skipBecause.call(this, `no instructions for ${process.arch}`)
+    const status = statusOf(run({}, ['/bin/cat', '/proc/self/status']))
+    expect(status['NoNewPrivs']).to.equal('1')
+    expect(status['Uid']?.split('\t')[0]).to.equal(String(process.getuid?.()))
+  })
+
+  it('becomes another uid for good, without a group, a capability or a way to one', function () {
+    if (!isKnownHere) skipBecause.call(this, `no instructions for ${process.arch}`)
+    if (!isRoot) skipBecause.call(this, 'only root can become somebody else')
+    const status = statusOf(run({ identity: IDENTITY }, ['/bin/cat', '/proc/self/status']))
+    expect(status['Uid']).to.equal(Array(4).fill(IDENTITY.uid).join('\t'))
+    expect(status['Gid']).to.equal(Array(4).fill(IDENTITY.gid).join('\t'))
+    expect(status['Groups']?.trim()).to.equal('')
+    for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'])
+      expect(status[set], set).to.match(/^0+$/)
+    expect(status['NoNewPrivs']).to.equal('1')
+  })
+
+  it('runs nothing, and says why, when the kernel refuses a step', function () {
+    if (!isKnownHere) skipBecause.call(this, `no instructions for ${process.arch}`)
+    const raised = { name: 'NOFILE', value: 2 ** 40 } as const
+    const refused = run({ rlimits: [...LIMITS, raised] }, ['/bin/echo', 'it runs'])
+    expect(refused.status).to.equal(126)
+    expect(refused.stdout).to.equal('')
+    expect(refused.stderr).to.equal(
+      'Cannot start the runner with RLIMIT_NOFILE 1099511627776: the kernel refused it\n',
+    )
+    const missing = run({}, ['/nonexistent'])
+    expect(missing.status).to.equal(126)
+    expect(missing.stderr).to.equal('Cannot start the runner: the kernel refused to execute it\n')
+  })
+
+  it('does not go on as root where it may not become the uid', function () {
+    if (!isKnownHere) skipBecause.call(this, `no instructions for ${process.arch}`)
+    if (isRoot) skipBecause.call(this, 'root may become anybody')
+    const { status, stdout, stderr } = run({ identity: IDENTITY }, ['/bin/echo', 'it runs'])
+    expect([status, stdout]).to.deep.equal([126, ''])
+    expect(stderr).to.include('the kernel refused it')
+  })
+
+  it('speaks arm64 as well', function () {
+    const emulator = ['qemu-aarch64', '-0', 'entry']
+    if (spawnSync(emulator[0]!, ['--version']).error !== undefined)
+      skipBecause.call(this, 'qemu-aarch64 is not installed')
+    const request = { architecture: 'arm64', rlimits: LIMITS.filter(({ name }) => name !== 'DATA') }
+    const { stdout } = run(request, ['/bin/cat', '/proc/self/limits'], emulator)
+    expect(stdout).to.match(/^Max open files +61 +61 /m)
+    const refused = run({ architecture: 'arm64' }, ['/nonexistent'], emulator)
+    expect([refused.status, refused.stderr]).to.deep.equal([
+      126,
+      'Cannot start the runner: the kernel refused to execute it\n',
+    ])
+  })
+})
