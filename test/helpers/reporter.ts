@@ -1,3 +1,4 @@
+import path from 'node:path'
 import Mocha from 'mocha'
 import { collectedSkips, type Skip } from './skip.ts'
 
@@ -5,15 +6,17 @@ import { collectedSkips, type Skip } from './skip.ts'
 const HANGING_MS = 10_000
 
 /**
- * The spec reporter, then every skip with its reason, then one line by itself that machines read:
+ * The spec reporter, then every skip with its reason and every file that failed, then one line by itself that machines read:
  * `12 passed, 0 failed, 1 skipped`.
  */
 export default class SpecWithSkips extends Mocha.reporters.Spec {
   readonly #pendingTitles: string[] = []
+  readonly #failedFiles = new Set<string>()
 
   constructor(runner: Mocha.Runner, options: Mocha.MochaOptions) {
     super(runner, options)
     runner.on('pending', (test: Mocha.Test) => this.#pendingTitles.push(test.fullTitle()))
+    runner.on('fail', (test) => this.#failedFiles.add(fileOf(test)))
   }
 
   override epilogue(): void {
@@ -23,10 +26,17 @@ export default class SpecWithSkips extends Mocha.reporters.Spec {
     for (const title of this.#pendingTitles.filter((pending) => !isExplained(pending, skips))) {
       print(`Skipped: ${title}: no reason given, use skipBecause()`)
     }
+    for (const file of this.#failedFiles) print(`Failed in: ${file}`)
     const { passes, failures, pending } = this.stats
     print(`${passes} passed, ${failures} failed, ${pending} skipped`)
     setTimeout(endHangingRun, HANGING_MS).unref()
   }
+}
+
+/** A hook has no file of its own. */
+function fileOf(test: Mocha.Runnable): string {
+  const file = test.file ?? test.parent?.file ?? test.parent?.suites[0]?.file
+  return file === undefined ? test.fullTitle() : path.relative(process.cwd(), file)
 }
 
 function isExplained(pendingTitle: string, skips: readonly Skip[]): boolean {
