@@ -13,7 +13,7 @@ export interface EntryRequest {
   readonly lastCapability: number
 }
 
-export interface Rlimit {
+interface Rlimit {
   readonly name: keyof typeof RLIMITS
   readonly value: number
 }

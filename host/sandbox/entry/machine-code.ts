@@ -9,7 +9,7 @@ export interface Step {
 }
 
 /** What an entry program may ask of the kernel, and how it ends. */
-export type CallName = 'prlimit64' | 'setgroups' | 'setresgid' | 'setresuid' | 'prctl' | 'capset' | EndingCall
+type CallName = 'prlimit64' | 'setgroups' | 'setresgid' | 'setresuid' | 'prctl' | 'capset' | EndingCall
 type EndingCall = 'execve' | 'write' | 'exit_group'
 
 /** The instructions of one architecture, as far as a row of system calls needs them. */
@@ -55,14 +55,9 @@ const X64: InstructionSet = {
     return [0x48, 0x85, 0xc0, 0x0f, 0x88, ...littleEndian(BigInt(bytes - 9), 4)]
   },
   executeArguments(number) {
-    return [
-      // mov rdi, [rsp+16]; lea rsi, [rsp+16]; mov rax, [rsp]; lea rdx, [rsp+rax*8+16]
-      ...[0x48, 0x8b, 0x7c, 0x24, 0x10],
-      ...[0x48, 0x8d, 0x74, 0x24, 0x10],
-      ...[0x48, 0x8b, 0x04, 0x24],
-      ...[0x48, 0x8d, 0x54, 0xc4, 0x10],
-      ...[0xb8, ...littleEndian(BigInt(number), 4), 0x0f, 0x05],
-    ]
+    // mov rdi, [rsp+16]; lea rsi, [rsp+16]; mov rax, [rsp]; lea rdx, [rsp+rax*8+16]; mov eax, number; syscall
+    const registers = '488b7c2410 488d742410 488b0424 488d54c410'
+    return [...bytesOf(registers), 0xb8, ...littleEndian(BigInt(number), 4), 0x0f, 0x05]
   },
 }
 
@@ -114,6 +109,10 @@ function moveWide(register: number, value: bigint): number[] {
     const base = part === 0 ? 0xd280_0000 : 0xf280_0000
     return (base | (part << 21) | (bits << 5) | register) >>> 0
   })
+}
+
+function bytesOf(hexadecimal: string): Buffer {
+  return Buffer.from(hexadecimal.replaceAll(' ', ''), 'hex')
 }
 
 function words(instructions: readonly number[]): number[] {
