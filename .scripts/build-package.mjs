@@ -29,6 +29,8 @@ const PROGRAM_BUILD = {
   external: ['@napi-rs/nice'],
 }
 
+const ATTACKER = { 'dist/selftest/index': 'src/cli/selftest/attacker/index.js' }
+
 /** piscina starts the `worker.js` of the folder that it is itself in. */
 const PISCINA_WORKER = { 'dist/host/worker': 'node_modules/piscina/dist/worker.js' }
 
@@ -40,6 +42,8 @@ export async function buildPackage(runner) {
   const host = builtBeside(['host/main.ts', ...threadEntries()])
   const built = await Promise.all([
     ...LIBRARIES.map((entry) => bundle(builtBeside([entry]), LIBRARY_BUILD)),
+    // Runs in a sandbox, as plugins that attack it.
+    bundle(ATTACKER, { format: 'esm', target: 'node26' }),
     // A command loads the chunks that it needs.
     bundle(builtBeside(['src/cli/main.ts']), { ...PROGRAM_BUILD, chunkNames: 'dist/src/cli/[name]-[hash]' }),
     // In one build, so that the daemon and its threads share piscina's symbols; all chunks in the folder of the worker.

@@ -14,6 +14,7 @@ import { defineList } from './list.ts'
 import { defineLogs } from './logs.ts'
 import { defineMetrics } from './metrics.ts'
 import { defineRun } from './run.ts'
+import { defineSelftest } from './selftest.ts'
 import { defineServe } from './serve.ts'
 import { defineSetup } from './setup.ts'
 import { defineStatus } from './status.ts'
@@ -62,6 +63,7 @@ export function buildProgram(): Command {
   defineReset(program)
   defineConfig(program)
   defineDoctor(program)
+  defineSelftest(program)
   defineValidate(program)
   defineSetup(program)
   defineCompletion(program)

@@ -59,6 +59,7 @@ const PACKED = [
   'dist/host/worker.js',
   'dist/sandbox-runner/main.cjs',
   'dist/sandbox-runner/sdk.mjs',
+  'dist/selftest/index.js',
   'dist/src/cli/launcher.js',
   'dist/types/src/index.d.ts',
   'plugins/data_processor/dist/index.js',
