@@ -20,6 +20,11 @@ export interface Target {
 /** A rule without a port means the web's two, and no other. */
 const DEFAULT_PORTS: readonly number[] = [80, 443]
 
+/** Whether a rule without a port means it. */
+export function isDefaultPort(port: number): boolean {
+  return DEFAULT_PORTS.includes(port)
+}
+
 const RULE = /^(\*|(?:\*\.)?[^*:[\]]+|\[[^\]]*\])(?::([0-9]{1,5}))?$/
 const MAX_PORT = 65_535
 
