@@ -1,10 +1,10 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
-import { execa } from 'execa'
 import { PhantomError } from '../../src/contract/phantom-error.ts'
 import type { RunnerPlan } from '../sandbox/plan-runner.ts'
 import { findRunnerPid, readSandboxPid } from '../sandbox/sandbox-status.ts'
+import { spawnPlan } from '../sandbox/spawn-plan.ts'
 
 /** A process that was spawned by a plan: its pipes, and when it ended. */
 export interface SpawnedRunner {
@@ -30,7 +30,9 @@ const MONITOR_GRACE_MS = 500
  * @throws PhantomError PLUGIN_START_FAILED when the system refuses a process or a descriptor.
  */
 export function spawnRunner(plan: RunnerPlan): SpawnedRunner {
-  const child = spawn(plan)
+  const child = spawnPlan(plan)
+  // A process that could not be started says so below; one that could not be signalled is gone.
+  child.on('error', () => {})
   const [, stdout, stderr, channel, status] = child.stdio as unknown as [
     null,
     Readable,
@@ -62,24 +64,6 @@ export function spawnRunner(plan: RunnerPlan): SpawnedRunner {
     exited,
     signal: (signal) => signalRunner(child, { sandbox: sandboxPid, runner: findPid() }, signal),
   }
-}
-
-function spawn(plan: RunnerPlan): ChildProcess {
-  const subprocess = execa(plan.file, [...plan.args], {
-    cwd: plan.cwd,
-    env: { ...plan.env },
-    extendEnv: false,
-    stdio:
-      plan.statusFd === null
-        ? ['ignore', 'pipe', 'pipe', 'pipe']
-        : ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
-    buffer: false,
-    reject: false,
-    // The kernel ends runners with the daemon; a handler of ours would not run on SIGKILL.
-    cleanup: false,
-    stripFinalNewline: false,
-  })
-  return subprocess.nodeChildProcess
 }
 
 /**

@@ -21,6 +21,7 @@ export async function doctorChecks(machine: Machine): Promise<DoctorCheck[]> {
     toolCheck('prlimit', machine.prlimitPath, 'limits on memory, files and processes'),
     userCheck(machine, idle),
     privilegesCheck(idle),
+    systemCallsCheck(machine, idle),
     await memoryCheck(machine),
     permissionModelCheck(idle),
     cgroupCheck(),
@@ -138,6 +139,23 @@ function privilegesCheck(idle: Observation | string): DoctorCheck {
     found: `${hasNone ? 'no capability' : 'capabilities left'}, no_new_privs ${isLocked ? 'set' : 'not set'}`,
     mechanism: isLocked ? 'no_new_privs' : null,
     remedy: isLocked ? null : INSTALL_UTIL_LINUX,
+  }
+}
+
+function systemCallsCheck({ tier, reasonNoNamespace }: Machine, idle: Observation | string): DoctorCheck {
+  const name = 'system calls'
+  if (typeof idle === 'string') return notStarted(name, idle)
+  const isFiltered = /^Seccomp:\s+2$/m.test(idle.status)
+  return {
+    name,
+    ok: isFiltered,
+    found: isFiltered ? 'a runner has a filter' : 'no filter: every call of the kernel can be made',
+    mechanism: isFiltered ? 'seccomp allowlist' : null,
+    remedy: isFiltered
+      ? null
+      : tier === 'process'
+        ? reasonNoNamespace
+        : 'Use a kernel with seccomp filters (CONFIG_SECCOMP_FILTER)',
   }
 }
 

@@ -7,6 +7,7 @@ import { execa } from 'execa'
 import type { IsolationTier } from '../../src/contract/life.ts'
 import { messageOf } from '../../src/contract/phantom-error.ts'
 import { explainNamespaceFailure, INSTALL_BUBBLEWRAP, INSTALL_UTIL_LINUX } from './remedies.ts'
+import { isSeccompArch, type SeccompArch } from './seccomp/seccomp-program.ts'
 import { tryNamespace } from './trial.ts'
 
 /** Of a daemon started with a bare environment. */
@@ -24,6 +25,8 @@ export interface Machine {
   readonly bwrapPath: string | null
   readonly setprivPath: string | null
   readonly prlimitPath: string | null
+  /** Which filter of system calls fits; null where none does. */
+  readonly seccompArch: SeccompArch | null
   /** Whether bubblewrap can mount an open folder instead of a path. */
   readonly hasBindFd: boolean
   /** Why the tier is not `namespace`, with the remedy; null where it is. */
@@ -51,6 +54,7 @@ export async function probeMachine(options: { readonly nodePath: string }): Prom
     bwrapPath,
     setprivPath,
     prlimitPath,
+    seccompArch: isSeccompArch(process.arch) ? process.arch : null,
     hasBindFd: bwrapPath !== null && (await hasBindFd(bwrapPath)),
     reasonNoNamespace: null,
     libraries: [],
@@ -73,9 +77,11 @@ function withoutNamespace(machine: Machine, reason: string): Machine {
   return { ...machine, tier: 'process', reasonNoNamespace: reason }
 }
 
-function explainMissing({ bwrapPath, prlimitPath, setprivPath, uid }: Machine): string | null {
+function explainMissing({ bwrapPath, prlimitPath, setprivPath, seccompArch, uid }: Machine): string | null {
   if (process.platform !== 'linux')
     return `Namespaces are Linux's, and this is ${process.platform}. There is no remedy here`
+  if (seccompArch === null)
+    return `There is no filter of system calls for ${process.arch}, only for x64 and arm64. There is no remedy here`
   if (bwrapPath === null) return `bubblewrap is not installed. ${INSTALL_BUBBLEWRAP}`
   if (prlimitPath === null)
     return `"prlimit" is not installed, so no memory limit would hold. ${INSTALL_UTIL_LINUX}`

@@ -6,6 +6,7 @@ export interface Mechanisms {
   readonly network: string | null
   readonly processes: string | null
   readonly memory: string | null
+  readonly systemCalls: string | null
   readonly uid: string | null
   readonly privileges: string | null
   /** What ends the runner when the daemon is killed. */
@@ -31,8 +32,6 @@ export const PERMISSION_MECHANISMS = {
 const EVERYWHERE = [
   'disk space: how much a plugin writes into its data_dir and its fs_write folders, beyond 1 GiB a file',
   'CPU time, except by the deadline of each call',
-  'the memory of shared mappings',
-  'threads and programs as such: Node refuses to start them, the kernel only limits how many (and not even that for an ordinary user without namespaces)',
 ]
 
 const UNENFORCED = {
@@ -45,6 +44,9 @@ const UNENFORCED = {
     'files and network against code that gets around Node: its permission model is no boundary (https://nodejs.org/api/permissions.html)',
     'files behind symbolic links inside a granted folder or the plugin itself',
     'signals to, and facts about, processes of the same user',
+    'system calls: no filter stands between a plugin and the kernel',
+    'the memory of shared mappings',
+    'programs as such: Node refuses to start them, the kernel only limits how many (and not even that for an ordinary user)',
     'a private /tmp: temporary files go to data_dir',
     ...EVERYWHERE,
   ],

@@ -10,6 +10,9 @@ const NOBODY = '65534'
 /** Tier `namespace`: bubblewrap with every namespace. Only for a machine on which `probeMachine` saw it run. */
 export function planNamespace(machine: Machine, request: RunnerRequest): RunnerPlan {
   const asRoot = machine.uid === 0
+  const { seccompArch: arch } = machine
+  const { process, network } = request.policy
+  const filter = arch === null ? null : { arch, process, network: network.length > 0 }
   return {
     tier: 'namespace',
     file: machine.bwrapPath ?? 'bwrap',
@@ -19,6 +22,7 @@ export function planNamespace(machine: Machine, request: RunnerRequest): RunnerP
       ...mountArguments(machine, request),
       '--json-status-fd',
       '4',
+      ...(filter === null ? [] : ['--seccomp', '5']),
       '--',
       ...(request.identity === null ? [] : [SETPRIV_INSIDE, ...setprivArguments(request.identity), '--']),
       ...runnerCommand(
@@ -38,12 +42,14 @@ export function planNamespace(machine: Machine, request: RunnerRequest): RunnerP
     env: { ...baseEnvironment('/tmp'), ...request.policy.env, PWD: request.workspace },
     cwd: '/',
     statusFd: 4,
+    filter,
     pluginPath: request.pluginDir,
     mechanisms: {
       files: 'mount namespace + node --permission',
-      network: 'network namespace without a way out + node --permission',
-      processes: 'pid namespace + node --permission + RLIMIT_NPROC',
+      network: 'network namespace without a way out + seccomp + node --permission',
+      processes: 'pid namespace + seccomp + node --permission + RLIMIT_NPROC',
       memory: 'RLIMIT_DATA',
+      systemCalls: filter === null ? null : 'seccomp allowlist',
       uid: asRoot ? 'setpriv (a uid for each instance)' : 'user namespace',
       privileges: 'no_new_privs, no capability',
       lifetime: 'parent death signal of bubblewrap + pid namespace',

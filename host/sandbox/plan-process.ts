@@ -28,12 +28,14 @@ export function planProcess(machine: Machine, request: RunnerRequest): RunnerPla
     env: { ...baseEnvironment(dataDir), TMPDIR: dataDir, ...request.policy.env, PWD: request.workspace },
     cwd: request.workspace,
     statusFd: null,
+    filter: null,
     pluginPath,
     mechanisms: {
       files: 'node --permission',
       network: 'node --permission',
       processes: 'node --permission',
       memory: machine.prlimitPath === null ? null : 'RLIMIT_DATA',
+      systemCalls: null,
       uid: identity === null ? null : 'setpriv (a uid for each instance)',
       privileges: machine.setprivPath === null ? null : 'no_new_privs',
       lifetime:

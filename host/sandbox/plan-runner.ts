@@ -7,6 +7,7 @@ import type { Mechanisms } from './mechanisms.ts'
 import { planNamespace } from './plan-namespace.ts'
 import { planProcess } from './plan-process.ts'
 import type { Policy } from './policy.ts'
+import type { SeccompRequest } from './seccomp/seccomp-program.ts'
 
 /** All paths absolute and canonical. */
 export interface RunnerRequest {
@@ -27,16 +28,18 @@ export interface RunnerRequest {
   readonly identity: RunnerIdentity | null
 }
 
-/** What to spawn. Stdio: 0 ignore, 1 pipe, 2 pipe, 3 pipe (JSON-RPC), and 4 pipe where `statusFd` is 4. */
+/** What to spawn, see `spawnPlan`. */
 export interface RunnerPlan {
   readonly tier: IsolationTier
   readonly file: string
   readonly args: readonly string[]
-  /** The whole environment: spawn with it alone (execa: `extendEnv: false`). Values never stand in `args`. */
+  /** The whole environment. Values never stand in `args`. */
   readonly env: Readonly<Record<string, string>>
   readonly cwd: string
   /** Where the sandbox reports its process, see `readSandboxStatus`. */
   readonly statusFd: 4 | null
+  /** The filter of system calls, which the sandbox reads from descriptor 5; null where none can be loaded. */
+  readonly filter: SeccompRequest | null
   /** Where the runner finds the plugin's code; not always `pluginDir`, since tier `process` can't mount a copy. */
   readonly pluginPath: string
   readonly mechanisms: Mechanisms

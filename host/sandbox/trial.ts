@@ -1,14 +1,15 @@
 import fs from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
-import type { Duplex, Readable } from 'node:stream'
-import { execa } from 'execa'
+import type { Duplex } from 'node:stream'
+import { text as readAll } from 'node:stream/consumers'
 
 import { SILENT_LIMITS } from '../../src/contract/manifest/silent-limits.ts'
 import type { RunnerIdentity } from './identity.ts'
 import type { Machine } from './machine.ts'
 import { planRunner, type RunnerPlan } from './plan-runner.ts'
 import { findRunnerPid, readSandboxPid } from './sandbox-status.ts'
+import { spawnPlan } from './spawn-plan.ts'
 
 const TRIAL_TIMEOUT_MS = 20_000
 /** Ids that no pool gives out: the last two below the reserved end of the range (see identity.ts). */
@@ -97,29 +98,33 @@ async function writeFile(file: string, text: string): Promise<void> {
 }
 
 async function runPlan(machine: Machine, plan: RunnerPlan, observe: Trial['observe']): Promise<TrialResult> {
-  const hasStatus = plan.statusFd !== null
-  const subprocess = execa(plan.file, plan.args, {
-    env: { ...plan.env },
-    extendEnv: false,
-    cwd: plan.cwd,
-    reject: false,
-    timeout: TRIAL_TIMEOUT_MS,
-    killSignal: 'SIGKILL',
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe', ...(hasStatus ? (['pipe'] as const) : [])],
-    buffer: { fd3: false, ...(hasStatus ? { fd4: false } : {}) },
+  const child = spawnPlan(plan)
+  const [, stdout, stderr, channel, status] = child.stdio as unknown as (Duplex | undefined)[]
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', resolve)
   })
-  const channel = subprocess.stdio[3] as Duplex | null | undefined
-  const status = subprocess.stdio[4] as Readable | null | undefined
-  const sandboxPid = status ? readSandboxPid(status) : Promise.resolve(subprocess.pid ?? null)
+  const late = setTimeout(() => child.kill('SIGKILL'), TRIAL_TIMEOUT_MS)
+  const sandboxPid = status ? readSandboxPid(status) : Promise.resolve(child.pid ?? null)
   const runnerPid = async (): Promise<number | null> => {
     const pid = await sandboxPid
-    return pid === null || !hasStatus ? pid : findRunnerPid(pid, machine.uid)
+    return pid === null || plan.statusFd === null ? pid : findRunnerPid(pid, machine.uid)
   }
-  const [{ exitCode, stdout, stderr }] = await Promise.all([
-    subprocess,
-    channel ? observeOnce(channel, runnerPid, observe) : null,
-  ])
-  return { code: exitCode ?? null, stdout: String(stdout), stderr: String(stderr) }
+  try {
+    const [code, out, err] = await Promise.all([
+      ended,
+      readText(stdout),
+      readText(stderr),
+      channel ? observeOnce(channel, runnerPid, observe) : null,
+    ])
+    return { code, stdout: out, stderr: err }
+  } finally {
+    clearTimeout(late)
+  }
+}
+
+async function readText(stream: Duplex | undefined): Promise<string> {
+  return stream === undefined ? '' : await readAll(stream)
 }
 
 /** Looks at the program once it has spoken, then lets it end. */

@@ -116,12 +116,12 @@ function waysOut(world: SandboxWorld): void {
 
   it('has no network, no shell and no foreign file by the kernel alone', async () => {
     const said = await reach({ kernelOnly: true })
-    expect(said['loopback']).to.equal('ECONNREFUSED')
-    expect(said['internet']).to.equal('ENETUNREACH')
+    expect(said['loopback']).to.equal('EAFNOSUPPORT')
+    expect(said['internet']).to.equal('EAFNOSUPPORT')
     expect(said['dns']).to.be.oneOf(['EAI_AGAIN', 'ENOTFOUND'])
-    expect(said['shell']).to.equal('ENOENT')
+    expect(said['shell']).to.equal('EPERM')
     expect(said['sqlite'], 'a file that is not there').to.be.oneOf(['ERR_SQLITE_ERROR', 'ENOENT'])
-    expect(said['spawn'], 'Node itself is there').to.match(/^got v26\./)
+    expect(said['spawn']).to.equal('EPERM')
   })
 
   it('loads a plugin by import() with resolve hooks, and speaks on fd 3', async () => {

@@ -88,6 +88,7 @@ describe('measureMemoryBase() and doctorChecks()', () => {
       ['prlimit', true],
       ['user id', true],
       ['privileges', true],
+      ['system calls', true],
       ['memory limit', true],
       ['node permission model', true],
       ['cgroup v2', true],

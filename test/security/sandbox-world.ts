@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -7,7 +6,9 @@ import type { Duplex } from 'node:stream'
 import type { RunnerIdentity } from '../../host/sandbox/identity.ts'
 import { probeMachine, type Machine } from '../../host/sandbox/machine.ts'
 import { planRunner, type RunnerPlan } from '../../host/sandbox/plan-runner.ts'
-import { resolvePolicy } from '../../host/sandbox/policy.ts'
+import { resolvePolicy, type Policy } from '../../host/sandbox/policy.ts'
+import { NODE_INSIDE } from '../../host/sandbox/runner-paths.ts'
+import { spawnPlan } from '../../host/sandbox/spawn-plan.ts'
 import type { IsolationTier } from '../../src/contract/life.ts'
 import type { ManifestLimits } from '../../src/contract/manifest.ts'
 import { SILENT_LIMITS } from '../../src/contract/manifest/silent-limits.ts'
@@ -31,6 +32,8 @@ export interface ProbeOptions {
   readonly input?: unknown
   readonly maxMemoryMb?: number
   readonly limits?: Partial<ManifestLimits>
+  /** Policy that no permission of the test's gives: who grants it is another's test. */
+  readonly opened?: Partial<Pick<Policy, 'network' | 'process'>>
   /** Without Node's own layer, so that only the kernel holds. */
   readonly kernelOnly?: boolean
 }
@@ -117,7 +120,7 @@ export class SandboxWorld {
       pluginDir,
       workspace,
       dataDir,
-      policy,
+      policy: { ...policy, ...options.opened },
       identity,
       overlayDir: null,
       validatorDir: null,
@@ -132,6 +135,13 @@ export class SandboxWorld {
     const { stdout, stderr, code } = await runPlan(this.plan(probe, options), null)
     if (code !== 0 || stderr !== '') throw new Error(`the probe ended with code ${code}: ${stderr}`)
     return JSON.parse(stdout) as Report
+  }
+
+  /** The same walls around a program of the plugin's own folder in place of Node. */
+  nativePlan(program: string, words: readonly string[], options: ProbeOptions = {}): RunnerPlan {
+    const plan = this.plan('facts.cjs', options)
+    const chain = plan.args.slice(0, plan.args.lastIndexOf(NODE_INSIDE))
+    return { ...plan, args: [...chain, path.join(this.pluginDir, program), ...words] }
   }
 
   #sdk(): string {
@@ -156,19 +166,15 @@ export interface PlanOutcome {
 
 /** Spawns as the daemon does. `say` goes to fd 3. */
 export async function runPlan(plan: RunnerPlan, say: string | null): Promise<PlanOutcome> {
-  const child = spawn(plan.file, plan.args, {
-    cwd: plan.cwd,
-    env: { ...plan.env },
-    timeout: PROBE_TIMEOUT_MS,
-    killSignal: 'SIGKILL',
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe', ...(plan.statusFd === null ? [] : (['pipe'] as const))],
-  })
+  const child = spawnPlan(plan)
+  const late = setTimeout(() => child.kill('SIGKILL'), PROBE_TIMEOUT_MS)
   const [, stdout, stderr, channel, status] = child.stdio as unknown as (Duplex | undefined)[]
   status?.resume()
   channel?.on('error', () => {})
   if (say !== null) channel?.write(say)
   const exited = new Promise<number | null>((resolve) => child.once('close', resolve))
   const [out, err, words, code] = await Promise.all([text(stdout), text(stderr), text(channel), exited])
+  clearTimeout(late)
   return { stdout: out, stderr: err, channel: words, code }
 }
 

@@ -15,6 +15,7 @@ const MACHINE: Machine = {
   setprivPath: '/usr/bin/setpriv',
   prlimitPath: '/usr/bin/prlimit',
   hasBindFd: true,
+  seccompArch: 'x64',
   reasonNoNamespace: null,
   libraries: ['/lib/libc.so.6'],
 }
