@@ -54,6 +54,8 @@ export class Execution implements WheelEntry {
   wheelNext: WheelEntry | null = null
   wheelPrevious: WheelEntry | null = null
   wheelSlot = -1
+  /** Watches what it may use of the processor; null where nothing says how much. */
+  cpuBudget: WheelEntry | null = null
   /** Where it runs, or ran last; null while it never did. */
   instance: RunnerInstance | null = null
   /** The operation is declared idempotent and its process has not died under it yet. */

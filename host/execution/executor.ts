@@ -1,10 +1,13 @@
 import type { PhantomError } from '../../src/contract/phantom-error.ts'
 import type { EndCause } from '../process/exit-reason.ts'
+import type { RunnerInstance } from '../process/runner-instance.ts'
 import type { RunnablePlugin } from '../registry/plugin-record.ts'
 import { cancelledError, deadlineError, exitError, memoryUseOf } from './call-errors.ts'
+import { CpuBudget } from './cpu-budget.ts'
 import { Execution, type CallRequest, type ExecutionEvents, type Settlement } from './execution.ts'
 import { InstanceLane } from './instance-lane.ts'
 import type { EndedInstance, LanePowers } from './lane-powers.ts'
+import { limitError, type LimitBreach } from './limit-error.ts'
 import { outcomeOf } from './outcome.ts'
 import { readAnswer } from './read-answer.ts'
 import { circuitOpenError, hostFullError, queueFullError } from './refusals.ts'
@@ -62,6 +65,7 @@ export class Executor {
         this.#wheel.remove(execution)
         execution.beginRun(nowMs, instance.generation)
         this.#wheel.add(execution)
+        this.#watchCpu(execution, instance, nowMs)
       },
       onAnswer: readAnswer,
       onExit: (lane, end) => this.#exited(lane, end),
@@ -169,9 +173,42 @@ export class Executor {
     if (execution.settle({ kind: 'rejected', error })) this.#abandon(execution, cause)
   }
 
+  /** Ends a call that went over a limit, and the process with it: what a limit stopped is not to be trusted on. */
+  breakLimit(execution: Execution, breach: LimitBreach, cause: EndCause): void {
+    const { instance } = execution
+    execution.settle({ kind: 'rejected', error: limitError(execution, breach) })
+    void instance?.end(cause)
+  }
+
+  /** With several calls in one process its time belongs to nobody alone: each counts all of it over its own span. */
+  #watchCpu(execution: Execution, instance: RunnerInstance, nowMs: number): void {
+    this.#forgetBudget(execution)
+    const { maxCpuTimeMs: limitMs } = instance.limits
+    if (limitMs === null || instance.cpu === null) return
+    const budget = new CpuBudget({
+      meter: instance.cpu,
+      limitMs,
+      nowMs,
+      onSpent: (usedMs) => {
+        if (!instance.isInFlight(execution)) return
+        const breach = { limit: 'max_cpu_time_ms', declared: limitMs, measured: Math.round(usedMs) } as const
+        this.breakLimit(execution, breach, 'cpu_limit')
+      },
+      again: (again) => this.#wheel.add(again),
+    })
+    execution.cpuBudget = budget
+    this.#wheel.add(budget)
+  }
+
+  #forgetBudget(execution: Execution): void {
+    if (execution.cpuBudget !== null) this.#wheel.remove(execution.cpuBudget)
+    execution.cpuBudget = null
+  }
+
   #count(execution: Execution, settlement: Settlement, nowMs: number): void {
     const { plugin, workspace } = execution.call
     this.#wheel.remove(execution)
+    this.#forgetBudget(execution)
     this.#settled += 1
     plugin.openCalls -= 1
     if (settlement.kind === 'rejected') this.#failed += 1
@@ -225,6 +262,7 @@ export class Executor {
     execution.mayRetry = false
     execution.channelId = null
     execution.executionId = null
+    this.#forgetBudget(execution)
     execution.addWarning('its process died while it ran; it was run again, since it is declared idempotent')
     lane.resubmit(execution, nowMs)
   }
@@ -232,5 +270,5 @@ export class Executor {
 
 /** A call that is still open was not the one that broke the limit. */
 function isAnothersFault(cause: EndCause | null): boolean {
-  return cause === 'ignored_cancel' || cause === 'wall_limit'
+  return cause === 'ignored_cancel' || cause === 'wall_limit' || cause === 'cpu_limit'
 }

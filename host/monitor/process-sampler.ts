@@ -6,13 +6,15 @@ export interface ProcessSample {
   readonly atMs: number
   /** User and system time of all its threads. Grain: one clock tick of the kernel, 10 ms. */
   readonly cpuTimeMs: number
+  /** The same, and that of the children that it has waited for. */
+  readonly familyCpuTimeMs: number
   readonly rssBytes: number
 }
 
 /** A process is read at most this often; calls in between share the sample. */
 const SAMPLE_INTERVAL_MS = 10
 
-const EMPTY: ProcessSample = { atMs: -Infinity, cpuTimeMs: 0, rssBytes: 0 }
+const EMPTY: ProcessSample = { atMs: -Infinity, cpuTimeMs: 0, familyCpuTimeMs: 0, rssBytes: 0 }
 const { clockTicksPerSecond, pageBytes } = readAuxiliaryVector()
 const buffer = Buffer.alloc(1024)
 
@@ -41,7 +43,12 @@ export class ProcessSampler {
 
   /** The latest sample, made now unless it is younger than the interval. */
   sample(nowMs: number): ProcessSample {
-    if (this.#descriptor === null || nowMs - this.#last.atMs < SAMPLE_INTERVAL_MS) return this.#last
+    return nowMs - this.#last.atMs < SAMPLE_INTERVAL_MS ? this.#last : this.refresh(nowMs)
+  }
+
+  /** A sample made now. */
+  refresh(nowMs: number): ProcessSample {
+    if (this.#descriptor === null) return this.#last
     try {
       const length = readSync(this.#descriptor, buffer, 0, buffer.length, 0)
       const sample = parseStat(buffer.toString('latin1', 0, length), nowMs)
@@ -73,9 +80,11 @@ function open(pid: number): number | null {
 function parseStat(text: string, atMs: number): ProcessSample {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
   const ticks = Number(fields[11]) + Number(fields[12])
+  const waitedTicks = Number(fields[13]) + Number(fields[14])
   return {
     atMs,
     cpuTimeMs: (ticks * 1000) / clockTicksPerSecond,
+    familyCpuTimeMs: ((ticks + waitedTicks) * 1000) / clockTicksPerSecond,
     rssBytes: Number(fields[21]) * pageBytes,
   }
 }

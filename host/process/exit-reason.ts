@@ -17,6 +17,10 @@ export type EndCause =
   | 'memory_limit'
   /** An allocation of a call failed inside, and the call was told so. */
   | 'memory_refused'
+  /** A call used more of the processor than it may. */
+  | 'cpu_limit'
+  /** It met another limit: of its disk, its results, its files. */
+  | 'resource_limit'
   | 'protocol'
   | 'start_timeout'
   /** It answered that it could not start. */
@@ -56,6 +60,8 @@ const BY_CAUSE: Readonly<Record<EndCause, ExitClass>> = {
   wall_limit: 'wall_limit',
   memory_limit: 'oom',
   memory_refused: 'oom',
+  cpu_limit: 'cpu_limit',
+  resource_limit: 'resource_limit',
   protocol: 'protocol',
   start_timeout: 'wall_limit',
   start_failed: 'crash',
@@ -119,6 +125,8 @@ const WORDS: Readonly<Record<EndCause, string>> = {
   wall_limit: 'a call did not end at its deadline',
   memory_limit: 'it went over its memory limit',
   memory_refused: 'a call went over its memory limit',
+  cpu_limit: 'a call went over its CPU time',
+  resource_limit: 'it went over a limit',
   protocol: 'it broke the protocol',
   start_timeout: 'it was not ready in time',
   start_failed: 'it could not start',

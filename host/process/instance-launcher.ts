@@ -148,6 +148,7 @@ export class InstanceLauncher {
         generation,
         plan,
         uid: start.identity?.uid ?? machine.uid,
+        mayStartProcesses: policy.process,
         reach: reachOf(generation, lane.workspace, { policy, dataDir, tier: plan.tier }),
         startTimeoutMs: this.#options.startTimeoutMs(),
         shutdownMs: generation.manifest.restart.shutdownMs,

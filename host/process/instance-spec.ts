@@ -22,6 +22,8 @@ export interface InstanceSpec {
   readonly generation: Generation
   readonly plan: RunnerPlan
   readonly uid: number | null
+  /** Whether other processes than the runner's own may be the plugin's. */
+  readonly mayStartProcesses: boolean
   /** What it may reach, as it was granted at its start; canonical and absolute. */
   readonly reach: InstanceReach
   readonly initialize: Omit<RunnerParams['initialize'], keyof InstanceConfig | 'previous_state'>

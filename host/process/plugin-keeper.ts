@@ -47,6 +47,8 @@ const CAUSED_BY_CALLS: ReadonlySet<EndCause> = new Set([
   'wall_limit',
   'memory_limit',
   'memory_refused',
+  'cpu_limit',
+  'resource_limit',
 ])
 /** Failures of a start that come back each time, until a file changes. */
 const DETERMINISTIC_CODES: ReadonlySet<string> = new Set(['MANIFEST_INVALID', 'CONFIG_INVALID'])

@@ -1,8 +1,10 @@
 import type { InstanceState } from '../../src/contract/life.ts'
+import type { ManifestLimits } from '../../src/contract/manifest.ts'
 import { messageOf, type PhantomError } from '../../src/contract/phantom-error.ts'
 import { RUNNER_HOOKS, type RunnerHook, type RunnerParams } from '../../src/contract/runner-methods.ts'
 import { Connection, type Answer } from '../../src/rpc/connection.ts'
 import { IdTable } from '../../src/rpc/id-table.ts'
+import { meterProcess, meterTree, type CpuMeter } from '../monitor/cpu-meter.ts'
 import { ProcessSampler } from '../monitor/process-sampler.ts'
 import { DenialWatch } from '../denials/denial-watch.ts'
 import { nextInstanceState, type InstanceEvent } from '../supervisor/instance-state.ts'
@@ -41,6 +43,7 @@ export class RunnerInstance {
   #state: InstanceState = 'starting'
   #pid: number | null = null
   #sampler: ProcessSampler | null = null
+  #cpu: CpuMeter | null = null
   #readyMs: number | null = null
   #idleRssBytes = 0
   #cause: EndCause | null = null
@@ -98,6 +101,9 @@ export class RunnerInstance {
   get generation(): Generation {
     return this.spec.generation
   }
+  get limits(): ManifestLimits {
+    return this.spec.generation.manifest.limits
+  }
   get state(): InstanceState {
     return this.#state
   }
@@ -125,6 +131,14 @@ export class RunnerInstance {
   }
   get sampler(): ProcessSampler | null {
     return this.#sampler
+  }
+  /** Null before it was ready. */
+  get cpu(): CpuMeter | null {
+    return this.#cpu
+  }
+  /** The process that all others of its sandbox come from; null while it is not known. */
+  get rootPid(): number | null {
+    return this.#runner.findRootPid()
   }
   /** Resident memory when it became ready: what the allowance of `max_memory_mb` stands on. */
   get idleRssBytes(): number {
@@ -224,6 +238,11 @@ export class RunnerInstance {
     return Number.isSafeInteger(id) && id >= 0 ? (this.#inFlight.get(id) ?? null) : null
   }
 
+  /** Calls that it has not answered. */
+  inFlight(): readonly Execution[] {
+    return [...this.#inFlight.values()]
+  }
+
   hasHook(hook: RunnerHook): boolean {
     return this.#hooks.has(hook)
   }
@@ -290,6 +309,8 @@ export class RunnerInstance {
     if (pid === null || this.#pid !== null || this.#state === 'stopped') return
     this.#pid = pid
     this.#sampler = new ProcessSampler(pid)
+    const root = this.rootPid
+    this.#cpu = this.spec.mayStartProcesses && root !== null ? meterTree(root) : meterProcess(this.#sampler)
   }
 
   #violated(what: string): void {

@@ -14,6 +14,8 @@ export interface SpawnedRunner {
   readonly stderr: Readable
   /** The host's pid of the runner itself, behind bubblewrap; null as long as it is not there. */
   findPid(): number | null
+  /** The process that all others of the sandbox come from: the first of its pid namespace, or the runner itself. */
+  findRootPid(): number | null
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
   signal(signal: Signal): void
 }
@@ -61,6 +63,7 @@ export function spawnRunner(plan: RunnerPlan): SpawnedRunner {
     stdout,
     stderr,
     findPid,
+    findRootPid: () => sandboxPid,
     exited,
     signal: (signal) => signalRunner(child, { sandbox: sandboxPid, runner: findPid() }, signal),
   }

@@ -31,7 +31,7 @@ export const PERMISSION_MECHANISMS = {
 
 const EVERYWHERE = [
   'disk space: how much a plugin writes into its data_dir and its fs_write folders, beyond 1 GiB a file',
-  'CPU time, except by the deadline of each call',
+  'CPU time while no call runs, beyond making a greedy process nicer',
 ]
 
 const UNENFORCED = {

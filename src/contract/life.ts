@@ -20,6 +20,7 @@ export type ExitClass =
   | 'oom'
   | 'cpu_limit'
   | 'wall_limit'
+  | 'resource_limit'
   | 'protocol'
   | 'killed_by_operator'
   | 'host_shutdown'

@@ -70,11 +70,11 @@ describe('A plugin directory full of bad manifests', function () {
         'plugins/wants_network/index.js': 'export default { operations: {} }',
         'plugins/wants_process/plugin.toml': asking('wants_process', 'process'),
         'plugins/wants_process/index.js': 'export default { operations: {} }',
-        'plugins/wants_cpu/plugin.toml': manifestText(
-          'wants_cpu',
-          '[resource_limits]\nmax_cpu_time_ms = 100\n',
+        'plugins/wants_requests/plugin.toml': manifestText(
+          'wants_requests',
+          '[resource_limits]\nmax_network_requests = 100\n',
         ),
-        'plugins/wants_cpu/index.js': 'export default { operations: { fine: () => "fine" } }',
+        'plugins/wants_requests/index.js': 'export default { operations: { fine: () => "fine" } }',
         'plugins/of_wasm/plugin.toml': manifestText('of_wasm').replace('"javascript"', '"wasm"'),
         'plugins/of_wasm/index.js': '',
         'plugins/of_native/plugin.toml': manifestText('of_native').replace('"javascript"', '"native"'),
@@ -135,16 +135,16 @@ describe('A plugin directory full of bad manifests', function () {
   }
 
   it('warns of a limit that nothing enforces yet, and runs the plugin', async () => {
-    const { issues, state } = await daemon.info('wants_cpu')
+    const { issues, state } = await daemon.info('wants_requests')
     expect(state).to.equal('enabled')
     expect(issues).to.have.length(1)
     expect(issues[0]).to.deep.include({
       severity: 'warning',
       line: 8,
       column: 1,
-      field: 'resource_limits.max_cpu_time_ms',
+      field: 'resource_limits.max_network_requests',
     })
-    expect((await daemon.call('wants_cpu', 'fine')).result).to.equal('fine')
+    expect((await daemon.call('wants_requests', 'fine')).result).to.equal('fine')
   })
 
   it('runs the healthy plugin beside all of them', async () => {

@@ -27,7 +27,6 @@ const MAX_INTENSITY = 1000
 
 /** Checked as they will be, and not held yet. */
 const LATER_LIMITS: ReadonlySet<string> = new Set([
-  'max_cpu_time_ms',
   'max_disk_mb',
   'max_output_bytes',
   'max_network_connections',

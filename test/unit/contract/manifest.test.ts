@@ -54,16 +54,7 @@ describe('parseManifest()', () => {
       },
     })
     expect(id).to.deep.equal({ value: 'my_custom_plugin', line: 2, column: 1 })
-    expect(issues).to.have.length(1)
-    expect(issues[0]).to.include({
-      line: 18,
-      column: 1,
-      field: 'resource_limits.max_cpu_time_ms',
-      severity: 'warning',
-    })
-    expect(issues[0]?.message).to.match(
-      /^Cannot enforce "resource_limits.max_cpu_time_ms": this version does not/,
-    )
+    expect(issues).to.deep.equal([])
   })
 
   it('gives a silent manifest its defaults', () => {
@@ -182,7 +173,6 @@ name = "_"
 
   it('warns of every limit that is not enforced yet, and of nothing else, and still loads', () => {
     const { manifest, issues } = parse(`${HEAD}[resource_limits]
-max_cpu_time_ms = 1
 max_disk_mb = 1
 max_output_bytes = 1
 max_network_connections = 0
@@ -204,7 +194,7 @@ period_ms = 1000
       maxNetworkBytes: 9_007_199_254_740_991,
     })
     expect(issues.map(({ line, severity }) => `${line} ${severity}`)).to.deep.equal(
-      [8, 9, 10, 11, 12, 13].map((line) => `${line} warning`),
+      [8, 9, 10, 11, 12].map((line) => `${line} warning`),
     )
     for (const { message, field } of issues) {
       expect(message).to.match(/does not enforce it yet\. Keep the line/)

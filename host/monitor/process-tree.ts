@@ -1,0 +1,22 @@
+import { readFileSync } from 'node:fs'
+
+/** A plugin that forks without end must not cost the daemon its loop. */
+const MAX_PROCESSES = 4096
+
+/**
+ * A process and all that it started and that still lives, by the kernel's own list of children (proc_pid_children(5)).
+ * Where `root` is the first process of a pid namespace nothing escapes: orphans become its children.
+ */
+export function processesBelow(root: number): number[] {
+  const found = [root]
+  for (let at = 0; at < found.length && found.length < MAX_PROCESSES; at += 1) {
+    const pid = found[at]!
+    try {
+      const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1')
+      for (const child of children.split(' ')) if (child !== '') found.push(Number(child))
+    } catch {
+      // ENOENT, ESRCH: it is gone, and its children are another's.
+    }
+  }
+  return found
+}

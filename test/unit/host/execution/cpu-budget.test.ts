@@ -1,0 +1,43 @@
+import { expect } from 'chai'
+import { CpuBudget } from '../../../../host/execution/cpu-budget.ts'
+
+describe('CpuBudget', () => {
+  function budgetOf(readings: (number | null)[], limitMs = 400) {
+    const seen: { spent: number[]; waits: number[] } = { spent: [], waits: [] }
+    const nowMs = performance.now()
+    const budget = new CpuBudget({
+      meter: { readMs: () => readings.shift() ?? null },
+      limitMs,
+      nowMs,
+      cores: 2,
+      onSpent: (usedMs) => seen.spent.push(usedMs),
+      again: ({ deadlineMs }) => seen.waits.push(deadlineMs - performance.now()),
+    })
+    return { budget, seen, firstMs: budget.deadlineMs - nowMs }
+  }
+
+  it('looks when every core together could have used it up, and then sooner and sooner', () => {
+    const { budget, seen, firstMs } = budgetOf([1000, 1200, 1390, 1401])
+    expect(firstMs).to.equal(200)
+    budget.expire()
+    budget.expire()
+    budget.expire()
+    expect(seen.waits).to.have.length(2)
+    expect(seen.waits[0]).to.be.within(90, 100)
+    expect(seen.waits[1], 'never sooner than a tick').to.be.within(5, 10)
+    expect(seen.spent).to.deep.equal([401])
+  })
+
+  it('counts from what the process had used before, and lets all of it be used', () => {
+    const { budget, seen } = budgetOf([5000, 5400])
+    budget.expire()
+    expect(seen.spent).to.deep.equal([])
+  })
+
+  it('leaves a process that is gone to its exit', () => {
+    const { budget, seen } = budgetOf([100, null])
+    budget.expire()
+    expect(seen.spent).to.deep.equal([])
+    expect(seen.waits).to.have.length(1)
+  })
+})
