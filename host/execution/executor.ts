@@ -183,7 +183,7 @@ export class Executor {
   /** With several calls in one process its time belongs to nobody alone: each counts all of it over its own span. */
   #watchCpu(execution: Execution, instance: RunnerInstance, nowMs: number): void {
     this.#forgetBudget(execution)
-    const { maxCpuTimeMs: limitMs } = instance.limits
+    const { maxCpuTimeMs: limitMs } = instance.generation.limits
     if (limitMs === null || instance.cpu === null) return
     const budget = new CpuBudget({
       meter: instance.cpu,

@@ -4,7 +4,7 @@ import type {
   GenerationInfo,
   GenerationState,
 } from '../../src/contract/generations.ts'
-import type { Manifest } from '../../src/contract/manifest.ts'
+import type { Manifest, ManifestLimits } from '../../src/contract/manifest.ts'
 import type { Permission } from '../../src/contract/permission.ts'
 import { CallRate } from '../execution/call-rate.ts'
 import { CircuitBreaker, type BreakerOptions } from '../supervisor/circuit-breaker.ts'
@@ -40,6 +40,8 @@ export class Generation {
   readonly directory: string
   readonly builtin: boolean
   readonly manifest: Manifest
+  /** Those of the manifest, or narrower ones that were set since. */
+  limits: ManifestLimits
   /** What it holds of what its manifest declares. Empty: nothing. */
   readonly rights: readonly Permission[]
   /** Whether it holds a right to write: then calls may create files. */
@@ -68,6 +70,7 @@ export class Generation {
     this.directory = options.directory
     this.builtin = options.builtin
     this.manifest = manifest
+    this.limits = manifest.limits
     this.rights = options.rights
     this.mayWrite = options.rights.some((right) => right.kind === 'fs_write')
     this.restart = new RestartPolicy({ ...manifest.restart, ...options.backoff, random: Math.random })

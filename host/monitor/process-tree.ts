@@ -9,14 +9,17 @@ const MAX_PROCESSES = 4096
  */
 export function processesBelow(root: number): number[] {
   const found = [root]
-  for (let at = 0; at < found.length && found.length < MAX_PROCESSES; at += 1) {
-    const pid = found[at]!
-    try {
-      const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1')
-      for (const child of children.split(' ')) if (child !== '') found.push(Number(child))
-    } catch {
-      // ENOENT, ESRCH: it is gone, and its children are another's.
-    }
-  }
+  for (let at = 0; at < found.length && found.length < MAX_PROCESSES; at += 1)
+    found.push(...childrenOf(found[at]!))
   return found
+}
+
+function childrenOf(pid: number): number[] {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1')
+    return children.split(' ').flatMap((child) => (child === '' ? [] : [Number(child)]))
+  } catch {
+    // ENOENT, ESRCH: it is gone, and its children are another's.
+    return []
+  }
 }

@@ -138,7 +138,7 @@ export class InstanceLauncher {
       workspace: lane.workspace,
       dataDir,
       policy,
-      limits: generation.manifest.limits,
+      limits: generation.limits,
       baseDataBytes: start.baseDataBytes,
       identity: start.identity,
     })

@@ -1,4 +1,4 @@
-import type { RunnerHook, RunnerParams } from '../../src/contract/runner-methods.ts'
+import { RUNNER_HOOKS, type RunnerHook, type RunnerParams } from '../../src/contract/runner-methods.ts'
 import { MAX_PLUGIN_TEXT_CHARS } from '../../src/contract/limits.ts'
 import { escapeControl } from '../observe/escape-control.ts'
 import { boundedReport } from './plugin-report.ts'
@@ -65,4 +65,9 @@ async function ask<H extends RunnerHook>(
   if (instance.state !== 'ready' || !instance.hasHook(hook)) return null
   const answer = await instance.call(hook, params, timeoutMs)
   return answer === null || answer.error !== null ? null : (answer.result ?? {})
+}
+
+/** What a hostile process lists as its hooks. */
+export function hooksIn(value: unknown): ReadonlySet<RunnerHook> {
+  return new Set(Array.isArray(value) ? RUNNER_HOOKS.filter((hook) => value.includes(hook)) : [])
 }

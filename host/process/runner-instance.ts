@@ -1,7 +1,6 @@
 import type { InstanceState } from '../../src/contract/life.ts'
-import type { ManifestLimits } from '../../src/contract/manifest.ts'
 import { messageOf, type PhantomError } from '../../src/contract/phantom-error.ts'
-import { RUNNER_HOOKS, type RunnerHook, type RunnerParams } from '../../src/contract/runner-methods.ts'
+import type { RunnerHook, RunnerParams } from '../../src/contract/runner-methods.ts'
 import { Connection, type Answer } from '../../src/rpc/connection.ts'
 import { IdTable } from '../../src/rpc/id-table.ts'
 import { meterProcess, meterTree, type CpuMeter } from '../monitor/cpu-meter.ts'
@@ -14,6 +13,7 @@ import { GRACEFUL, toExitInfo, type EndCause } from './exit-reason.ts'
 import type { InstanceEvents, InstanceSpec } from './instance-spec.ts'
 import { endProcess } from './kill-ladder.ts'
 import { PluginWords } from './plugin-words.ts'
+import { hooksIn } from './runner-hooks.ts'
 import { boundedReport } from './plugin-report.ts'
 import { RunnerOutput } from './runner-output.ts'
 import { spawnRunner, type SpawnedRunner } from './spawn-runner.ts'
@@ -101,9 +101,6 @@ export class RunnerInstance {
   get generation(): Generation {
     return this.spec.generation
   }
-  get limits(): ManifestLimits {
-    return this.spec.generation.manifest.limits
-  }
   get state(): InstanceState {
     return this.#state
   }
@@ -135,10 +132,6 @@ export class RunnerInstance {
   /** Null before it was ready. */
   get cpu(): CpuMeter | null {
     return this.#cpu
-  }
-  /** The process that all others of its sandbox come from; null while it is not known. */
-  get rootPid(): number | null {
-    return this.#runner.findRootPid()
   }
   /** Resident memory when it became ready: what the allowance of `max_memory_mb` stands on. */
   get idleRssBytes(): number {
@@ -309,7 +302,7 @@ export class RunnerInstance {
     if (pid === null || this.#pid !== null || this.#state === 'stopped') return
     this.#pid = pid
     this.#sampler = new ProcessSampler(pid)
-    const root = this.rootPid
+    const root = this.#runner.findRootPid()
     this.#cpu = this.spec.mayStartProcesses && root !== null ? meterTree(root) : meterProcess(this.#sampler)
   }
 
@@ -355,9 +348,4 @@ export class RunnerInstance {
       this.#words.ofHost('error', `its end was not handled as it should: ${messageOf(error)}`)
     }
   }
-}
-
-/** What a hostile process lists as its hooks. */
-function hooksIn(value: unknown): ReadonlySet<RunnerHook> {
-  return new Set(Array.isArray(value) ? RUNNER_HOOKS.filter((hook) => value.includes(hook)) : [])
 }
