@@ -68,7 +68,10 @@ export function memoryError(execution: Execution, memory: MemoryUse): PhantomErr
 export function memoryUseOf(instance: RunnerInstance): MemoryUse {
   instance.sampler?.sample(performance.now())
   const rssBytes = instance.sampler?.peakRssBytes ?? 0
-  return { usedBytes: Math.max(0, rssBytes - instance.idleRssBytes), manifest: instance.generation.manifest }
+  return {
+    usedBytes: Math.max(0, rssBytes - instance.figures.idleRssBytes),
+    manifest: instance.generation.manifest,
+  }
 }
 
 /** The process died under the call. */

@@ -184,9 +184,9 @@ export class Executor {
   #watchCpu(execution: Execution, instance: RunnerInstance, nowMs: number): void {
     this.#forgetBudget(execution)
     const { maxCpuTimeMs: limitMs } = instance.generation.limits
-    if (limitMs === null || instance.cpu === null) return
+    if (limitMs === null || instance.figures.cpu === null) return
     const budget = new CpuBudget({
-      meter: instance.cpu,
+      meter: instance.figures.cpu,
       limitMs,
       nowMs,
       onSpent: (usedMs) => {

@@ -38,7 +38,7 @@ export class MemoryGuard {
       const sample = instance.pid === null ? undefined : samples.get(instance.pid)
       if (sample === undefined) continue
       if (instance.state !== 'ready') continue
-      const usedBytes = sample.memoryBytes - instance.idleRssBytes
+      const usedBytes = sample.memoryBytes - instance.figures.idleRssBytes
       const maxBytes = instance.generation.manifest.limits.maxMemoryMb * MEGABYTE
       if (usedBytes > maxBytes + TOLERANCE_BYTES) void instance.end('memory_limit')
     }

@@ -3,8 +3,7 @@ import { messageOf, type PhantomError } from '../../src/contract/phantom-error.t
 import type { RunnerHook, RunnerParams } from '../../src/contract/runner-methods.ts'
 import { Connection, type Answer } from '../../src/rpc/connection.ts'
 import { IdTable } from '../../src/rpc/id-table.ts'
-import { meterProcess, meterTree, type CpuMeter } from '../monitor/cpu-meter.ts'
-import { ProcessSampler } from '../monitor/process-sampler.ts'
+import type { ProcessSampler } from '../monitor/process-sampler.ts'
 import { DenialWatch } from '../denials/denial-watch.ts'
 import { nextInstanceState, type InstanceEvent } from '../supervisor/instance-state.ts'
 import type { Execution } from '../execution/execution.ts'
@@ -14,6 +13,7 @@ import type { InstanceEvents, InstanceSpec } from './instance-spec.ts'
 import { endProcess } from './kill-ladder.ts'
 import { PluginWords } from './plugin-words.ts'
 import { hooksIn } from './runner-hooks.ts'
+import { RunnerFigures } from './runner-figures.ts'
 import { boundedReport } from './plugin-report.ts'
 import { RunnerOutput } from './runner-output.ts'
 import { spawnRunner, type SpawnedRunner } from './spawn-runner.ts'
@@ -31,6 +31,7 @@ export class RunnerInstance {
   readonly spec: InstanceSpec
   readonly denials: DenialWatch
   readonly startedAt = new Date()
+  readonly figures = new RunnerFigures()
   readonly #events: InstanceEvents
   readonly #runner: SpawnedRunner
   readonly #connection: Connection
@@ -41,11 +42,7 @@ export class RunnerInstance {
   readonly #words: PluginWords
   readonly #gone: Promise<void>
   #state: InstanceState = 'starting'
-  #pid: number | null = null
-  #sampler: ProcessSampler | null = null
-  #cpu: CpuMeter | null = null
   #readyMs: number | null = null
-  #idleRssBytes = 0
   #cause: EndCause | null = null
   #ending: Promise<void> | null = null
   #reported: { metadata: unknown; capabilities: unknown } | null = null
@@ -105,7 +102,7 @@ export class RunnerInstance {
     return this.#state
   }
   get pid(): number | null {
-    return this.#pid
+    return this.figures.pid
   }
   get readyMs(): number | null {
     return this.#readyMs
@@ -127,15 +124,7 @@ export class RunnerInstance {
     return this.#gone
   }
   get sampler(): ProcessSampler | null {
-    return this.#sampler
-  }
-  /** Null before it was ready. */
-  get cpu(): CpuMeter | null {
-    return this.#cpu
-  }
-  /** Resident memory when it became ready: what the allowance of `max_memory_mb` stands on. */
-  get idleRssBytes(): number {
-    return this.#idleRssBytes
+    return this.figures.sampler
   }
   get inFlightCount(): number {
     return this.#inFlight.size
@@ -182,7 +171,7 @@ export class RunnerInstance {
     this.#readyAtMs = performance.now()
     this.#readyMs = this.#readyAtMs - startedAtMs
     this.#learnPid(this.#runner.findPid())
-    this.#idleRssBytes = this.#sampler?.sample(this.#readyAtMs).rssBytes ?? 0
+    this.figures.becameReady(this.#readyAtMs)
     if (this.#state === 'starting') this.#move('initialized')
   }
 
@@ -196,7 +185,7 @@ export class RunnerInstance {
     execution.shared = this.#inFlight.size > 0
     this.#dispatched += 1
     const dispatched = this.#dispatched
-    execution.sampleAtStart = this.#sampler?.sample(nowMs) ?? null
+    execution.sampleAtStart = this.sampler?.sample(nowMs) ?? null
     execution.instance = this
     this.#lastCallAtMs = nowMs
     const { input } = execution
@@ -299,11 +288,8 @@ export class RunnerInstance {
   }
 
   #learnPid(pid: number | null): void {
-    if (pid === null || this.#pid !== null || this.#state === 'stopped') return
-    this.#pid = pid
-    this.#sampler = new ProcessSampler(pid)
-    const root = this.#runner.findRootPid()
-    this.#cpu = this.spec.mayStartProcesses && root !== null ? meterTree(root) : meterProcess(this.#sampler)
+    if (pid === null || this.#state === 'stopped') return
+    this.figures.learn(pid, this.spec.mayStartProcesses ? this.#runner.findRootPid() : null)
   }
 
   #violated(what: string): void {
@@ -328,7 +314,7 @@ export class RunnerInstance {
       new Promise((resolve) => setTimeout(resolve, LAST_OUTPUT_MS).unref()),
     ])
     this.#move('exited')
-    this.#sampler?.close()
+    this.figures.close()
     this.#output.close()
     this.#connection.destroy()
     if (this.#output.cutBytes > 0)
