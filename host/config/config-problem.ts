@@ -49,6 +49,8 @@ function expectation(error: ErrorObject): string {
       return `at least ${String(params['limit'])}`
     case 'maximum':
       return `at most ${String(params['limit'])}`
+    case 'pattern':
+      return 'an absolute path, or an empty text'
     default:
       return `a value that ${error.message ?? 'fits'}`
   }

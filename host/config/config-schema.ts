@@ -12,7 +12,10 @@ export const CONFIG_SCHEMA = section({
     directory: { type: 'string', minLength: 1, maxLength: 4096 },
     builtin: { type: 'boolean' },
   }),
-  security: section({ required_tier: { enum: ['process', 'namespace'] } }),
+  security: section({
+    required_tier: { enum: ['process', 'namespace'] },
+    secrets_file: { type: 'string', maxLength: 4096, pattern: '^(?:/.+)?$' },
+  }),
   workspace: section({
     roots: { type: 'array', maxItems: 256, items: { type: 'string', minLength: 1, maxLength: 4096 } },
   }),

@@ -1,4 +1,4 @@
-import { mkdirSync, realpathSync } from 'node:fs'
+import { existsSync, mkdirSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { PhantomError } from '../../src/contract/phantom-error.ts'
 import { PACKAGE_VERSION } from '../../src/contract/version.ts'
@@ -7,7 +7,6 @@ import type { HostConfig } from '../config/config-schema.ts'
 import type { HostConfigSource } from '../config/host-config-source.ts'
 import { PluginConfigStore } from '../config/plugin/plugin-config-store.ts'
 import { PluginConfigs } from '../config/plugin/plugin-configs.ts'
-import { Redactor } from '../config/plugin/redactor.ts'
 import { DenialDesk } from '../denials/denial-desk.ts'
 import { ExecutionHistory } from '../metrics/execution-history.ts'
 import { PluginObserver } from '../metrics/plugin-observer.ts'
@@ -25,6 +24,8 @@ import { createIdentityPool } from '../sandbox/identity.ts'
 import { probeMachine, type Machine } from '../sandbox/machine.ts'
 import { unenforced } from '../sandbox/mechanisms.ts'
 import { measureMemoryBase } from '../sandbox/memory-base.ts'
+import { Redactor } from '../secrets/redactor.ts'
+import { Variables } from '../secrets/variables.ts'
 import type { Store } from '../store/store.ts'
 import { SchemaCompiler } from '../validation/schema-compiler.ts'
 import { Engine } from './engine.ts'
@@ -62,6 +63,7 @@ export class DaemonCore {
   readonly #instances: InstanceKeeper
   readonly #files: PluginFiles
   readonly #denials: DenialDesk
+  readonly #variables: Variables
   readonly #setLogLevel: OpenDaemonLog['setLevel']
   readonly #flushLog: () => Promise<void>
   readonly #config = (): HostConfig => this.options.configSource.current.config
@@ -106,6 +108,7 @@ export class DaemonCore {
     this.log = log
     this.#setLogLevel = setLevel
     this.#flushLog = flush
+    this.#variables = this.#openVariables()
     this.logs = openPluginLogs(stateDirectory, log)
     this.audit = openAudit(options, log, this.#redact)
     this.#denials = new DenialDesk({
@@ -223,11 +226,26 @@ export class DaemonCore {
       ],
       loadConfiguration: async (generation) => void (await configs.load(generation)),
       configurationOf: (generation) => configs.of(generation)!.forProcess,
-      redact: this.#redact,
+      redactor: this.redactor,
+      variables: this.#variables,
       onSpawned: (generation) => this.#files.watchRunning(generation.directory),
       onLog: (line) => this.logs.append(line),
       onDenied: (lane, denial, execution) => this.#denials.denied(lane, denial, execution),
     })
+  }
+
+  /** @throws PhantomError CONFIG_INVALID: a daemon does not begin with secrets that are open to others */
+  #openVariables(): Variables {
+    const { secretsFile } = this.#config().security
+    const variables = new Variables({
+      environment: process.env,
+      secretsFile: secretsFile === '' ? null : secretsFile,
+      uid: process.getuid?.() ?? -1,
+      redactor: this.redactor,
+      onWarning: (warning, fields) => this.log.warn(warning, fields),
+    })
+    variables.read()
+    return variables
   }
 
   #openEngine(configs: PluginConfigs): Engine {
@@ -262,7 +280,11 @@ export class DaemonCore {
       checker: this.#compiler,
       variables: process.env,
       refuseFile: (path) =>
-        refuseOwnFile(path, configDirectory === null ? [stateDirectory] : [stateDirectory, configDirectory]),
+        refuseOwnFile(path, [
+          stateDirectory,
+          ...(configDirectory === null ? [] : [configDirectory]),
+          ...(this.#variables.secretsFile === null ? [] : [this.#variables.secretsFile]),
+        ]),
       redactor: this.redactor,
       onWarning: (id, warning) => this.log.warn(warning, { plugin_id: id }),
     })
@@ -275,7 +297,7 @@ function configFolder({ configDirectory, stateDirectory }: CoreOptions): string 
 }
 
 function refuseOwnFile(path: string, folders: readonly string[]): string | null {
-  const folder = folders.find((own) => isInside(realpathSync(own), path))
+  const folder = folders.find((own) => existsSync(own) && isInside(realpathSync(own), path))
   return folder === undefined ? null : `"${folder}" is the daemon's own`
 }
 

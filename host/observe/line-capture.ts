@@ -6,10 +6,11 @@ const WINDOW_MS = 100
 const LINE_COST_BYTES = 512
 const NEWLINE = 0x0a
 const CARRIAGE_RETURN = 0x0d
-const CUT_MARK = ' … (cut)'
+export const CUT_MARK = ' … (cut)'
 
 export interface LineCaptureOptions {
-  readonly maxLineBytes: number
+  /** Asked for each part of a line. */
+  readonly maxLineBytes: () => number
   /** Above it the stream is not read until the next window of 100 ms: its writer waits, nobody else does. */
   readonly maxBytesPerSecond?: number
   /** A line without its end, as UTF-8; one that was too long is cut and says so at its end. */
@@ -106,7 +107,7 @@ class LineCapture {
   }
 
   #collect(bytes: Buffer): void {
-    const room = this.#options.maxLineBytes - this.#lineBytes
+    const room = Math.max(0, this.#options.maxLineBytes() - this.#lineBytes)
     // A copy: a view of a few bytes would keep the whole chunk of 64 KiB alive.
     const kept = Buffer.from(bytes.subarray(0, room))
     if (kept.length > 0) this.#line.push(kept)

@@ -11,6 +11,8 @@ import type { IdentityPool, RunnerIdentity } from '../sandbox/identity.ts'
 import type { Machine } from '../sandbox/machine.ts'
 import { planRunner, type RunnerPlan } from '../sandbox/plan-runner.ts'
 import { resolvePolicy, type Policy } from '../sandbox/policy.ts'
+import type { Redactor } from '../secrets/redactor.ts'
+import type { Variables } from '../secrets/variables.ts'
 import type { Store } from '../store/store.ts'
 import type { SchemaCompiler } from '../validation/schema-compiler.ts'
 import { makeDataDirectory, makeGrantedFolders } from './data-directory.ts'
@@ -40,8 +42,9 @@ export interface LauncherOptions {
   readonly loadConfiguration: (generation: Generation) => Promise<void>
   /** What the plugin gets as its configuration now, secrets and all. It was loaded before. */
   readonly configurationOf: (generation: Generation) => InstanceConfig
-  /** Takes secrets out of a text. */
-  readonly redact: (text: string) => string
+  readonly redactor: Redactor
+  /** What `env:NAME` gives. */
+  readonly variables: Variables
   /** Before the files of a generation are copied: from now on their changes count. */
   readonly onSpawned: (generation: Generation) => Promise<void>
   readonly onLog: (line: PluginLogLine) => void
@@ -80,7 +83,8 @@ export class InstanceLauncher {
         dataDir: this.#dataDirectory(generation),
         stateDir: this.#options.stateDirectory,
         protect: this.#options.protectedPaths,
-        environment: process.env,
+        secretsFile: this.#options.variables.secretsFile,
+        environment: this.#options.variables.describe(),
         identity,
       },
       this.#options.machine,
@@ -102,6 +106,8 @@ export class InstanceLauncher {
 
   async #spawn(generation: Generation, lane: InstanceLane): Promise<RunnerInstance> {
     this.#checkTier(generation)
+    // Fails closed: a plugin that would get its secrets starts with none of them missing.
+    if (generation.rights.some(({ kind }) => kind === 'env')) this.#options.variables.read()
     await this.#options.onSpawned(generation)
     const prepared = await this.prepare(generation)
     await this.#options.loadConfiguration(generation)
@@ -127,6 +133,7 @@ export class InstanceLauncher {
     const { machine } = this.#options
     const dataDir = this.#dataDirectory(generation)
     const policy = this.policyOf(generation, lane.workspace, start.identity)
+    this.#options.variables.granted(generation.id, policy.env)
     makeGrantedFolders(policy.createPaths, start.identity)
     const plan = planRunner(machine, {
       runnerFiles: this.#options.runnerFiles,
@@ -163,7 +170,7 @@ export class InstanceLauncher {
         },
         onDrain: () => lane.pump(),
         onDenied: (denial, execution) => this.#options.onDenied(lane, denial, execution),
-        redact: this.#options.redact,
+        redactor: this.#options.redactor,
         onLog: (line) =>
           this.#options.onLog({ ...line, plugin_id: generation.id, time: new Date().toISOString() }),
       },

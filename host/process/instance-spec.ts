@@ -5,6 +5,7 @@ import type { Answer } from '../../src/rpc/connection.ts'
 import type { Execution } from '../execution/execution.ts'
 import type { Generation } from '../generations/generation.ts'
 import type { Denial, Reach } from '../denials/denial.ts'
+import type { Redactor } from '../secrets/redactor.ts'
 import type { RunnerPlan } from '../sandbox/plan-runner.ts'
 import type { EndCause } from './exit-reason.ts'
 
@@ -44,5 +45,5 @@ export interface InstanceEvents {
   onDenied(denial: Denial, execution: Execution | null): void
   onLog(line: Omit<PluginLogLine, 'plugin_id' | 'time'>): void
   /** Takes secrets out of what the plugin says. */
-  redact(text: string): string
+  readonly redactor: Redactor
 }

@@ -16,17 +16,22 @@ export interface CallsInFlight {
 
 /** All text that a process says beside its results: cut, without secrets, and attributed to its call. */
 export class PluginWords {
-  readonly #events: Pick<InstanceEvents, 'onLog' | 'redact'>
+  readonly #events: Pick<InstanceEvents, 'onLog' | 'redactor'>
   readonly #calls: CallsInFlight
 
-  constructor(events: Pick<InstanceEvents, 'onLog' | 'redact'>, calls: CallsInFlight) {
+  constructor(events: Pick<InstanceEvents, 'onLog' | 'redactor'>, calls: CallsInFlight) {
     this.#events = events
     this.#calls = calls
   }
 
   /** What the host itself has to say about the process, in the plugin's log. */
   ofHost(level: LogLevel, message: string): void {
-    this.#events.onLog({ level, source: 'host', execution_id: null, message: this.#events.redact(message) })
+    this.#events.onLog({
+      level,
+      source: 'host',
+      execution_id: null,
+      message: this.#events.redactor.redact(message),
+    })
   }
 
   /** False for a notification that the contract does not know. */
@@ -79,19 +84,24 @@ export class PluginWords {
 
   /** The wire has capped its depth. */
   #redacted(value: unknown): unknown {
-    if (typeof value === 'string') return this.#events.redact(value)
+    if (typeof value === 'string') return this.#redactedText(value)
     if (typeof value !== 'object' || value === null) return value
     if (Array.isArray(value)) return value.map((item) => this.#redacted(item))
     const entries = Object.entries(value).map(([key, item]) => [
-      this.#events.redact(key),
+      this.#events.redactor.redact(key),
       this.#redacted(item),
     ])
     return Object.fromEntries(entries)
   }
 
-  /** Redacted before it is cut: half a secret would not be recognised. */
+  #redactedText(text: string): string {
+    const { redactor } = this.#events
+    return text.length >= MAX_PLUGIN_TEXT_CHARS ? redactor.redactCut(text) : redactor.redact(text)
+  }
+
+  /** Redacted before it is cut: half a secret would not be recognised. The runner cuts, too. */
   #clean(text: string): string {
-    return this.#events.redact(text).slice(0, MAX_PLUGIN_TEXT_CHARS)
+    return this.#redactedText(text).slice(0, MAX_PLUGIN_TEXT_CHARS)
   }
 }
 

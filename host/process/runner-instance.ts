@@ -67,7 +67,7 @@ export class RunnerInstance {
     this.denials = new DenialWatch({
       reach: spec.reach,
       privateFolders: spec.reach.privateFolders,
-      redact: (text) => events.redact(text),
+      redact: (text) => events.redactor.redact(text),
       onDenied: (denial, execution) => events.onDenied(denial, execution),
     })
     this.#runner = spawnRunner(spec.plan)
@@ -90,7 +90,7 @@ export class RunnerInstance {
     })
     this.#output = new RunnerOutput(this.#runner, {
       onLine: (line) => this.#words.printed(line),
-      redact: (text) => events.redact(text),
+      redactor: events.redactor,
     })
     this.#gone = this.#runner.exited.then((end) => this.#exited(end))
   }

@@ -1,7 +1,9 @@
 import type { Readable } from 'node:stream'
 import type { LogLevel } from '../../src/contract/execution.ts'
 import { MAX_PLUGIN_TEXT_CHARS } from '../../src/contract/limits.ts'
-import { captureLines } from '../observe/line-capture.ts'
+import { captureLines, CUT_MARK } from '../observe/line-capture.ts'
+import type { Redactor } from '../secrets/redactor.ts'
+import { SplitRedactor } from '../secrets/split-redactor.ts'
 
 export interface OutputLine {
   readonly source: 'stdout' | 'stderr'
@@ -11,12 +13,14 @@ export interface OutputLine {
 
 export interface OutputPowers {
   onLine(line: OutputLine): void
-  /** Takes secrets out of a text. */
-  redact(text: string): string
+  readonly redactor: Redactor
 }
 
 const MAX_BYTES_PER_SECOND = 16 * 1024 * 1024
 const STDERR_TAIL_CHARS = 4096
+const MAX_SECRET_BYTES = 64 * 1024
+/** UTF-8 needs at most this many for a UTF-16 unit. */
+const BYTES_PER_CHAR = 3
 
 /** What a plugin prints, by line, and the last of what it said on stderr: V8 says there why it gives up. */
 export class RunnerOutput {
@@ -39,7 +43,7 @@ export class RunnerOutput {
 
   /** Without secrets, also where one has several lines. */
   get stderrTail(): string {
-    return this.#powers.redact(this.#stderrTail)
+    return this.#powers.redactor.redact(this.#stderrTail)
   }
 
   /** Bytes of lines that were longer than a log line may be; each such line says itself that it was cut. */
@@ -52,20 +56,34 @@ export class RunnerOutput {
   }
 
   #capture(stream: Readable, source: OutputLine['source'], level: LogLevel): Promise<void> {
+    const { redactor } = this.#powers
+    const lines = new SplitRedactor(redactor, (whole) => {
+      const message = cut(whole)
+      // Before the tail is cut: half a secret would not be recognised.
+      if (source === 'stderr') this.#stderrTail = `${this.#stderrTail}${message}\n`.slice(-STDERR_TAIL_CHARS)
+      this.#powers.onLine({ source, level, message })
+    })
     captureLines(stream, {
-      maxLineBytes: MAX_PLUGIN_TEXT_CHARS,
+      // With room for a secret that begins where the line is cut.
+      maxLineBytes: () =>
+        MAX_PLUGIN_TEXT_CHARS + Math.min(MAX_SECRET_BYTES, redactor.longestChars * BYTES_PER_CHAR),
       maxBytesPerSecond: MAX_BYTES_PER_SECOND,
-      onLine: (printed) => {
-        // Before the tail is cut: half a secret would not be recognised.
-        const message = this.#powers.redact(printed)
-        if (source === 'stderr')
-          this.#stderrTail = `${this.#stderrTail}${message}\n`.slice(-STDERR_TAIL_CHARS)
-        this.#powers.onLine({ source, level, message })
-      },
+      onLine: (printed) => lines.push(printed),
       onDropped: (bytes) => {
         this.#cutBytes += bytes
       },
     })
-    return new Promise((resolve) => stream.once('close', resolve))
+    return new Promise((resolve) =>
+      stream.once('close', () => {
+        lines.flush()
+        resolve()
+      }),
+    )
   }
+}
+
+function cut(line: string): string {
+  return line.length <= MAX_PLUGIN_TEXT_CHARS
+    ? line
+    : line.slice(0, MAX_PLUGIN_TEXT_CHARS - CUT_MARK.length) + CUT_MARK
 }

@@ -17,6 +17,8 @@ export interface PolicyRoots {
   readonly dataDir: string
   /** The daemon's: refused as a grant, and left empty inside a grant that contains it. */
   readonly stateDir: string
+  /** The daemon's file of secrets: no grant may contain it. Null where there is none. */
+  readonly secretsFile: string | null
   /** Kept read-only inside a grant that contains them: the folder of all plugins, the configuration. */
   readonly protect: readonly string[]
   /** The daemon's. */
@@ -54,6 +56,7 @@ export function resolvePolicy(
   const draft: Draft = {
     roots: canonicalRoots(roots),
     protect: roots.protect.map((folder) => canonicalPath(folder).path),
+    secretsFile: roots.secretsFile === null ? null : canonicalPath(roots.secretsFile).path,
     identity: roots.identity,
     tier: machine.tier,
     readPaths: [],
@@ -104,6 +107,7 @@ function refusalOf(permission: Permission): string | null {
 interface Draft {
   readonly roots: GrantRoots
   readonly protect: readonly string[]
+  readonly secretsFile: string | null
   readonly identity: RunnerIdentity | null
   readonly tier: Machine['tier']
   readonly readPaths: string[]
@@ -192,7 +196,10 @@ function applyPath(permission: PathPermission, draft: Draft): PermissionInfo {
 }
 
 function refusalOfGrant(kind: PathPermission['kind'], grant: GrantPath, draft: Draft): string | null {
-  const { roots, protect, tier } = draft
+  const { roots, protect, secretsFile, tier } = draft
+  if (secretsFile !== null && contains(grant.path, secretsFile)) {
+    return `"${grant.path}" contains the daemon's secrets file. Name the folders that are needed, or keep that file elsewhere`
+  }
   if (tier === 'process' && contains(grant.path, roots.stateDir)) {
     return `"${grant.path}" contains the daemon's own state "${roots.stateDir}", which only a mount namespace could leave out. Name the folders below it`
   }

@@ -107,6 +107,7 @@ export class SandboxWorld {
         pluginDir,
         dataDir,
         stateDir,
+        secretsFile: null,
         protect: [path.join(workspace, 'tools/plugins')],
         environment: { ...options.environment, PROBE: input },
         identity,

@@ -1,11 +1,11 @@
 import type { LogLevel } from '../../../src/contract/execution.ts'
 import type { Manifest } from '../../../src/contract/manifest.ts'
 import type { CommonConfig } from './common-keys.ts'
+import type { Redactor } from '../../secrets/redactor.ts'
 import { computePluginConfig, type ConfigChecker, type PluginConfig } from './compute-plugin-config.ts'
 import { configInvalid } from './config-invalid.ts'
 import type { ConfigFile } from './config-source.ts'
 import type { PluginConfigStore } from './plugin-config-store.ts'
-import type { Redactor } from './redactor.ts'
 import { resolveSecrets, type SecretSources } from './resolve-secrets.ts'
 
 /** Whose configuration: a generation of a plugin. */
@@ -55,7 +55,8 @@ export class PluginConfigs {
     const known = this.#loaded.get(plugin)
     // Secrets may have changed behind their references.
     if (known !== undefined && known.text === file.text && !hasReferences(file.text)) return known
-    const loaded = await this.resolve(plugin, file)
+    const { loaded, secrets } = await this.#resolve(plugin, file)
+    this.#options.redactor.hold(`configuration ${plugin.id}`, secrets)
     this.#loaded.set(plugin, loaded)
     return loaded
   }
@@ -76,6 +77,14 @@ export class PluginConfigs {
     file: ConfigFile,
     allEnvironments = false,
   ): Promise<LoadedPluginConfig> {
+    return (await this.#resolve(plugin, file, allEnvironments)).loaded
+  }
+
+  async #resolve(
+    plugin: ConfiguredPlugin,
+    file: ConfigFile,
+    allEnvironments = false,
+  ): Promise<{ loaded: LoadedPluginConfig; secrets: readonly string[] }> {
     const { id, manifest } = plugin
     const { checker, variables, refuseFile, redactor } = this.#options
     const schema = manifest.configuration
@@ -84,7 +93,8 @@ export class PluginConfigs {
     const { config: resolved, secrets } = await resolveSecrets(config, sources)
     for (const secret of secrets) redactor.add(secret)
     const logLevel = config.common.logLevel ?? manifest.runtime.logLevel
-    return { ...config, text: file.text, forProcess: { config: resolved, log_level: logLevel } }
+    const forProcess = { config: resolved, log_level: logLevel }
+    return { loaded: { ...config, text: file.text, forProcess }, secrets }
   }
 
   /** As it was loaded last. */

@@ -4,7 +4,6 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { computePluginConfig } from '../../../../host/config/plugin/compute-plugin-config.ts'
-import { Redactor } from '../../../../host/config/plugin/redactor.ts'
 import { resolveSecrets, type SecretSources } from '../../../../host/config/plugin/resolve-secrets.ts'
 import { SchemaCompiler } from '../../../../host/validation/schema-compiler.ts'
 import type { PhantomError } from '../../../../src/contract/phantom-error.ts'
@@ -168,70 +167,5 @@ describe('resolveSecrets()', function () {
       key: SECRET,
       verbose: true,
     })
-  })
-})
-
-describe('Redactor', () => {
-  it('gives text back as it is while there are no secrets, and when they are too short to mean something', () => {
-    const redactor = new Redactor()
-    const text = 'nothing to hide'
-    expect(redactor.redact(text)).to.equal(text)
-    redactor.add('hide')
-    redactor.add('')
-    expect(redactor.redact(text)).to.equal(text)
-  })
-
-  it('takes a secret out in every form in which it may leave', () => {
-    const redactor = new Redactor()
-    redactor.add(SECRET)
-    const query = new URLSearchParams({ t: SECRET }).toString()
-    const texts = [
-      `a ${SECRET} b ${SECRET}`,
-      JSON.stringify({ t: SECRET }),
-      JSON.stringify({ log: JSON.stringify({ t: SECRET }) }),
-      `https://h/?t=${encodeURIComponent(SECRET)}`,
-      `https://h/?t=${encodeURIComponent(SECRET).replace(/%../g, (code) => code.toLowerCase())}`,
-      encodeURI(`https://h/${SECRET}`),
-      query,
-      Buffer.from(SECRET).toString('base64'),
-      Buffer.from(SECRET).toString('base64url'),
-      ...['', 'u', 'us', 'usr', 'user:'].flatMap((before) =>
-        ['', '@', '@h'].map((behind) => `Basic ${Buffer.from(before + SECRET + behind).toString('base64')}`),
-      ),
-    ]
-    for (const text of texts) {
-      const redacted = redactor.redact(text)
-      expect(redacted, text).to.contain('[secret]')
-      expect(redacted).to.not.match(/hunter|quoted|aHVudGVy|h1bnRlc|odW50ZXI/)
-      expect(Buffer.from(redacted, 'base64').toString('latin1')).to.not.contain('hunter')
-    }
-    expect(redactor.redact(texts[0] ?? '')).to.equal('a [secret] b [secret]')
-  })
-
-  it('takes the longer of two secrets that begin alike, and lines of one that has several', () => {
-    const redactor = new Redactor()
-    for (const secret of [
-      'abcdef',
-      'abcdefghij',
-      '-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0\nshort\n-----END KEY-----',
-      '$^(.*)[x]+',
-    ])
-      redactor.add(secret)
-    expect(redactor.redact('abcdefghij abcdefg')).to.equal('[secret] [secret]g')
-    expect(redactor.redact('read MIIEvQIBADANBgkqhkiG9w0 short')).to.equal('read [secret] short')
-    expect(redactor.redact('-----BEGIN KEY-----')).to.equal('-----BEGIN KEY-----')
-    expect(redactor.redact('$^(.*)[x]+ abc')).to.equal('[secret] abc')
-    redactor.add('added later')
-    expect(redactor.redact('it was added later')).to.equal('it was [secret]')
-  })
-
-  it('costs little with a hundred secrets', () => {
-    const redactor = new Redactor()
-    for (let i = 0; i < 100; i += 1) redactor.add(`secret-number-${i}-${'x'.repeat(i)}`)
-    const line =
-      'an ordinary line of a log that says what was done and how long it took, 200 characters. '.repeat(2)
-    const startedAt = performance.now()
-    for (let i = 0; i < 1000; i += 1) redactor.redact(line)
-    expect(performance.now() - startedAt).to.be.below(1000)
   })
 })

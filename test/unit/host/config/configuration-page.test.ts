@@ -15,10 +15,19 @@ function packageFile(name: string): Sections {
   return parse(fs.readFileSync(path.join(ROOT, 'config', name), 'utf8')) as Sections
 }
 
-function allowedWords({ type, enum: words, minimum, maximum, maxItems, maxLength }: JsonSchema): string {
+function allowedWords({
+  type,
+  enum: words,
+  minimum,
+  maximum,
+  maxItems,
+  maxLength,
+  pattern,
+}: JsonSchema): string {
   if (Array.isArray(words)) return words.map((word) => `\`${word}\``).join(', ')
   if (type === 'boolean') return '`true`, `false`'
   if (type === 'array') return `at most ${maxItems}`
+  if (pattern !== undefined) return 'an absolute path, or empty'
   return type === 'string' ? `1 to ${maxLength} characters` : `${minimum} to ${maximum}`
 }
 

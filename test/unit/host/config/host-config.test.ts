@@ -55,7 +55,7 @@ describe('loadHostConfig()', () => {
     })
     expect(config).to.eql({
       plugins: { directory: './plugins', builtin: true },
-      security: { requiredTier: 'process' },
+      security: { requiredTier: 'process', secretsFile: '' },
       workspace: { roots: [] },
       limits: { maxPayloadMb: 256, maxClients: 256 },
       execution: {

@@ -33,7 +33,7 @@ describe('captureLines()', function () {
   })
 
   it('cuts a line over the cap, marks it, and tells what was dropped', async () => {
-    const { stream, lines, dropped } = capture({ maxLineBytes: 10 })
+    const { stream, lines, dropped } = capture({ maxLineBytes: () => 10 })
     stream.write('0123456789abcdef')
     stream.write('ghij\nshort\n')
     stream.end('0123456789')
@@ -53,7 +53,7 @@ describe('captureLines()', function () {
   })
 
   it('holds its memory while a child prints 200 MB, in lines and without any newline', async () => {
-    const limits = { maxLineBytes: 8192, maxBytesPerSecond: 4096 * MIB }
+    const limits = { maxLineBytes: () => 8192, maxBytesPerSecond: 4096 * MIB }
     for (const text of [`${'x'.repeat(65_535)}\\n`, 'x'.repeat(65_536)]) {
       const { stdout } = startChild(
         `const b = Buffer.from('${text}'); for (let i = 0; i < 3200; i++) require('fs').writeSync(1, b)`,
@@ -113,7 +113,7 @@ describe('captureLines()', function () {
 })
 
 function options(some: Partial<LineCaptureOptions>): LineCaptureOptions {
-  return { maxLineBytes: 8192, onLine: () => undefined, onDropped: () => undefined, ...some }
+  return { maxLineBytes: () => 8192, onLine: () => undefined, onDropped: () => undefined, ...some }
 }
 
 function capture(some: Partial<LineCaptureOptions> = {}) {

@@ -39,6 +39,7 @@ describe('resolvePolicy()', () => {
       pluginDir: path.join(root, 'ws/plugins/mine'),
       dataDir: path.join(root, 'ws/.phantom/data/mine'),
       stateDir: path.join(root, 'ws/.phantom'),
+      secretsFile: null,
       protect: [path.join(root, 'ws/plugins'), path.join(root, 'not-there')],
       environment: {},
       identity: null,

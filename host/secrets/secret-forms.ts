@@ -4,42 +4,41 @@ const MIN_SECRET_CHARS = 6
 const MIN_LINE_CHARS = 16
 /** Base64 of a part of a longer text: fewer characters are found by chance. */
 const MIN_BASE64_CHARS = 8
-const SHOWN = '[secret]'
-const SYNTAX = /[.*+?^${}()|[\]\\/]/g
 
-/** Takes secrets out of text that leaves the daemon, also where they stand in JSON, in a URL or in base64. */
-export class Redactor {
-  readonly #forms = new Set<string>()
-  #pattern: RegExp | null = null
+/** Words that stand in any log: to take them out would hide nothing and spoil much. */
+const COMMON_VALUES =
+  /^(?:true|false|enabled?|disabled?|default|undefined|localhost|production|development|staging|testing|https?:\/\/localhost(?::\d+)?\/?|127\.0\.0\.1|0\.0\.0\.0|(.)\1*)$/i
+/** Variables that say where and in which language a process runs. */
+const ORDINARY_NAMES =
+  /^(?:TZ|LANG|LANGUAGE|LC_[A-Z]+|HOME|PWD|OLDPWD|PATH|SHELL|USER|LOGNAME|HOSTNAME|TERM|COLORTERM|EDITOR|PAGER|DISPLAY|TMPDIR|XDG_[A-Z_]+|CI|NO_COLOR|FORCE_COLOR|COLUMNS|LINES)$/
 
-  add(secret: string): void {
-    const before = this.#forms.size
-    for (const form of formsOf(secret)) this.#forms.add(form)
-    // Built by the next text: many secrets come at once.
-    if (this.#forms.size > before) this.#pattern = null
-  }
-
-  redact(text: string): string {
-    if (this.#forms.size === 0 || text.length < MIN_SECRET_CHARS) return text
-    this.#pattern ??= toPattern(this.#forms)
-    return text.replace(this.#pattern, SHOWN)
-  }
+/** Whether a value can be taken out of texts at all. */
+export function isRedactable(value: string): boolean {
+  return value.length >= MIN_SECRET_CHARS && !COMMON_VALUES.test(value)
 }
 
-function formsOf(secret: string): string[] {
-  if (secret.length < MIN_SECRET_CHARS) return []
+/** Whether a variable of the environment may hold a secret, by its name. */
+export function isSecretName(name: string): boolean {
+  return !ORDINARY_NAMES.test(name)
+}
+
+/** Every spelling of a secret that is looked for; none where it can't be taken out. */
+export function formsOf(secret: string): string[] {
+  if (!isRedactable(secret)) return []
   const lines = secret.includes('\n')
     ? secret
         .split(/\r?\n/)
         .map((line) => line.trim())
         .filter((line) => line.length >= MIN_LINE_CHARS && !line.startsWith('-----'))
     : []
-  return [secret, ...lines].flatMap((text) => [
+  const forms = [secret, ...lines].flatMap((text) => [
     text,
     ...jsonForms(text),
     ...urlForms(text),
     ...base64Forms(text),
+    ...hexForms(text),
   ])
+  return [...new Set(forms)]
 }
 
 /** Once, and as a text inside a text: an error's JSON in a log line's JSON. */
@@ -77,8 +76,7 @@ function base64Forms(text: string): string[] {
   return forms.flatMap((form) => [form, form.replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '')])
 }
 
-/** The longest first, so that of two that begin alike the whole is taken. */
-function toPattern(forms: ReadonlySet<string>): RegExp {
-  const longestFirst = [...forms].toSorted((a, b) => b.length - a.length)
-  return new RegExp(longestFirst.map((form) => form.replace(SYNTAX, '\\$&')).join('|'), 'g')
+function hexForms(text: string): string[] {
+  const hex = Buffer.from(text).toString('hex')
+  return [hex, hex.toUpperCase()]
 }
