@@ -69,7 +69,9 @@ function readFacts(pid: number): Omit<Observation, 'result'> {
 }
 
 function bubblewrapCheck({ bwrapPath, hasBindFd }: Machine): DoctorCheck {
-  const mounts = hasBindFd ? 'can mount open folders' : 'mounts by path only'
+  const mounts = hasBindFd
+    ? 'mounts what was opened and checked'
+    : 'mounts by path only, so what was checked can be swapped before it is mounted: update it to 0.10, or 0.8.0-2+deb12u1 of Debian 12'
   return {
     name: 'bubblewrap',
     ok: bwrapPath !== null,

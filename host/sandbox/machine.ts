@@ -6,6 +6,7 @@ import { execa } from 'execa'
 
 import type { IsolationTier } from '../../src/contract/life.ts'
 import { messageOf } from '../../src/contract/phantom-error.ts'
+import { findHostFiles, findProgramFolders, type ProgramFolder } from './host-folders.ts'
 import { explainNamespaceFailure, INSTALL_BUBBLEWRAP, INSTALL_UTIL_LINUX } from './remedies.ts'
 import { isSeccompArch, type SeccompArch } from './seccomp/seccomp-program.ts'
 import { tryNamespace } from './trial.ts'
@@ -27,12 +28,16 @@ export interface Machine {
   readonly prlimitPath: string | null
   /** Which filter of system calls fits; null where none does. */
   readonly seccompArch: SeccompArch | null
-  /** Whether bubblewrap can mount an open folder instead of a path. */
+  /** Whether bubblewrap can mount what is open instead of a path. */
   readonly hasBindFd: boolean
   /** Why the tier is not `namespace`, with the remedy; null where it is. */
   readonly reasonNoNamespace: string | null
   /** Shared objects and the loader of node, setpriv and prlimit, as paths of the host. */
   readonly libraries: readonly string[]
+  /** For plugins that may start programs. */
+  readonly programFolders: readonly ProgramFolder[]
+  /** Files of /proc that tell of the host and are covered. */
+  readonly hostFiles: readonly string[]
 }
 
 /**
@@ -58,6 +63,8 @@ export async function probeMachine(options: { readonly nodePath: string }): Prom
     hasBindFd: bwrapPath !== null && (await hasBindFd(bwrapPath)),
     reasonNoNamespace: null,
     libraries: [],
+    programFolders: findProgramFolders(),
+    hostFiles: findHostFiles(),
   }
   try {
     const missing = explainMissing(candidate)

@@ -1,62 +1,32 @@
 import type { Machine } from './machine.ts'
+import { empty, isSealed, mountArgument, read, write, type Mount } from './mount.ts'
 import { ancestors, contains, foldersBetween } from './paths.ts'
 import type { RunnerRequest } from './plan-runner.ts'
-import { MAIN_INSIDE, NODE_INSIDE, PRLIMIT_INSIDE, SDK_INSIDE, SETPRIV_INSIDE } from './runner-paths.ts'
+import { systemMounts } from './system-mounts.ts'
 
-const TMP_BYTES = 16 * 1024 * 1024
-
-interface Bind {
-  readonly kind: 'read' | 'write'
-  readonly from: string
-  readonly at: string
+export interface MountPlan {
+  readonly args: string[]
+  /** Paths to open for bubblewrap, the first one as descriptor `firstDescriptor`; see `openBind`. */
+  readonly binds: readonly string[]
 }
-
-/** An empty folder in memory. `seal`: read-only once everything that lies inside has its place. */
-interface Empty {
-  readonly kind: 'empty'
-  readonly at: string
-  readonly options: readonly string[]
-  readonly seal: boolean
-}
-
-/** What bubblewrap makes by itself. */
-interface Made {
-  readonly kind: 'proc' | 'dev'
-  readonly at: string
-}
-
-type Mount = Bind | Empty | Made
 
 /** bubblewrap's arguments for the file system of one runner: nothing is there but what stands here. */
-export function mountArguments(machine: Machine, request: RunnerRequest): string[] {
+export function planMounts(machine: Machine, request: RunnerRequest, firstDescriptor: number): MountPlan {
   const outer = [...grantMounts(request), ...ownMounts(request)]
   const mounts = [...systemMounts(machine, request), ...temporaryFolders(outer, request), ...outer]
+  const binds: string[] = []
+  const descriptorOf = (path: string): number => firstDescriptor + binds.push(path) - 1
   const placed: Mount[] = []
   const args: string[] = []
   const made = new Set<string>()
   for (const mount of mounts) {
-    args.push(...foldersAbove(mount.at, placed, made), ...mountArgument(mount))
+    args.push(...foldersAbove(mount.at, placed, made))
+    args.push(...mountArgument(mount, machine.hasBindFd ? descriptorOf : null))
     placed.push(mount)
   }
   args.push(...foldersAbove(`${request.workspace}/x`, placed, made))
   for (const mount of mounts) if (isSealed(mount)) args.push('--remount-ro', mount.at)
-  return [...args, '--remount-ro', '/', '--chdir', request.workspace]
-}
-
-function systemMounts(machine: Machine, { identity, runnerFiles }: RunnerRequest): Mount[] {
-  return [
-    ...machine.libraries.map((library) => read(library)),
-    read(machine.nodePath, NODE_INSIDE),
-    ...(identity === null || machine.setprivPath === null ? [] : [read(machine.setprivPath, SETPRIV_INSIDE)]),
-    ...(machine.prlimitPath === null ? [] : [read(machine.prlimitPath, PRLIMIT_INSIDE)]),
-    read(runnerFiles.main, MAIN_INSIDE),
-    read(runnerFiles.sdk, SDK_INSIDE),
-    { kind: 'proc', at: '/proc' },
-    // A uid that is root on the host could write there.
-    empty('/proc/sys'),
-    { kind: 'dev', at: '/dev' },
-    { kind: 'empty', at: '/tmp', options: ['--perms', '1777', '--size', String(TMP_BYTES)], seal: false },
-  ]
+  return { args: [...args, '--remount-ro', '/', '--chdir', request.workspace], binds }
 }
 
 /**
@@ -126,33 +96,4 @@ function foldersAbove(at: string, placed: readonly Mount[], made: Set<string>): 
     made.add(key)
     return ['--perms', '0755', '--dir', folder]
   })
-}
-
-function mountArgument(mount: Mount): string[] {
-  switch (mount.kind) {
-    case 'read':
-      return ['--ro-bind', mount.from, mount.at]
-    case 'write':
-      return ['--bind', mount.from, mount.at]
-    case 'empty':
-      return [...mount.options, '--tmpfs', mount.at]
-    default:
-      return [`--${mount.kind}`, mount.at]
-  }
-}
-
-function isSealed(mount: Mount): boolean {
-  return mount.kind === 'dev' || (mount.kind === 'empty' && mount.seal)
-}
-
-function read(from: string, at = from): Mount {
-  return { kind: 'read', from, at }
-}
-
-function write(at: string): Mount {
-  return { kind: 'write', from: at, at }
-}
-
-function empty(at: string): Mount {
-  return { kind: 'empty', at, options: ['--perms', '0755'], seal: true }
 }

@@ -1,9 +1,11 @@
 import type { Machine } from './machine.ts'
-import { mountArguments } from './mounts.ts'
+import { planMounts } from './mounts.ts'
 import type { RunnerPlan, RunnerRequest } from './plan-runner.ts'
 import { baseEnvironment, runnerCommand, setprivArguments } from './runner-command.ts'
 import { MAIN_INSIDE, NODE_INSIDE, PRLIMIT_INSIDE, SDK_INSIDE, SETPRIV_INSIDE } from './runner-paths.ts'
 
+/** Behind the four streams of a runner, the sandbox's status and its filter. */
+const FIRST_BIND = 6
 /** Inside a user namespace; on the host it is the daemon's own uid. */
 const NOBODY = '65534'
 
@@ -13,13 +15,14 @@ export function planNamespace(machine: Machine, request: RunnerRequest): RunnerP
   const { seccompArch: arch } = machine
   const { process, network } = request.policy
   const filter = arch === null ? null : { arch, process, network: network.length > 0 }
+  const mounts = planMounts(machine, request, FIRST_BIND)
   return {
     tier: 'namespace',
     file: machine.bwrapPath ?? 'bwrap',
     args: [
       ...(asRoot ? ROOT_NAMESPACES : USER_NAMESPACES),
       ...COMMON,
-      ...mountArguments(machine, request),
+      ...mounts.args,
       '--json-status-fd',
       '4',
       ...(filter === null ? [] : ['--seccomp', '5']),
@@ -43,9 +46,10 @@ export function planNamespace(machine: Machine, request: RunnerRequest): RunnerP
     cwd: '/',
     statusFd: 4,
     filter,
+    binds: mounts.binds,
     pluginPath: request.pluginDir,
     mechanisms: {
-      files: 'mount namespace + node --permission',
+      files: `mount namespace${machine.hasBindFd ? '' : ' (by path)'} + node --permission`,
       network: 'network namespace without a way out + seccomp + node --permission',
       processes: 'pid namespace + seccomp + node --permission + RLIMIT_NPROC',
       memory: 'RLIMIT_DATA',

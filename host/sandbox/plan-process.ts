@@ -29,6 +29,7 @@ export function planProcess(machine: Machine, request: RunnerRequest): RunnerPla
     cwd: request.workspace,
     statusFd: null,
     filter: null,
+    binds: [],
     pluginPath,
     mechanisms: {
       files: 'node --permission',

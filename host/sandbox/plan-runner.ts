@@ -40,6 +40,8 @@ export interface RunnerPlan {
   readonly statusFd: 4 | null
   /** The filter of system calls, which the sandbox reads from descriptor 5; null where none can be loaded. */
   readonly filter: SeccompRequest | null
+  /** What is mounted by what it is when it is opened, from descriptor 6 on; see `openBind`. */
+  readonly binds: readonly string[]
   /** Where the runner finds the plugin's code; not always `pluginDir`, since tier `process` can't mount a copy. */
   readonly pluginPath: string
   readonly mechanisms: Mechanisms

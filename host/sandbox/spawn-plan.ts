@@ -1,34 +1,38 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
 import fs from 'node:fs'
 
+import { openBind } from './open-bind.ts'
 import type { RunnerPlan } from './plan-runner.ts'
 import { openFilter } from './seccomp/filter-file.ts'
 
 /**
  * The one way to start what a plan says. By Node itself: a library in between costs more than a millisecond of a start
  * that takes sixty. Stdio of the child: 0 ignore, 1 and 2 pipes, 3 the channel, and of tier `namespace` 4 the
- * sandbox's status and 5 its filter.
+ * sandbox's status, 5 its filter, and from 6 on what it mounts. bubblewrap closes the last ones before the runner is.
  *
- * @throws the system's error where there are no descriptors; where there is no process, the child emits `error`
+ * @throws PhantomError PLUGIN_START_FAILED for what was swapped since it was checked, and the system's error where
+ * there are no descriptors; where there is no process, the child emits `error`
  */
 export function spawnPlan(plan: RunnerPlan): ChildProcess {
-  const filter = plan.filter === null ? null : openFilter(plan.filter)
+  const opened: number[] = []
   try {
+    if (plan.filter !== null) opened.push(openFilter(plan.filter))
+    for (const path of plan.binds) opened.push(openBind(path))
     return spawn(plan.file, plan.args, {
       cwd: plan.cwd,
       // The daemon's own environment never reaches a child.
       env: { ...plan.env },
       stdio: [
-        'ignore',
-        'pipe',
-        'pipe',
-        'pipe',
+        ...STREAMS,
         ...(plan.statusFd === null ? [] : (['pipe'] as const)),
-        ...(filter === null ? [] : [filter]),
+        ...(plan.filter === null && plan.binds.length > 0 ? (['ignore'] as const) : []),
+        ...opened,
       ],
     })
   } finally {
-    // The child has its own copy.
-    if (filter !== null) fs.closeSync(filter)
+    // The child has its own copies.
+    for (const descriptor of opened) fs.closeSync(descriptor)
   }
 }
+
+const STREAMS: readonly Extract<StdioOptions, unknown[]>[number][] = ['ignore', 'pipe', 'pipe', 'pipe']

@@ -33,6 +33,8 @@ export interface ProbeOptions {
   readonly maxMemoryMb?: number
   readonly limits?: Partial<ManifestLimits>
   /** Policy that no permission of the test's gives: who grants it is another's test. */
+  /** What the machine is to be taken for. */
+  readonly machine?: Partial<Machine>
   readonly opened?: Partial<Pick<Policy, 'network' | 'process'>>
   /** Without Node's own layer, so that only the kernel holds. */
   readonly kernelOnly?: boolean
@@ -97,7 +99,8 @@ export class SandboxWorld {
 
   /** The plan for one probe, with whatever makes this process the daemon it stands for. */
   plan(probe: string, options: ProbeOptions = {}): RunnerPlan {
-    const { machine, workspace, pluginDir, dataDir, stateDir } = this
+    const { workspace, pluginDir, dataDir, stateDir } = this
+    const machine = { ...this.machine, ...options.machine }
     const identity = this.daemon === 'root' ? IDENTITY : null
     const input = typeof options.input === 'string' ? options.input : JSON.stringify(options.input ?? {})
     const policy = resolvePolicy(

@@ -2,7 +2,7 @@ import { expect } from 'chai'
 
 import type { Machine } from '../../../../host/sandbox/machine.ts'
 import { unenforced } from '../../../../host/sandbox/mechanisms.ts'
-import { planRunner, type RunnerRequest } from '../../../../host/sandbox/plan-runner.ts'
+import { planRunner, type RunnerPlan, type RunnerRequest } from '../../../../host/sandbox/plan-runner.ts'
 import { SILENT_LIMITS } from '../../../../src/contract/manifest/silent-limits.ts'
 import type { Policy } from '../../../../host/sandbox/policy.ts'
 
@@ -18,6 +18,11 @@ const MACHINE: Machine = {
   seccompArch: 'x64',
   reasonNoNamespace: null,
   libraries: ['/lib/libc.so.6'],
+  programFolders: [
+    { path: '/usr', linkTo: null },
+    { path: '/bin', linkTo: 'usr/bin' },
+  ],
+  hostFiles: ['/proc/kallsyms'],
 }
 const POLICY: Policy = {
   readPaths: [],
@@ -48,14 +53,19 @@ const withPolicy = (policy: Partial<Policy>): RunnerRequest => ({
   policy: { ...POLICY, ...policy },
 })
 
-/** `--bind /a /b` and the like, in order. */
-function mounts(args: readonly string[]): string[] {
+/** `--bind /a /b` and the like, in order, whether by path or by descriptor. */
+function mounts({ args, binds }: RunnerPlan): string[] {
   return args.flatMap((one, at) => {
-    if (one === '--bind' || one === '--ro-bind') return [`${one.slice(2)} ${args[at + 1]} ${args[at + 2]}`]
-    if (one === '--tmpfs' || one === '--remount-ro') return [`${one.slice(2)} ${args[at + 1]}`]
+    const [from = '', to = ''] = [args[at + 1], args[at + 2]]
+    if (one === '--bind-fd' || one === '--ro-bind-fd') {
+      return [`${one.slice(2, -3)} ${binds[Number(from) - FIRST_BIND]} ${to}`]
+    }
+    if (one === '--bind' || one === '--ro-bind') return [`${one.slice(2)} ${from} ${to}`]
+    if (one === '--tmpfs' || one === '--remount-ro') return [`${one.slice(2)} ${from}`]
     return []
   })
 }
+const FIRST_BIND = 6
 
 describe('planRunner()', () => {
   it('refuses to run a plugin as root', () => {
@@ -122,8 +132,7 @@ describe('planRunner()', () => {
   })
 
   it('mounts the plugin, its data and its validators last, over whatever a grant opened', () => {
-    const { args } = planRunner(MACHINE, withPolicy({ writePaths: ['/ws'] }))
-    const all = mounts(args)
+    const all = mounts(planRunner(MACHINE, withPolicy({ writePaths: ['/ws'] })))
     expect(all.slice(all.indexOf('bind /ws /ws'))).to.deep.equal([
       'bind /ws /ws',
       'ro-bind /ws/plugins /ws/plugins',
@@ -138,9 +147,27 @@ describe('planRunner()', () => {
     ])
   })
 
+  it('mounts what was granted by what is open, and by its path only where bubblewrap knows no other way', () => {
+    const request = withPolicy({ readPaths: ['/srv/a'] })
+    const open = planRunner(MACHINE, request)
+    expect(open.args.join(' ')).to.include('--ro-bind-fd 6 /srv/a').and.not.include('--ro-bind /srv/a')
+    expect(open.binds).to.include.members(['/srv/a', '/ws/plugins/a/mine', '/ws/.phantom/data/mine'])
+    const named = planRunner({ ...MACHINE, hasBindFd: false }, request)
+    expect(named.args.join(' ')).to.include('--ro-bind /srv/a /srv/a')
+    expect(named.binds).to.deep.equal([])
+    expect(mounts(named)).to.deep.equal(mounts(open))
+  })
+
+  it('covers what tells of the host, and makes a /dev without memory or terminals', () => {
+    const args = planRunner(MACHINE, REQUEST).args.join(' ')
+    expect(args).to.include('--ro-bind /dev/null /proc/kallsyms').and.include('--tmpfs /proc/sys')
+    expect(args)
+      .to.include('--dev-bind /dev/null /dev/null')
+      .and.not.match(/--dev |zero|pts|tty/)
+  })
+
   it('pins the folders between a writable grant and what is guarded in it', () => {
-    const { args } = planRunner(MACHINE, withPolicy({ writePaths: ['/ws'], protect: [] }))
-    const all = mounts(args)
+    const all = mounts(planRunner(MACHINE, withPolicy({ writePaths: ['/ws'], protect: [] })))
     expect(all.slice(all.indexOf('bind /ws /ws'), all.indexOf('tmpfs /ws/.phantom'))).to.deep.equal([
       'bind /ws /ws',
       'bind /ws/plugins /ws/plugins',
@@ -149,14 +176,14 @@ describe('planRunner()', () => {
   })
 
   it('masks and guards nothing that no grant shows', () => {
-    const all = mounts(planRunner(MACHINE, withPolicy({ readPaths: ['/ws/data'] })).args)
+    const all = mounts(planRunner(MACHINE, withPolicy({ readPaths: ['/ws/data'] })))
     expect(all).not.to.include('tmpfs /ws/.phantom').and.not.to.include('ro-bind /ws/plugins /ws/plugins')
     expect(all).to.include('ro-bind /ws/data /ws/data')
   })
 
   it('mounts parents before what lies in them', () => {
     const request = withPolicy({ readPaths: ['/srv/b', '/srv/b-2'], writePaths: ['/srv/b/out', '/srv/a'] })
-    const all = mounts(planRunner(MACHINE, request).args).filter((mount) => mount.includes(' /srv'))
+    const all = mounts(planRunner(MACHINE, request)).filter((mount) => mount.includes(' /srv'))
     expect(all).to.deep.equal([
       'bind /srv/a /srv/a',
       'ro-bind /srv/b /srv/b',
@@ -184,7 +211,7 @@ describe('planRunner()', () => {
   it('puts a stripped copy in the place of the plugin, or starts from the copy where nothing can be mounted', () => {
     const request = { ...REQUEST, overlayDir: '/cache/copy' }
     const namespace = planRunner(MACHINE, request)
-    expect(mounts(namespace.args)).to.include('ro-bind /cache/copy /ws/plugins/a/mine')
+    expect(mounts(namespace)).to.include('ro-bind /cache/copy /ws/plugins/a/mine')
     expect(namespace.pluginPath).to.equal('/ws/plugins/a/mine')
     const bare = planRunner({ ...MACHINE, tier: 'process' }, request)
     expect(bare.pluginPath).to.equal('/cache/copy')

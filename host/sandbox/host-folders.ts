@@ -1,0 +1,49 @@
+import fs from 'node:fs'
+
+export interface ProgramFolder {
+  readonly path: string
+  /** Where it is a link, as on most systems /bin is one to usr/bin. */
+  readonly linkTo: string | null
+}
+
+/** What a program of the system needs to start. Nothing in them is anybody's secret. */
+const PROGRAM_FOLDERS = [
+  '/usr',
+  '/bin',
+  '/sbin',
+  '/lib',
+  '/lib32',
+  '/lib64',
+  '/libx32',
+  '/etc/alternatives',
+  '/etc/ld.so.cache',
+  '/etc/ssl/certs',
+]
+
+/** Tell of the host's kernel, or set it; most are closed to any uid but root's as well. */
+const HOST_FILES = [
+  '/proc/cmdline',
+  '/proc/config.gz',
+  '/proc/interrupts',
+  '/proc/kallsyms',
+  '/proc/kcore',
+  '/proc/key-users',
+  '/proc/keys',
+  '/proc/kmsg',
+  '/proc/latency_stats',
+  '/proc/sched_debug',
+  '/proc/sysrq-trigger',
+  '/proc/timer_list',
+]
+
+export function findProgramFolders(): ProgramFolder[] {
+  return PROGRAM_FOLDERS.flatMap((path) => {
+    const stat = fs.lstatSync(path, { throwIfNoEntry: false })
+    if (stat === undefined) return []
+    return [{ path, linkTo: stat.isSymbolicLink() ? fs.readlinkSync(path) : null }]
+  })
+}
+
+export function findHostFiles(): string[] {
+  return HOST_FILES.filter((file) => fs.existsSync(file))
+}

@@ -1,0 +1,58 @@
+import type { Machine } from './machine.ts'
+import { device, empty, link, scratch, system, type Mount } from './mount.ts'
+import { contains } from './paths.ts'
+import type { RunnerRequest } from './plan-runner.ts'
+import { MAIN_INSIDE, NODE_INSIDE, PRLIMIT_INSIDE, SDK_INSIDE, SETPRIV_INSIDE } from './runner-paths.ts'
+
+const TMP_BYTES = 16 * 1024 * 1024
+
+/** What every sandbox has, whatever was granted: the runtime with its libraries, /proc, /dev, /tmp. */
+export function systemMounts(machine: Machine, { identity, policy, runnerFiles }: RunnerRequest): Mount[] {
+  const programs = policy.process ? programMounts(machine) : []
+  const libraries = machine.libraries.filter((library) => !programs.some(({ at }) => contains(at, library)))
+  return [
+    ...programs,
+    ...libraries.map((library) => system(library)),
+    system(machine.nodePath, NODE_INSIDE),
+    ...(identity === null || machine.setprivPath === null
+      ? []
+      : [system(machine.setprivPath, SETPRIV_INSIDE)]),
+    ...(machine.prlimitPath === null ? [] : [system(machine.prlimitPath, PRLIMIT_INSIDE)]),
+    system(runnerFiles.main, MAIN_INSIDE),
+    system(runnerFiles.sdk, SDK_INSIDE),
+    ...procMounts(machine),
+    ...DEVICES,
+    scratch('/tmp', TMP_BYTES),
+  ]
+}
+
+/** The host's programs, for who may start them: to be read and no more. */
+function programMounts({ programFolders }: Machine): Mount[] {
+  return programFolders.map(({ path, linkTo }) => (linkTo === null ? system(path) : link(path, linkTo)))
+}
+
+/** Of the runner's own pid namespace; what tells of the host, or sets it, is not in it. */
+function procMounts({ hostFiles }: Machine): Mount[] {
+  return [
+    { kind: 'proc', at: '/proc' },
+    // A uid that is root on the host could write there.
+    empty('/proc/sys'),
+    // The device itself can't be opened: a mount that is read-only has none.
+    ...hostFiles.map((file) => system('/dev/null', file)),
+  ]
+}
+
+/**
+ * bubblewrap's own /dev has more: terminals nobody needs, and /dev/zero, whose shared mappings are memory that
+ * RLIMIT_DATA does not count.
+ */
+const DEVICES: readonly Mount[] = [
+  empty('/dev'),
+  device('/dev/null'),
+  device('/dev/random'),
+  device('/dev/urandom'),
+  link('/dev/fd', '/proc/self/fd'),
+  link('/dev/stdin', '/proc/self/fd/0'),
+  link('/dev/stdout', '/proc/self/fd/1'),
+  link('/dev/stderr', '/proc/self/fd/2'),
+]
