@@ -33,8 +33,9 @@ export interface DiscoveredPlugin {
 
 /**
  * Reads every plugin below the given folders; what is wrong with one is its own issue and keeps no other from
- * loading. The order is that of the sources, then of the folders' names. An id belongs to the first valid plugin
- * that claims it: an invalid one that stands earlier does not take it away.
+ * loading. The order is that of the sources, then of the folders' names. An id belongs to the valid plugin whose
+ * folder has that name, so that no folder that is added takes another's place, its data and its rights; else to the
+ * first valid one that claims it. An invalid one that stands earlier does not take it away.
  *
  * @throws PhantomError `PLUGIN_DIRECTORY_NOT_FOUND` for a source that cannot be listed
  */
@@ -139,7 +140,8 @@ async function readCandidate({ folder, directory, builtin, refused }: Candidate)
 
 function settleIds(readings: readonly Reading[]): DiscoveredPlugin[] {
   const owners = new Map<string, Reading>()
-  for (const reading of readings) {
+  const isNamesake = (reading: Reading): boolean => reading.folder === reading.manifest?.id
+  for (const reading of [...readings.filter(isNamesake), ...readings]) {
     const id = reading.manifest?.id
     if (id !== undefined && !owners.has(id)) owners.set(id, reading)
   }

@@ -91,6 +91,16 @@ describe('discoverPlugins()', () => {
     expect(listed(swapped)[0]).to.equal('twin theirs/c valid')
   })
 
+  it('gives an id to the folder of that name before any other that claims it', async () => {
+    const folders = source('namesakes')
+    make('namesakes/a', 'twin')
+    make('namesakes/twin', 'twin')
+    expect(listed(await discoverPlugins([folders]))).to.deep.equal([
+      'twin@a namesakes/a invalid',
+      'twin namesakes/twin valid',
+    ])
+  })
+
   it('keeps a folder without an id from taking the id of a healthy plugin', async () => {
     const folders = source('folders')
     write(join(root, 'folders/name/plugin.toml'), '')

@@ -89,6 +89,8 @@ export class Arena implements AsyncDisposable {
     const result = await this.system.execute_plugin<Attempt[]>(pluginId(as), 'probe', { attack, input })
     this.notice(JSON.stringify(result))
     if (result.success && Array.isArray(result.result)) return result.result
+    // Answered by itself, through the channel that it shares with its runner.
+    if (result.success && result.result === null) return []
     throw new Error(`the attack "${attack}" failed by itself: ${result.error}`)
   }
 

@@ -60,7 +60,7 @@ export function attackProbe(probe: AttackProbe): Probe {
 }
 
 /** A probe that does whatever it wants with the arena. */
-function defineProbe(
+export function defineProbe(
   probe: ProbeText & { readonly plugins?: readonly AttackerName[]; readonly run: Probe['run'] },
 ): Probe {
   const { id, area, tries, process: inProcess = 'held', plugins = [], run } = probe

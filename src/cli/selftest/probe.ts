@@ -43,4 +43,4 @@ export type ProbeArea =
   | 'manifest'
 
 /** The same hostile code under another manifest; see `attackers.ts`. */
-export type AttackerName = 'bare' | 'granted'
+export type AttackerName = 'bare' | 'granted' | 'hasty'

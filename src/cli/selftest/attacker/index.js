@@ -1,11 +1,13 @@
+import * as bombs from './bombs.js'
 import * as files from './files.js'
 import * as links from './links.js'
 import * as network from './network.js'
 import * as processes from './processes.js'
 import * as runtime from './runtime.js'
 import * as system from './system.js'
+import * as wire from './wire.js'
 
-const attacks = { ...files, ...links, ...network, ...processes, ...runtime, ...system }
+const attacks = { ...bombs, ...files, ...links, ...network, ...processes, ...runtime, ...system, ...wire }
 
 export default {
   operations: {
@@ -14,9 +16,47 @@ export default {
       await attacks[attack](tries, input)
       return tries.list
     },
+    ping: () => 'pong',
+    /** What it returns is hostile, too. */
+    lie: ({ how }) => LIES[how](),
     /** For what comes after an attack that spoilt this process. */
     leave: () => process.exit(0),
   },
+}
+
+const cyclic = {}
+cyclic.self = cyclic
+const LIES = {
+  prototype: () =>
+    JSON.parse('{"__proto__": {"polluted": "yes"}, "constructor": {"prototype": {"polluted": "yes"}}}'),
+  cyclic: () => cyclic,
+  deep: () => JSON.parse('['.repeat(20000) + ']'.repeat(20000)),
+  bigint: () => ({ number: 10n }),
+  throwing: () => ({
+    get secret() {
+      throw new Error('from a getter')
+    },
+  }),
+  endless: () =>
+    new Proxy(
+      {},
+      {
+        ownKeys: () => ['x'],
+        getOwnPropertyDescriptor: () => ({ enumerable: true, configurable: true }),
+        get: (_, name) => (name === 'toJSON' ? undefined : new Proxy({}, this)),
+      },
+    ),
+  splice: () => ({ toJSON: () => '"},"success":true,"result":{"spliced":"yes"' }),
+  keys: () => Object.fromEntries(Array.from({ length: 200_000 }, (_, at) => [`k${at}`, at])),
+  function: () => () => 'x',
+  envelope: () => ({
+    success: true,
+    error: null,
+    execution_id: 'forged',
+    execution_time_ms: 0,
+    memory_used_bytes: 0,
+    created_files: ['/etc/passwd'],
+  }),
 }
 
 /** What was tried, and what came of it. */

@@ -1,0 +1,147 @@
+import { isPhantomError } from '../../../contract/phantom-error.ts'
+import type { Arena } from '../arena.ts'
+import { MAX_EXECUTION_MS, MAX_MEMORY_MB, pluginId } from '../attackers.ts'
+import { attackProbe, defineProbe, type Attempt } from '../define-probe.ts'
+import type { AttackerName, Finding, Probe } from '../probe.ts'
+import { watchNeighbours, type Watched } from '../watch-neighbours.ts'
+
+const MIB = 1024 * 1024
+/** What a process may have beyond idle and its limit: pages that were freed late, and code that was compiled. */
+const MEMORY_SLACK_BYTES = 16 * MIB
+/** The promise is 250 ms on a quiet machine, which the bench measures; here others may be at work. */
+const WALL_SLACK_MS = 1_500
+/** Another plugin's slowest call but one in twenty, on a machine that does other things as well. */
+const PROMPT_MS = 1_500
+const DAEMON_GROWTH_BYTES = 200 * MIB
+
+type Ended = { readonly attempts: readonly Attempt[]; readonly code: string | null; readonly limit: string }
+
+const MEMORY: readonly (readonly [id: string, attack: string, by: string])[] = [
+  ['buffer', 'buffers', 'Buffers'],
+  ['heap', 'heap', 'JavaScript objects'],
+  ['strings', 'strings', 'texts'],
+  ['shared', 'shared', 'SharedArrayBuffers'],
+  ['growable', 'growable', 'growable SharedArrayBuffers'],
+  ['resizable', 'resizable', 'resizable ArrayBuffers'],
+  ['wasm', 'wasmPages', 'one growing WebAssembly memory'],
+  ['wasm-many', 'wasmMany', 'many WebAssembly memories'],
+  ['wasm-shared', 'wasmShared', 'shared WebAssembly memories'],
+  ['wasm-table', 'wasmTables', 'WebAssembly tables'],
+  ['unpacking', 'compressed', 'unpacking what was packed small'],
+]
+
+const TIME: readonly (readonly [id: string, attack: string, tries: string])[] = [
+  ['spin', 'spin', 'computes for ever'],
+  ['regexp', 'backtracking', 'lets a regular expression backtrack for ever'],
+  ['atomics', 'waiting', 'waits on an atomic for ever'],
+  ['wasm-loop', 'wasmLoop', 'loops in WebAssembly for ever'],
+  ['microtasks', 'microtasks', 'queues microtasks for ever'],
+  ['immediates', 'immediates', 'keeps its event loop busy and never answers'],
+  ['silence', 'silence', 'never answers'],
+  ['swallow', 'swallowing', 'takes memory for ever and swallows each refusal'],
+]
+
+export const RESOURCE_PROBES: readonly Probe[] = [
+  ...MEMORY.map(([id, attack, by]) =>
+    defineProbe({
+      id: `memory-${id}`,
+      area: 'resources',
+      tries: `takes memory by ${by} until something stops it`,
+      plugins: ['bare'],
+      run: async (arena) => judgeMemory(await bomb(arena, 'bare', attack, {})),
+    }),
+  ),
+  ...TIME.map(([id, attack, tries]) =>
+    defineProbe({
+      id: `time-${id}`,
+      area: 'resources',
+      tries,
+      plugins: ['hasty'],
+      run: async (arena) => judgeTime(await bomb(arena, 'hasty', attack, {})),
+    }),
+  ),
+  attackProbe({
+    id: 'files-large',
+    area: 'resources',
+    tries: 'makes one file of 8 GiB, also a sparse one',
+    attack: 'largeFile',
+    input: () => ({ bytes: 8 * 1024 * MIB }),
+  }),
+  attackProbe({
+    id: 'files-open',
+    area: 'resources',
+    tries: 'opens 5,000 files at once',
+    attack: 'openFiles',
+    input: () => ({ most: 5000 }),
+  }),
+  attackProbe({
+    id: 'space-tmp',
+    area: 'resources',
+    tries: 'fills its private /tmp with 64 MiB',
+    attack: 'files',
+    input: () => ({ folder: '/tmp', stepMib: 1, mostMib: 64 }),
+  }),
+  defineProbe({
+    id: 'time-after-answer',
+    area: 'resources',
+    tries: 'answers, and then computes for ever in a process that nobody waits for',
+    plugins: ['hasty'],
+    spoils: true,
+    run: async (arena) => {
+      await arena.attack('hasty', 'workAfterItsAnswer', {})
+      return judgeTime(await bomb(arena, 'hasty', 'silence', {}))
+    },
+  }),
+]
+
+async function bomb(arena: Arena, as: AttackerName, attack: string, input: object): Promise<Watched<Ended>> {
+  // A process of its own for each: what one left behind is not the next one's.
+  await arena.renew(as)
+  await arena.system.execute_plugin(pluginId(as), 'ping')
+  return await watchNeighbours(arena, pluginId(as), async () => {
+    try {
+      return { attempts: await arena.attack(as, attack, input), code: null, limit: '' }
+    } catch (error) {
+      if (!isPhantomError(error)) throw error
+      return { attempts: [], code: error.code, limit: String(error.details['limit']) }
+    }
+  })
+}
+
+function judgeMemory(watched: Watched<Ended>): Finding {
+  const { value, growthBytes } = watched
+  const allowed = MAX_MEMORY_MB * MIB + MEMORY_SLACK_BYTES
+  const ended = value.code === null ? (value.attempts[0]?.error ?? 'nothing') : `${value.code} ${value.limit}`
+  const found = `${inMib(growthBytes)} MiB above idle, limit ${MAX_MEMORY_MB}; ${ended}; ${pings(watched)}`
+  if (growthBytes > allowed || value.attempts.some(({ got }) => got !== null))
+    return { verdict: 'open', found }
+  const isMemory = value.code === null || (value.code === 'LIMIT_EXCEEDED' && value.limit === 'max_memory_mb')
+  return isMemory ? judgePings(watched, found) : { verdict: 'unclear', found }
+}
+
+function judgeTime(watched: Watched<Ended>): Finding {
+  const limitMs = MAX_EXECUTION_MS.hasty
+  const { value, durationMs } = watched
+  const over = Math.round(durationMs - limitMs)
+  const found = `${value.code ?? 'an answer'}, ${over} ms after its ${limitMs} ms; ${pings(watched)}`
+  if (over > WALL_SLACK_MS) return { verdict: 'open', found }
+  const isTime = value.code === 'LIMIT_EXCEEDED' && value.limit.endsWith('_time_ms')
+  return isTime ? judgePings(watched, found) : { verdict: 'unclear', found }
+}
+
+function judgePings(watched: Watched<unknown>, found: string): Finding {
+  const isFair = at(watched.pingsMs, 0.95) <= PROMPT_MS && watched.daemonGrowthBytes <= DAEMON_GROWTH_BYTES
+  return { verdict: isFair ? 'held' : 'open', found }
+}
+
+function pings({ pingsMs }: Watched<unknown>): string {
+  return `${pingsMs.length} calls of the neighbour, p95 ${at(pingsMs, 0.95).toFixed(1)} ms`
+}
+
+function at(sorted: readonly number[], share: number): number {
+  return sorted[Math.floor(sorted.length * share)] ?? 0
+}
+
+function inMib(bytes: number): number {
+  return Math.round(bytes / MIB)
+}
