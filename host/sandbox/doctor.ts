@@ -17,8 +17,7 @@ export async function doctorChecks(machine: Machine): Promise<DoctorCheck[]> {
   return [
     bubblewrapCheck(machine),
     namespacesCheck(machine, idle),
-    toolCheck('setpriv', machine.setprivPath, 'a user id of its own for each plugin, an end with the daemon'),
-    toolCheck('prlimit', machine.prlimitPath, 'limits on memory, files and processes'),
+    ...toolChecks(machine),
     userCheck(machine, idle),
     privilegesCheck(idle),
     systemCallsCheck(machine, idle),
@@ -102,6 +101,15 @@ function namespacesCheck(machine: Machine, idle: Observation | string): DoctorCh
   }
 }
 
+/** What tier `process` is held by; a sandbox has a program of its own for it. */
+function toolChecks({ tier, setprivPath, prlimitPath }: Machine): DoctorCheck[] {
+  if (tier === 'namespace') return []
+  return [
+    toolCheck('setpriv', setprivPath, 'a user id of its own for each plugin, an end with the daemon'),
+    toolCheck('prlimit', prlimitPath, 'limits on memory, files and processes'),
+  ]
+}
+
 function toolCheck(name: string, found: string | null, gives: string): DoctorCheck {
   return {
     name,
@@ -118,7 +126,7 @@ function userCheck({ uid: daemonUid, tier }: Machine, idle: Observation | string
   const uid = Number(/^Uid:\s+(\d+)/m.exec(idle.status)?.[1])
   if (daemonUid === 0) {
     const found = `the daemon is root, a runner got uid ${uid}`
-    return { name, ok: uid !== 0, found, mechanism: 'setpriv, a uid for each instance', remedy: null }
+    return { name, ok: uid !== 0, found, mechanism: 'a uid for each instance', remedy: null }
   }
   const shared = tier === 'process'
   return {
@@ -177,7 +185,7 @@ writeSync(1, String(kept.length))
 
 async function memoryCheck(machine: Machine): Promise<DoctorCheck> {
   const name = 'memory limit'
-  if (machine.prlimitPath === null) {
+  if (machine.tier === 'process' && machine.prlimitPath === null) {
     return { name, ok: false, found: 'nothing holds it', mechanism: null, remedy: INSTALL_UTIL_LINUX }
   }
   try {

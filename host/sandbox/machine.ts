@@ -7,13 +7,15 @@ import { execa } from 'execa'
 import type { IsolationTier } from '../../src/contract/life.ts'
 import { messageOf } from '../../src/contract/phantom-error.ts'
 import { findHostFiles, findProgramFolders, type ProgramFolder } from './host-folders.ts'
-import { explainNamespaceFailure, INSTALL_BUBBLEWRAP, INSTALL_UTIL_LINUX } from './remedies.ts'
+import { explainNamespaceFailure, INSTALL_BUBBLEWRAP } from './remedies.ts'
 import { isSeccompArch, type SeccompArch } from './seccomp/seccomp-program.ts'
 import { tryNamespace } from './trial.ts'
 
 /** Of a daemon started with a bare environment. */
 const SYSTEM_PATH = ['/usr/local/bin', '/usr/bin', '/bin', '/usr/sbin', '/sbin']
 const TOOL_TIMEOUT_MS = 10_000
+/** The kernel's sets have 64 bits. */
+const HIGHEST_CAPABILITY = 63
 
 /** What this machine has to hold a runner with; found once, at the daemon's start. */
 export interface Machine {
@@ -32,7 +34,9 @@ export interface Machine {
   readonly hasBindFd: boolean
   /** Why the tier is not `namespace`, with the remedy; null where it is. */
   readonly reasonNoNamespace: string | null
-  /** Shared objects and the loader of node, setpriv and prlimit, as paths of the host. */
+  /** The highest capability that the kernel knows. */
+  readonly lastCapability: number
+  /** Shared objects and the loader of node, as paths of the host. */
   readonly libraries: readonly string[]
   /** For plugins that may start programs. */
   readonly programFolders: readonly ProgramFolder[]
@@ -62,6 +66,7 @@ export async function probeMachine(options: { readonly nodePath: string }): Prom
     seccompArch: isSeccompArch(process.arch) ? process.arch : null,
     hasBindFd: bwrapPath !== null && (await hasBindFd(bwrapPath)),
     reasonNoNamespace: null,
+    lastCapability: await readLastCapability(),
     libraries: [],
     programFolders: findProgramFolders(),
     hostFiles: findHostFiles(),
@@ -69,8 +74,7 @@ export async function probeMachine(options: { readonly nodePath: string }): Prom
   try {
     const missing = explainMissing(candidate)
     if (missing !== null) return withoutNamespace(candidate, missing)
-    const tools = [nodePath, setprivPath, prlimitPath].filter((tool) => tool !== null)
-    const machine = { ...candidate, libraries: await readLibraries(tools) }
+    const machine = { ...candidate, libraries: await readLibraries(nodePath) }
     const failure = await tryNamespace(machine)
     return failure === null
       ? machine
@@ -84,17 +88,12 @@ function withoutNamespace(machine: Machine, reason: string): Machine {
   return { ...machine, tier: 'process', reasonNoNamespace: reason }
 }
 
-function explainMissing({ bwrapPath, prlimitPath, setprivPath, seccompArch, uid }: Machine): string | null {
+function explainMissing({ bwrapPath, seccompArch }: Machine): string | null {
   if (process.platform !== 'linux')
     return `Namespaces are Linux's, and this is ${process.platform}. There is no remedy here`
   if (seccompArch === null)
     return `There is no filter of system calls for ${process.arch}, only for x64 and arm64. There is no remedy here`
   if (bwrapPath === null) return `bubblewrap is not installed. ${INSTALL_BUBBLEWRAP}`
-  if (prlimitPath === null)
-    return `"prlimit" is not installed, so no memory limit would hold. ${INSTALL_UTIL_LINUX}`
-  if (uid === 0 && setprivPath === null) {
-    return `"setpriv" is not installed, so a plugin could not be given a user id other than root's. ${INSTALL_UTIL_LINUX}`
-  }
   return null
 }
 
@@ -130,12 +129,14 @@ async function hasBindFd(bwrapPath: string): Promise<boolean> {
 }
 
 /** A program without shared objects makes ldd fail; it needs none of them then. */
-async function readLibraries(programs: readonly string[]): Promise<string[]> {
-  const lists = await Promise.all(
-    programs.map((program) => execa('ldd', [program], { reject: false, timeout: TOOL_TIMEOUT_MS })),
-  )
-  const paths = lists.flatMap(({ stdout }) =>
-    stdout.split('\n').flatMap((line) => /^\s*(?:\S+ => )?(\/\S+) \(0x/.exec(line)?.[1] ?? []),
-  )
+async function readLibraries(program: string): Promise<string[]> {
+  const { stdout } = await execa('ldd', [program], { reject: false, timeout: TOOL_TIMEOUT_MS })
+  const paths = stdout.split('\n').flatMap((line) => /^\s*(?:\S+ => )?(\/\S+) \(0x/.exec(line)?.[1] ?? [])
   return [...new Set(paths)].toSorted()
+}
+
+/** Where /proc/sys is not to be read, the highest number there could be: one too many is refused, and nothing starts. */
+async function readLastCapability(): Promise<number> {
+  const text = await fs.readFile('/proc/sys/kernel/cap_last_cap', 'utf8').catch(() => '')
+  return /^\d+$/.test(text.trim()) ? Number(text) : HIGHEST_CAPABILITY
 }

@@ -15,6 +15,13 @@ interface Empty {
   readonly seal: boolean
 }
 
+/** A file of the sandbox's own, with what can be read from a descriptor. */
+interface Program {
+  readonly kind: 'program'
+  readonly descriptor: number
+  readonly at: string
+}
+
 interface Link {
   readonly kind: 'link'
   readonly to: string
@@ -27,7 +34,7 @@ interface Made {
   readonly at: string
 }
 
-export type Mount = Bind | Empty | Link | Made
+export type Mount = Bind | Empty | Link | Made | Program
 
 /** Of the host's own: nobody but its administrator can put something else there. */
 export function system(from: string, at = from): Mount {
@@ -44,6 +51,10 @@ export function write(at: string): Mount {
 
 export function device(at: string): Mount {
   return { kind: 'device', from: at, at, byDescriptor: false }
+}
+
+export function program(at: string, descriptor: number): Mount {
+  return { kind: 'program', descriptor, at }
 }
 
 export function link(at: string, to: string): Mount {
@@ -76,6 +87,8 @@ export function mountArgument(mount: Mount, descriptorOf: ((path: string) => num
       return ['--dev-bind', mount.from, mount.at]
     case 'empty':
       return [...mount.options, '--tmpfs', mount.at]
+    case 'program':
+      return ['--perms', '0755', '--file', String(mount.descriptor), mount.at]
     case 'link':
       return ['--symlink', mount.to, mount.at]
     case 'proc':

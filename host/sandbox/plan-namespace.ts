@@ -1,10 +1,12 @@
 import type { Machine } from './machine.ts'
 import { planMounts } from './mounts.ts'
 import type { RunnerPlan, RunnerRequest } from './plan-runner.ts'
-import { baseEnvironment, runnerCommand, setprivArguments } from './runner-command.ts'
-import { MAIN_INSIDE, NODE_INSIDE, PRLIMIT_INSIDE, SDK_INSIDE, SETPRIV_INSIDE } from './runner-paths.ts'
+import { countsProcessesAlone, rlimitsOf } from './rlimits.ts'
+import { baseEnvironment, runnerCommand } from './runner-command.ts'
+import { ENTRY_INSIDE, MAIN_INSIDE, NODE_INSIDE, SDK_INSIDE } from './runner-paths.ts'
+import type { SeccompArch } from './seccomp/seccomp-program.ts'
 
-/** Behind the four streams of a runner, the sandbox's status and its filter. */
+/** Behind the four streams of a runner, the sandbox's status and its entry program. */
 const FIRST_BIND = 6
 /** Inside a user namespace; on the host it is the daemon's own uid. */
 const NOBODY = '65534'
@@ -12,9 +14,8 @@ const NOBODY = '65534'
 /** Tier `namespace`: bubblewrap with every namespace. Only for a machine on which `probeMachine` saw it run. */
 export function planNamespace(machine: Machine, request: RunnerRequest): RunnerPlan {
   const asRoot = machine.uid === 0
-  const { seccompArch: arch } = machine
   const { process, network } = request.policy
-  const filter = arch === null ? null : { arch, process, network: network.length > 0 }
+  const { baseDataBytes, limits } = request
   const mounts = planMounts(machine, request, FIRST_BIND)
   return {
     tier: 'namespace',
@@ -25,17 +26,14 @@ export function planNamespace(machine: Machine, request: RunnerRequest): RunnerP
       ...mounts.args,
       '--json-status-fd',
       '4',
-      ...(filter === null ? [] : ['--seccomp', '5']),
       '--',
-      ...(request.identity === null ? [] : [SETPRIV_INSIDE, ...setprivArguments(request.identity), '--']),
+      ENTRY_INSIDE,
       ...runnerCommand(
-        machine,
         {
           node: NODE_INSIDE,
           main: MAIN_INSIDE,
           sdk: SDK_INSIDE,
           pluginPath: request.pluginDir,
-          prlimit: PRLIMIT_INSIDE,
           temporary: ['/tmp'],
         },
         request,
@@ -45,7 +43,12 @@ export function planNamespace(machine: Machine, request: RunnerRequest): RunnerP
     env: { ...baseEnvironment('/tmp'), ...request.policy.env, PWD: request.workspace },
     cwd: '/',
     statusFd: 4,
-    filter,
+    entry: {
+      rlimits: rlimitsOf({ baseDataBytes, limits, limitProcesses: countsProcessesAlone(machine) }),
+      identity: request.identity,
+      lastCapability: machine.lastCapability,
+      filter: { arch: architectureOf(machine), process, network: network.length > 0 },
+    },
     binds: mounts.binds,
     pluginPath: request.pluginDir,
     mechanisms: {
@@ -53,12 +56,17 @@ export function planNamespace(machine: Machine, request: RunnerRequest): RunnerP
       network: 'network namespace without a way out + seccomp + node --permission',
       processes: 'pid namespace + seccomp + node --permission + RLIMIT_NPROC',
       memory: 'RLIMIT_DATA',
-      systemCalls: filter === null ? null : 'seccomp allowlist',
-      uid: asRoot ? 'setpriv (a uid for each instance)' : 'user namespace',
+      systemCalls: 'seccomp allowlist',
+      uid: asRoot ? 'a uid for each instance' : 'user namespace',
       privileges: 'no_new_privs, no capability',
       lifetime: 'parent death signal of bubblewrap + pid namespace',
     },
   }
+}
+
+function architectureOf({ seccompArch }: Machine): SeccompArch {
+  if (seccompArch === null) throw new TypeError('a machine without a filter of system calls has tier process')
+  return seccompArch
 }
 
 const COMMON = [
@@ -74,7 +82,7 @@ const COMMON = [
 ]
 
 /**
- * Mounts by real root, so a project below a 0700 home can be reached; then setpriv drops the uid. With a user
+ * Mounts by real root, so a project below a 0700 home can be reached; then the entry program drops the uid. With a user
  * namespace bubblewrap would map its uid to the host's root, who may write /proc/sys.
  * No `--as-pid-1`: bubblewrap's monitor keeps uid 0 but no capability, so its parent death signal may not reach a
  * process of another uid, and the sandbox would outlive the daemon (seen). It does reach bubblewrap's own pid 1,

@@ -1,25 +1,18 @@
+import type { RunnerIdentity } from './identity.ts'
 import type { Machine } from './machine.ts'
-import { baseEnvironment, runnerCommand, setprivArguments } from './runner-command.ts'
 import type { RunnerPlan, RunnerRequest } from './plan-runner.ts'
+import { countsProcessesAlone, rlimitArguments, rlimitsOf } from './rlimits.ts'
+import { baseEnvironment, runnerCommand } from './runner-command.ts'
 
 /** Tier `process`: no namespaces. What it can't hold a plugin to, `unenforced('process')` says. */
 export function planProcess(machine: Machine, request: RunnerRequest): RunnerPlan {
   const { identity, runnerFiles, dataDir } = request
   const pluginPath = request.overlayDir ?? request.pluginDir
   const command = runnerCommand(
-    machine,
-    {
-      node: machine.nodePath,
-      main: runnerFiles.main,
-      sdk: runnerFiles.sdk,
-      pluginPath,
-      prlimit: machine.prlimitPath,
-      temporary: [],
-    },
+    { node: machine.nodePath, main: runnerFiles.main, sdk: runnerFiles.sdk, pluginPath, temporary: [] },
     request,
   )
-  const chain =
-    machine.setprivPath === null ? command : [...setprivChain(machine.setprivPath, request), ...command]
+  const chain = [...setprivChain(machine, request), ...prlimitChain(machine, request), ...command]
   const [file = machine.nodePath, ...args] = chain
   return {
     tier: 'process',
@@ -28,7 +21,7 @@ export function planProcess(machine: Machine, request: RunnerRequest): RunnerPla
     env: { ...baseEnvironment(dataDir), TMPDIR: dataDir, ...request.policy.env, PWD: request.workspace },
     cwd: request.workspace,
     statusFd: null,
-    filter: null,
+    entry: null,
     binds: [],
     pluginPath,
     mechanisms: {
@@ -46,7 +39,27 @@ export function planProcess(machine: Machine, request: RunnerRequest): RunnerPla
 }
 
 /** The signal is set after the uid: the kernel clears it when a process changes its uid. */
-function setprivChain(setprivPath: string, { identity }: RunnerRequest): string[] {
+function setprivChain({ setprivPath }: Machine, { identity }: RunnerRequest): string[] {
+  if (setprivPath === null) return []
   const identityArguments = identity === null ? ['--no-new-privs'] : setprivArguments(identity)
   return [setprivPath, ...identityArguments, '--pdeathsig=KILL', '--']
+}
+
+/** Arguments of `setpriv` that leave a uid and nothing else. */
+function setprivArguments(identity: RunnerIdentity): string[] {
+  return [
+    `--reuid=${identity.uid}`,
+    `--regid=${identity.gid}`,
+    '--clear-groups',
+    '--no-new-privs',
+    '--inh-caps=-all',
+    '--bounding-set=-all',
+  ]
+}
+
+/** Where prlimit is missing nothing limits the runner, and `mechanisms` says so. */
+function prlimitChain(machine: Machine, { baseDataBytes, limits }: RunnerRequest): string[] {
+  if (machine.prlimitPath === null) return []
+  const rlimits = rlimitsOf({ baseDataBytes, limits, limitProcesses: countsProcessesAlone(machine) })
+  return [machine.prlimitPath, ...rlimitArguments(rlimits), '--']
 }

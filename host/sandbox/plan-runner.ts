@@ -1,13 +1,13 @@
 import { PhantomError } from '../../src/contract/phantom-error.ts'
 import type { IsolationTier } from '../../src/contract/life.ts'
 import type { ManifestLimits } from '../../src/contract/manifest.ts'
+import type { EntryRequest } from './entry/entry-program.ts'
 import type { RunnerIdentity } from './identity.ts'
 import type { Machine } from './machine.ts'
 import type { Mechanisms } from './mechanisms.ts'
 import { planNamespace } from './plan-namespace.ts'
 import { planProcess } from './plan-process.ts'
 import type { Policy } from './policy.ts'
-import type { SeccompRequest } from './seccomp/seccomp-program.ts'
 
 /** All paths absolute and canonical. */
 export interface RunnerRequest {
@@ -38,8 +38,8 @@ export interface RunnerPlan {
   readonly cwd: string
   /** Where the sandbox reports its process, see `readSandboxStatus`. */
   readonly statusFd: 4 | null
-  /** The filter of system calls, which the sandbox reads from descriptor 5; null where none can be loaded. */
-  readonly filter: SeccompRequest | null
+  /** The program that makes the last steps inside, which the sandbox reads from descriptor 5; null without a sandbox. */
+  readonly entry: EntryRequest | null
   /** What is mounted by what it is when it is opened, from descriptor 6 on; see `openBind`. */
   readonly binds: readonly string[]
   /** Where the runner finds the plugin's code; not always `pluginDir`, since tier `process` can't mount a copy. */
@@ -53,8 +53,10 @@ export interface RunnerPlan {
  * @throws PhantomError `SANDBOX_UNAVAILABLE` when a runner would keep the uid of root
  */
 export function planRunner(machine: Machine, request: RunnerRequest): RunnerPlan {
-  if (machine.uid === 0 && (request.identity === null || machine.setprivPath === null)) {
-    const what = machine.setprivPath === null ? '"setpriv" is not installed' : 'it has no user id to give it'
+  // Inside a sandbox the entry program becomes that uid.
+  const needsSetpriv = machine.tier === 'process' && machine.setprivPath === null
+  if (machine.uid === 0 && (request.identity === null || needsSetpriv)) {
+    const what = needsSetpriv ? '"setpriv" is not installed' : 'it has no user id to give it'
     throw new PhantomError(
       'SANDBOX_UNAVAILABLE',
       `Cannot start a plugin from "${request.pluginDir}": the daemon is root and ${what}, and no plugin runs as root. ` +

@@ -1,23 +1,22 @@
 import type { Machine } from './machine.ts'
-import { device, empty, link, scratch, system, type Mount } from './mount.ts'
+import { device, empty, link, program, scratch, system, type Mount } from './mount.ts'
 import { contains } from './paths.ts'
 import type { RunnerRequest } from './plan-runner.ts'
-import { MAIN_INSIDE, NODE_INSIDE, PRLIMIT_INSIDE, SDK_INSIDE, SETPRIV_INSIDE } from './runner-paths.ts'
+import { ENTRY_INSIDE, MAIN_INSIDE, NODE_INSIDE, SDK_INSIDE } from './runner-paths.ts'
 
 const TMP_BYTES = 16 * 1024 * 1024
+/** See `spawnPlan`. */
+const ENTRY_DESCRIPTOR = 5
 
 /** What every sandbox has, whatever was granted: the runtime with its libraries, /proc, /dev, /tmp. */
-export function systemMounts(machine: Machine, { identity, policy, runnerFiles }: RunnerRequest): Mount[] {
+export function systemMounts(machine: Machine, { policy, runnerFiles }: RunnerRequest): Mount[] {
   const programs = policy.process ? programMounts(machine) : []
   const libraries = machine.libraries.filter((library) => !programs.some(({ at }) => contains(at, library)))
   return [
     ...programs,
     ...libraries.map((library) => system(library)),
     system(machine.nodePath, NODE_INSIDE),
-    ...(identity === null || machine.setprivPath === null
-      ? []
-      : [system(machine.setprivPath, SETPRIV_INSIDE)]),
-    ...(machine.prlimitPath === null ? [] : [system(machine.prlimitPath, PRLIMIT_INSIDE)]),
+    program(ENTRY_INSIDE, ENTRY_DESCRIPTOR),
     system(runnerFiles.main, MAIN_INSIDE),
     system(runnerFiles.sdk, SDK_INSIDE),
     ...procMounts(machine),

@@ -1,3 +1,4 @@
+import type { SeccompArch } from '../seccomp/seccomp-program.ts'
 import { type Argument, INSTRUCTION_SETS, type InstructionSet, type Step } from './machine-code.ts'
 
 /** Where the kernel puts the file; any page below the stack would do. */
@@ -8,6 +9,8 @@ const HEADER_BYTES = ELF_HEADER_BYTES + 2 * PROGRAM_HEADER_BYTES
 const PT_LOAD = 1
 const PT_GNU_STACK = 0x6474_e551
 const STDERR = 2n
+/** `struct sock_filter` */
+const FILTER_INSTRUCTION_BYTES = 8
 /** What env(1), setpriv(1) and prlimit(1) end with when they cannot go on. */
 const REFUSED_EXIT_CODE = 126
 const EXECUTION_REFUSED = 'Cannot start the runner: the kernel refused to execute it'
@@ -15,12 +18,9 @@ const EXECUTION_REFUSED = 'Cannot start the runner: the kernel refused to execut
 /**
  * A whole program, as the bytes of its executable file (elf(5)): it makes the system calls of `steps` in order, then
  * becomes the program that its arguments name. There is no loader, no library and no memory of its own.
- *
- * @returns null for an architecture whose instructions are not known here
  */
-export function elfProgram(architecture: string, steps: readonly Step[]): Buffer | null {
+export function elfProgram(architecture: SeccompArch, steps: readonly Step[]): Buffer {
   const set = INSTRUCTION_SETS[architecture]
-  if (set === undefined) return null
   // Every address has the same width, so the length of the code does not depend on them.
   const codeBytes = emit(set, steps, { add: () => 0n }).length
   const data = new DataSection(BASE + BigInt(HEADER_BYTES + codeBytes))
@@ -85,7 +85,13 @@ function refuse(set: InstructionSet, text: string, data: Addresses): number[] {
 }
 
 function valueOf(argument: Argument, data: Addresses): bigint {
-  return argument instanceof Uint8Array ? data.add(argument) : BigInt(argument)
+  if (typeof argument !== 'object') return BigInt(argument)
+  if (argument instanceof Uint8Array) return data.add(argument)
+  const { instructions } = argument
+  const program = Buffer.alloc(16)
+  program.writeUInt16LE(instructions.length / FILTER_INSTRUCTION_BYTES, 0)
+  program.writeBigUInt64LE(data.add(instructions), 8)
+  return data.add(program)
 }
 
 function headers({ elfMachine }: InstructionSet, fileBytes: number): Buffer {

@@ -1,65 +1,72 @@
 import type { RunnerIdentity } from '../identity.ts'
+import type { Rlimits } from '../rlimits.ts'
+import { seccompProgram, type SeccompRequest } from '../seccomp/seccomp-program.ts'
 import { elfProgram } from './elf-program.ts'
 import type { Step } from './machine-code.ts'
 
 export interface EntryRequest {
-  /** As Node names it, `process.arch`. */
-  readonly architecture: string
-  /** Soft and hard alike, in the kernel's units. */
-  readonly rlimits: readonly Rlimit[]
+  readonly rlimits: Rlimits
   /** Whom to become; null keeps the uid, and then there is no capability to lose either. */
   readonly identity: RunnerIdentity | null
   /** The highest capability that the kernel knows, /proc/sys/kernel/cap_last_cap. */
   readonly lastCapability: number
-}
-
-interface Rlimit {
-  readonly name: keyof typeof RLIMITS
-  readonly value: number
+  /** Which system calls are left, on which architecture. */
+  readonly filter: SeccompRequest
 }
 
 /** <asm-generic/resource.h>, which x86-64 and arm64 share. */
-const RLIMITS = { FSIZE: 1, DATA: 2, CORE: 4, NPROC: 6, NOFILE: 7 } as const
+const RLIMITS = { fsize: 1, data: 2, core: 4, nproc: 6, nofile: 7 } as const satisfies Record<
+  keyof Rlimits,
+  number
+>
 /** <linux/prctl.h> */
+const PR_SET_SECCOMP = 22
 const PR_CAPBSET_DROP = 24
 const PR_SET_NO_NEW_PRIVS = 38
+/** <linux/seccomp.h> */
+const SECCOMP_MODE_FILTER = 2
 /** <linux/capability.h>, `_LINUX_CAPABILITY_VERSION_3` */
 const CAPABILITY_VERSION_3 = 0x2008_0522
 
 /**
  * The program between bubblewrap and the runner: takes the limits, drops every capability for good, becomes the
- * runner's uid, forbids new privileges, and executes its arguments. It does what `setpriv … prlimit …` would, in one
- * start without a dynamic loader instead of two with (0.3 ms against 2.6, and four mounts fewer).
+ * runner's uid, forbids new privileges, loads the filter of system calls, and executes its arguments. It does what
+ * `setpriv … prlimit …` would, in one start without a dynamic loader instead of two with (0.1 ms against 2.3, and five
+ * mounts fewer); and the filter comes last, so that it need not allow what only the way to the runner takes.
  *
- * Sources: setrlimit(2), capabilities(7), setresuid(2), prctl(2). What holds in the end is read back from the kernel.
+ * Sources: setrlimit(2), capabilities(7), setresuid(2), prctl(2), seccomp(2). What holds in the end is read back from
+ * the kernel before a plugin's code runs.
  *
- * @returns the bytes of the file; null for an architecture that it does not know
+ * @returns the bytes of its executable file
  */
-export function entryProgram({
-  architecture,
-  rlimits,
-  identity,
-  lastCapability,
-}: EntryRequest): Buffer | null {
-  return elfProgram(architecture, [
-    ...rlimits.map(limitStep),
+export function entryProgram({ rlimits, identity, lastCapability, filter }: EntryRequest): Buffer {
+  return elfProgram(filter.arch, [
+    ...limitSteps(rlimits),
     ...(identity === null ? [] : identitySteps(identity, lastCapability)),
+    { call: 'prctl', arguments: [PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0], refusal: refusalOf('no_new_privs') },
     {
       call: 'prctl',
-      arguments: [PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0],
-      refusal: refusalOf('no_new_privs'),
+      arguments: [PR_SET_SECCOMP, SECCOMP_MODE_FILTER, { instructions: seccompProgram(filter) }, 0, 0],
+      refusal: refusalOf('a filter of system calls'),
     },
   ])
 }
 
-function limitStep({ name, value }: Rlimit): Step {
+function limitSteps(rlimits: Rlimits): Step[] {
+  return Object.entries(rlimits).flatMap(([name, value]) =>
+    value === null ? [] : [limitStep(name as keyof Rlimits, value)],
+  )
+}
+
+/** Soft and hard alike: neither can be raised again. */
+function limitStep(name: keyof Rlimits, value: number): Step {
   const limit = Buffer.alloc(16)
   limit.writeBigUInt64LE(BigInt(value), 0)
   limit.writeBigUInt64LE(BigInt(value), 8)
   return {
     call: 'prlimit64',
     arguments: [0, RLIMITS[name], limit, 0],
-    refusal: refusalOf(`RLIMIT_${name} ${value}`),
+    refusal: refusalOf(`RLIMIT_${name.toUpperCase()} ${value}`),
   }
 }
 

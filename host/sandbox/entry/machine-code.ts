@@ -1,5 +1,12 @@
-/** An argument of a system call: a number, or bytes whose address is passed. */
-export type Argument = number | bigint | Uint8Array
+import type { SeccompArch } from '../seccomp/seccomp-program.ts'
+
+/** An argument of a system call: a number, bytes whose address is passed, or a filter of system calls. */
+export type Argument = number | bigint | Uint8Array | FilterProgram
+
+/** Passed as `struct sock_fprog` (linux/filter.h): how many instructions, and where they are. */
+interface FilterProgram {
+  readonly instructions: Uint8Array
+}
 
 /** One system call. When the kernel refuses it, the program says `refusal` on stderr and ends. */
 export interface Step {
@@ -99,8 +106,7 @@ const ARM64: InstructionSet = {
   },
 }
 
-/** By Node's names of architectures. */
-export const INSTRUCTION_SETS: Readonly<Partial<Record<string, InstructionSet>>> = { x64: X64, arm64: ARM64 }
+export const INSTRUCTION_SETS: Readonly<Record<SeccompArch, InstructionSet>> = { x64: X64, arm64: ARM64 }
 
 /** movz, then movk for each of the upper 16 bits. */
 function moveWide(register: number, value: bigint): number[] {

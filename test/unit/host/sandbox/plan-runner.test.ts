@@ -15,6 +15,7 @@ const MACHINE: Machine = {
   setprivPath: '/usr/bin/setpriv',
   prlimitPath: '/usr/bin/prlimit',
   hasBindFd: true,
+  lastCapability: 40,
   seccompArch: 'x64',
   reasonNoNamespace: null,
   libraries: ['/lib/libc.so.6'],
@@ -67,6 +68,22 @@ function mounts({ args, binds }: RunnerPlan): string[] {
 }
 const FIRST_BIND = 6
 
+/** As the entry program takes them, or `prlimit`. */
+function rlimitsIn(
+  machine: Partial<Machine>,
+  limits = REQUEST.limits,
+): Partial<Record<string, number | null>> {
+  const identity = machine.uid === 0 ? { uid: 1, gid: 1 } : null
+  const { args, entry } = planRunner({ ...MACHINE, ...machine }, { ...REQUEST, limits, identity })
+  if (entry !== null) return { ...entry.rlimits }
+  return Object.fromEntries(
+    args.flatMap((argument) => {
+      const [, name = '', value] = /^--(data|nofile|nproc|fsize|core)=(\d+)$/.exec(argument) ?? []
+      return value === undefined ? [] : [[name, Number(value)]]
+    }),
+  )
+}
+
 describe('planRunner()', () => {
   it('refuses to run a plugin as root', () => {
     const root = { ...MACHINE, uid: 0 }
@@ -74,30 +91,30 @@ describe('planRunner()', () => {
       /^Cannot start a plugin from "\/ws\/plugins\/a\/mine": the daemon is root and .*no plugin runs as root\./
     expect(() => planRunner(root, REQUEST)).to.throw(denied)
     const identity = { uid: 1, gid: 1 }
-    expect(() => planRunner({ ...root, setprivPath: null }, { ...REQUEST, identity })).to.throw(
-      /"setpriv" is not installed/,
-    )
-    expect(() =>
-      planRunner({ ...root, setprivPath: null, tier: 'process' }, { ...REQUEST, identity }),
-    ).to.throw(denied)
+    const bare = { ...root, setprivPath: null, tier: 'process' } as const
+    expect(() => planRunner(bare, { ...REQUEST, identity })).to.throw(/"setpriv" is not installed/)
+    expect(() => planRunner(bare, { ...REQUEST, identity })).to.throw(denied)
+    const inside = planRunner({ ...root, setprivPath: null }, { ...REQUEST, identity })
+    expect(inside.entry?.identity).to.deep.equal(identity)
   })
 
   it('uses a user namespace for an ordinary daemon, and mounts by root and drops the uid for root', () => {
     const ordinary = planRunner(MACHINE, REQUEST)
     expect(ordinary.args).to.include.members(['--unshare-user', '--as-pid-1'])
-    expect(ordinary.args.join(' '))
-      .to.include('--cap-drop ALL')
-      .and.not.include('setpriv')
-      .and.not.include('--cap-add')
+    expect(ordinary.args.join(' ')).to.include('--cap-drop ALL').and.not.include('--cap-add')
     const root = planRunner({ ...MACHINE, uid: 0 }, { ...REQUEST, identity: { uid: 70, gid: 71 } })
     expect(root.args).not.to.include.members(['--unshare-user'])
     expect(root.args, "a runner of another uid would not get its monitor's signal").not.to.include(
       '--as-pid-1',
     )
-    expect(root.args.join(' ')).to.include(
-      '-- /.phantom-runner/setpriv --reuid=70 --regid=71 --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all -- /.phantom-runner/prlimit --data=',
-    )
+    expect(root.entry).to.deep.include({ identity: { uid: 70, gid: 71 }, lastCapability: 40 })
+    expect(ordinary.entry?.identity).to.equal(null)
     for (const { args } of [ordinary, root]) {
+      expect(args.join(' ')).to.include(
+        '--perms 0755 --file 5 /.phantom-runner/enter',
+        'the last program before the runner',
+      )
+      expect(args.join(' ')).to.include('-- /.phantom-runner/enter /.phantom-runner/node --permission')
       expect(args).to.include.members([
         '--unshare-pid',
         '--unshare-net',
@@ -110,25 +127,36 @@ describe('planRunner()', () => {
   })
 
   it('puts the allowance on top of what an idle runner counts', () => {
-    expect(planRunner(MACHINE, REQUEST).args).to.include(`--data=${600 * 1024 * 1024}`)
+    for (const tier of ['namespace', 'process'] as const)
+      expect(rlimitsIn({ tier }).data, tier).to.equal(600 * 1024 * 1024)
     expect(planRunner(MACHINE, REQUEST).args).to.include('--max-old-space-size=100')
   })
 
   it('sets open files, processes and file size as the manifest says, and as the house does where it is silent', () => {
-    const silent = planRunner(MACHINE, REQUEST).args
-    expect(silent).to.include.members(['--nofile=256', '--nproc=64', '--fsize=1073741824', '--core=0'])
-    const limits = { ...REQUEST.limits, maxOpenFiles: 40, maxProcesses: 20, maxFileSizeMb: 3 }
-    const told = planRunner(MACHINE, { ...REQUEST, limits }).args
-    expect(told).to.include.members(['--nofile=40', '--nproc=20', '--fsize=3145728', '--core=0'])
+    const told = { ...REQUEST.limits, maxOpenFiles: 40, maxProcesses: 20, maxFileSizeMb: 3 }
+    const asRoot = { uid: 0 }
+    for (const tier of ['namespace', 'process'] as const) {
+      expect(rlimitsIn({ ...asRoot, tier }), tier).to.include({
+        nofile: 256,
+        nproc: 64,
+        fsize: 1073741824,
+        core: 0,
+      })
+      expect(rlimitsIn({ ...asRoot, tier }, told), tier).to.include({
+        nofile: 40,
+        nproc: 20,
+        fsize: 3145728,
+        core: 0,
+      })
+    }
   })
 
   it('limits processes only where a uid has a count of its own', () => {
-    const limited = (machine: Partial<Machine>, identity: RunnerRequest['identity'] = null): boolean =>
-      planRunner({ ...MACHINE, ...machine }, { ...REQUEST, identity }).args.includes('--nproc=64')
+    const limited = (machine: Partial<Machine>): boolean => (rlimitsIn(machine).nproc ?? null) !== null
     expect(limited({})).to.equal(true)
     expect(limited({ kernelRelease: '5.10.0' })).to.equal(false)
     expect(limited({ tier: 'process' })).to.equal(false)
-    expect(limited({ tier: 'process', uid: 0 }, { uid: 1, gid: 1 })).to.equal(true)
+    expect(limited({ tier: 'process', uid: 0 })).to.equal(true)
   })
 
   it('mounts the plugin, its data and its validators last, over whatever a grant opened', () => {
