@@ -9,7 +9,6 @@ export { PluginSystemApi, type ExecuteOptions } from './client/plugin-system-api
 export type { FollowOptions } from './client/attached-system.ts'
 export type { PluginConfigChanges, UpdateConfigOptions } from './client/configuration-methods.ts'
 export type { HistoryOptions, LogOptions } from './client/observation-methods.ts'
-export type { ReloadOptions } from './client/supervision-methods.ts'
 export { isPhantomError, PhantomError, type ErrorDetails } from './contract/phantom-error.ts'
 export { ERROR_CODES, type ErrorCode } from './contract/error-codes.ts'
 export type {

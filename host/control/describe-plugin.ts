@@ -2,11 +2,14 @@ import type {
   InstanceInfo,
   LimitInfo,
   OperationInfo,
+  PermissionInfo,
   PluginInfo,
   PluginSummary,
 } from '../../src/contract/plugin-info.ts'
 import type { Manifest } from '../../src/contract/manifest.ts'
 import type { IsolationTier } from '../../src/contract/life.ts'
+import type { RightsVerdict } from '../approvals/judge-rights.ts'
+import { heldOf, rightsOfPermission, rightText } from '../approvals/right.ts'
 import type { InstanceLane } from '../execution/instance-lane.ts'
 import { askHealth } from '../process/runner-hooks.ts'
 import type { RunnerInstance } from '../process/runner-instance.ts'
@@ -37,7 +40,7 @@ export function describeSummary(record: PluginRecord): PluginSummary {
 /** @param policy of the asking session's workspace; null for a plugin that cannot run */
 export async function describePlugin(
   record: PluginRecord,
-  options: { policy: Policy | null; tier: IsolationTier },
+  options: { policy: Policy | null; verdict: RightsVerdict | null; tier: IsolationTier },
 ): Promise<PluginInfo> {
   const { manifest } = record
   const lanes = [...record.lanes.values()]
@@ -55,15 +58,35 @@ export async function describePlugin(
     dependencies: { ...manifest?.dependencies },
     plugin_dependencies: { ...manifest?.pluginDependencies },
     operation_details: (manifest?.operations ?? []).map(describeOperation),
-    permissions: [...(options.policy?.permissions ?? [])],
+    permissions: [...(options.policy?.permissions ?? []), ...notHeld(record, options.verdict)],
     limits: manifest === null ? [] : describeLimits(manifest),
     configuration_schema: manifest?.configuration ?? null,
     issues: [...record.issues],
     reported: reported ?? null,
     instances,
     last_exit: record.lastExit,
-    notices: [...(options.policy?.notices ?? [])],
+    notices: [...updateNotice(record), ...(options.policy?.notices ?? [])],
   }
+}
+
+/** What its manifest asks for and it does not hold at all. */
+function notHeld({ current, manifest }: PluginRecord, verdict: RightsVerdict | null): PermissionInfo[] {
+  const held = current?.rights.flatMap(rightsOfPermission) ?? []
+  return (manifest?.permissions ?? []).flatMap((permission) => {
+    const rights = rightsOfPermission(permission)
+    if (rights.some((right) => heldOf(right, held).length > 0)) return []
+    const texts = rights.map(rightText)
+    const judged = verdict?.rights.find(({ right }) => texts.includes(rightText(right)))
+    const reason = judged?.refused ?? 'the plugin is blocked'
+    return [{ declared: permission.declared, effective: null, mechanism: null, refused: reason }]
+  })
+}
+
+function updateNotice({ waiting, state, id }: PluginRecord): string[] {
+  if (waiting === null || state === 'blocked') return []
+  return [
+    `an update (version ${waiting.manifest.version}) waits: ${waiting.reason}. See "phantom permissions ${id}"`,
+  ]
 }
 
 function describeOperation(operation: Manifest['operations'][number]): OperationInfo {

@@ -16,8 +16,7 @@ export function createPluginHandlers({ engine }: HandlerPowers): Pick<SystemHand
   const { registry, reloader } = engine
   return {
     get_generations: ({ plugin_id: id }) => ({ generations: reloader.list(registry.get(id)) }),
-    reload_plugin: ({ plugin_id: id, accept_permissions: acceptPermissions = false }) =>
-      reloader.reload(registry.get(id), { cause: 'call', acceptPermissions }),
+    reload_plugin: ({ plugin_id: id }) => reloader.reload(registry.get(id), 'call'),
     rollback_plugin: ({ plugin_id: id, generation }) => reloader.rollBack(registry.get(id), generation),
     load_plugin: async ({ plugin_id: id }) => {
       const known = registry.find(id)

@@ -3,6 +3,7 @@ import type { PluginLogLine } from '../../src/contract/execution.ts'
 import { PhantomError } from '../../src/contract/phantom-error.ts'
 import type { DaemonStatus, HandshakeResult, PluginValidation } from '../../src/contract/system-methods.ts'
 import { PACKAGE_VERSION, PROTOCOL_VERSION } from '../../src/contract/version.ts'
+import type { PluginRights } from '../approvals/plugin-rights.ts'
 import type { HostConfigSource } from '../config/host-config-source.ts'
 import type { Engine } from '../lifecycle/engine.ts'
 import type { ExecutionHistory } from '../metrics/execution-history.ts'
@@ -19,6 +20,7 @@ import { createConfigHandlers } from './config-handlers.ts'
 import { describePlugin, describeSummary } from './describe-plugin.ts'
 import { createHealthHandlers } from './health-handlers.ts'
 import { createPluginHandlers } from './plugin-handlers.ts'
+import { createRightsHandlers } from './rights-handlers.ts'
 import type { Workspaces } from './workspaces.ts'
 
 /** Up to three bytes a character: well inside of one line of the wire. */
@@ -38,6 +40,7 @@ export interface HandlerPowers {
   readonly store: Store
   readonly configSource: HostConfigSource
   readonly launcher: InstanceLauncher
+  readonly rights: PluginRights
   readonly logs: PluginLogs
   readonly workspaces: Workspaces
   clientCount(): number
@@ -51,6 +54,7 @@ export function createSystemHandlers(powers: HandlerPowers): SystemHandlers {
   const { registry } = powers.engine
   return {
     ...createPluginHandlers(powers),
+    ...createRightsHandlers(powers),
     ...createConfigHandlers(powers),
     ...createHealthHandlers(powers),
     handshake: (params, session) => shakeHands(powers, params, session),
@@ -59,6 +63,7 @@ export function createSystemHandlers(powers: HandlerPowers): SystemHandlers {
       const record = registry.get(id)
       return await describePlugin(record, {
         policy: policyOf(powers, record, session),
+        verdict: record.manifest === null ? null : powers.rights.judge(record, record.manifest),
         tier: powers.machine.tier,
       })
     },

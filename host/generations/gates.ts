@@ -11,8 +11,8 @@ export interface GatePowers {
   makeGeneration(plugin: PluginRecord, manifest: Manifest, cause: GenerationCause): Generation
   /** A new generation with the files of another. */
   renewGeneration(of: Generation, cause: GenerationCause): Promise<Generation>
-  /** Why its rights are not granted; null when they are. */
-  refusalOf(manifest: Manifest): string | null
+  /** Why a plugin with that manifest may not run with the rights it holds; null when it may. */
+  refusalOf(plugin: PluginRecord, manifest: Manifest): string | null
   dependencyProblem(plugin: PluginRecord, manifest: Manifest): string | null
   /** Copies its files, compiles its schemas. */
   prepare(generation: Generation): Promise<unknown>
@@ -28,7 +28,7 @@ export interface GatePowers {
 export async function passGates(
   powers: GatePowers,
   plugin: PluginRecord,
-  request: { readonly cause: GenerationCause; readonly acceptPermissions?: boolean },
+  cause: GenerationCause,
 ): Promise<Generation | null> {
   const { manifest, issues } = await readManifest(plugin.directory)
   plugin.issues = issues
@@ -42,12 +42,12 @@ export async function passGates(
       `its id is "${manifest.id}" now. A plugin keeps its id; unload it first`,
     )
   }
-  checkPermissions(powers, plugin, manifest, request.acceptPermissions === true)
+  checkPermissions(powers, plugin, manifest)
   const problem = powers.dependencyProblem(plugin, manifest)
   if (problem !== null) throw new GateFailure('dependencies', problem)
-  const next = powers.makeGeneration(plugin, manifest, request.cause)
+  const next = powers.makeGeneration(plugin, manifest, cause)
   await prepare(powers, next)
-  if (request.cause === 'files' && plugin.state !== 'failed' && isSame(next, plugin.current)) {
+  if (cause === 'files' && plugin.state === 'enabled' && isSame(next, plugin.current)) {
     // Its number was seen by nobody; reloads of one plugin take turns.
     plugin.lastGeneration -= 1
     return null
@@ -66,24 +66,17 @@ function isSame(next: Generation, current: Generation | null): boolean {
   return current.digest === null ? next.changedAtMs < current.at.getTime() : next.digest === current.digest
 }
 
+/** What is refused here waits: an approval takes it through the gates again. */
 function checkPermissions(
-  powers: GatePowers,
+  powers: Pick<GatePowers, 'refusalOf'>,
   plugin: PluginRecord,
   manifest: Manifest,
-  isAccepted: boolean,
 ): void {
-  const refusal = powers.refusalOf(manifest)
-  if (refusal !== null) throw new GateFailure('permissions', refusal)
-  const before = plugin.current?.manifest ?? null
-  if (before === null || isAccepted) return
-  const held = new Set(before.permissions.map((permission) => permission.declared))
-  const wider = manifest.permissions.filter((permission) => !held.has(permission.declared))
-  if (wider.length === 0) return
-  const asked = wider.map((permission) => `"${permission.declared}"`).join(', ')
-  throw new GateFailure(
-    'permissions',
-    `it asks for more than before: ${asked}. Say yes with "phantom reload ${plugin.id} --accept-permissions"`,
-  )
+  const reason = powers.refusalOf(plugin, manifest)
+  plugin.waiting = reason === null ? null : { manifest, reason }
+  if (reason === null) return
+  if (plugin.state === 'blocked') plugin.reason = reason
+  throw new GateFailure('permissions', reason)
 }
 
 async function prepare(powers: GatePowers, next: Generation): Promise<void> {

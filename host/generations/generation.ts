@@ -4,8 +4,9 @@ import type {
   GenerationInfo,
   GenerationState,
 } from '../../src/contract/generations.ts'
-import type { Manifest, ManifestLimits } from '../../src/contract/manifest.ts'
+import type { Manifest, ManifestLimits, ManifestRuntime } from '../../src/contract/manifest.ts'
 import type { Permission } from '../../src/contract/permission.ts'
+import type { HeldRights } from '../approvals/plugin-rights.ts'
 import { CallRate } from '../execution/call-rate.ts'
 import { CircuitBreaker, type BreakerOptions } from '../supervisor/circuit-breaker.ts'
 import { RestartPolicy, type BackoffOptions } from '../supervisor/restart-policy.ts'
@@ -23,7 +24,7 @@ export interface GenerationOptions {
   readonly directory: string
   readonly builtin: boolean
   readonly manifest: Manifest
-  readonly rights: readonly Permission[]
+  readonly held: HeldRights
   readonly backoff: BackoffOptions
   readonly breaker: BreakerOptions
 }
@@ -44,6 +45,10 @@ export class Generation {
   limits: ManifestLimits
   /** What it holds of what its manifest declares. Empty: nothing. */
   readonly rights: readonly Permission[]
+  /** Its manifest's, without the capabilities that nobody approved. */
+  readonly runtime: ManifestRuntime
+  /** What the administrator's policy closes for it. */
+  readonly forbidden: HeldRights['forbidden']
   /** Whether it holds a right to write: then calls may create files. */
   readonly mayWrite: boolean
   readonly restart: RestartPolicy
@@ -71,8 +76,10 @@ export class Generation {
     this.builtin = options.builtin
     this.manifest = manifest
     this.limits = manifest.limits
-    this.rights = options.rights
-    this.mayWrite = options.rights.some((right) => right.kind === 'fs_write')
+    this.rights = options.held.permissions
+    this.runtime = options.held.runtime
+    this.forbidden = options.held.forbidden
+    this.mayWrite = this.rights.some((right) => right.kind === 'fs_write')
     this.restart = new RestartPolicy({ ...manifest.restart, ...options.backoff, random: Math.random })
     const { maxCallsPerSecond } = manifest.limits
     this.rate = maxCallsPerSecond === null ? null : new CallRate({ perSecond: maxCallsPerSecond })

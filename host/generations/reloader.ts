@@ -12,12 +12,6 @@ import { generationNotFound, keptFor, trimGenerations } from './kept-generations
 import { Probation } from './probation.ts'
 import { PluginTurns } from '../registry/plugin-turns.ts'
 
-export interface ReloadRequest {
-  readonly cause: GenerationCause
-  /** Takes a manifest that asks for more than the generation before. */
-  readonly acceptPermissions?: boolean
-}
-
 export interface ReloaderPowers extends GatePowers, BringUpPowers {
   readonly limits: () => {
     readonly drainTimeoutMs: number
@@ -26,6 +20,8 @@ export interface ReloaderPowers extends GatePowers, BringUpPowers {
     readonly keptGenerations: number
   }
   onIncident(incident: Omit<KeeperIncident, 'generation'> & { generation: Generation | null }): void
+  /** Why a generation may not serve with what it was made with; null when it may. */
+  rightsProblem(plugin: PluginRecord, generation: Generation): string | null
   /** False for a plugin that was unloaded or removed. */
   isLoaded(plugin: PluginRecord): boolean
   /** Another generation serves. */
@@ -73,10 +69,30 @@ export class Reloader {
   }
 
   /** @throws PhantomError GENERATION_REJECTED with the gate that it failed */
-  reload(plugin: PluginRecord, request: ReloadRequest): Promise<ReloadResult> {
+  reload(plugin: PluginRecord, cause: GenerationCause): Promise<ReloadResult> {
     return this.#turns.take(plugin.id, () =>
-      this.#replace(plugin, request.cause, () => passGates(this.#powers, plugin, request)),
+      this.#replace(plugin, cause, () => passGates(this.#powers, plugin, cause)),
     )
+  }
+
+  /**
+   * Puts the same files in their place with the rights that the plugin holds now. Nothing is tried first: what it may
+   * no more must not hang on whether it starts so. Processes that hold what was taken end at once, calls and all.
+   */
+  regrant(plugin: PluginRecord, isLess: boolean): Promise<void> {
+    return this.#turns.take(plugin.id, async () => {
+      const { current } = plugin
+      if (current === null || !plugin.isEnabled() || !this.#powers.isLoaded(plugin)) return
+      const next = await this.#powers.renewGeneration(current, 'permissions')
+      if (this.#isClosed || !plugin.isEnabled()) return
+      this.#switch(plugin, next, new Map(), isLess ? 0 : this.#powers.limits().drainTimeoutMs)
+    })
+  }
+
+  /** Ends the processes of that plugin that do not serve yet. */
+  async endComing(plugin: PluginRecord): Promise<void> {
+    const coming = [...this.#coming].filter(({ generation }) => generation.id === plugin.id)
+    await Promise.all(coming.map((instance) => instance.end('operator')))
   }
 
   /**
@@ -90,7 +106,7 @@ export class Reloader {
       const target = keptFor(plugin, number)
       if (target === null) throw generationNotFound(plugin, number)
       const before = plugin.current
-      const result = await this.#replace(plugin, 'rollback', () => this.#renewed(target, 'rollback'))
+      const result = await this.#replace(plugin, 'rollback', () => this.#renewed(plugin, target))
       if (before !== null) before.state = 'rolled_back'
       return result
     })
@@ -130,8 +146,10 @@ export class Reloader {
     }
   }
 
-  async #renewed(of: Generation, cause: GenerationCause): Promise<Generation> {
-    const next = await this.#powers.renewGeneration(of, cause)
+  async #renewed(plugin: PluginRecord, of: Generation): Promise<Generation> {
+    const refusal = this.#powers.refusalOf(plugin, of.manifest)
+    if (refusal !== null) throw new GateFailure('permissions', refusal)
+    const next = await this.#powers.renewGeneration(of, 'rollback')
     try {
       await this.#powers.checkConfiguration(next)
     } catch (error) {
@@ -168,11 +186,7 @@ export class Reloader {
       if (made === null) return resultOf(plugin, { changed: false, startedAtMs })
       next = made
       this.#assertLoaded(plugin)
-      const { drainTimeoutMs } = this.#powers.limits()
-      await bringUp(this.#bringUpPowers, { plugin, next, drainTimeoutMs }, (nexts) => {
-        this.#assertLoaded(plugin)
-        this.#switch(plugin, made, nexts)
-      })
+      await this.#bringUp(plugin, made)
       return resultOf(plugin, { changed: true, startedAtMs })
     } catch (error) {
       if (!(error instanceof GateFailure)) throw error
@@ -184,8 +198,21 @@ export class Reloader {
     }
   }
 
-  #switch(plugin: PluginRecord, next: Generation, nexts: ReadyInstances): void {
-    const { drainTimeoutMs, probationMs } = this.#powers.limits()
+  /** One that was blocked serves nobody yet: its first call tries it, as after a start of the daemon. */
+  async #bringUp(plugin: PluginRecord, next: Generation): Promise<void> {
+    const { drainTimeoutMs } = this.#powers.limits()
+    const switchOver = (nexts: ReadyInstances): void => {
+      this.#assertLoaded(plugin)
+      const problem = this.#powers.rightsProblem(plugin, next)
+      if (problem !== null) throw new GateFailure('permissions', problem)
+      this.#switch(plugin, next, nexts, drainTimeoutMs)
+    }
+    if (plugin.state === 'blocked') switchOver(new Map())
+    else await bringUp(this.#bringUpPowers, { plugin, next, drainTimeoutMs }, switchOver)
+  }
+
+  #switch(plugin: PluginRecord, next: Generation, nexts: ReadyInstances, drainTimeoutMs: number): void {
+    const { probationMs } = this.#powers.limits()
     const before = plugin.current
     plugin.current = next
     enable(plugin)
@@ -204,7 +231,11 @@ export class Reloader {
       plugin.others.push(before)
     }
     const isWatched =
-      probationMs > 0 && before !== null && before.snapshot !== null && next.cause !== 'rollback'
+      probationMs > 0 &&
+      before !== null &&
+      before.snapshot !== null &&
+      next.cause !== 'rollback' &&
+      next.cause !== 'permissions'
     next.state = isWatched ? 'probation' : 'current'
     if (isWatched && !this.#isClosed) this.#probation.watch(plugin, next, before)
     trimGenerations(plugin, this.#powers.limits().keptGenerations)

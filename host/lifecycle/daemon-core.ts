@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, realpathSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { PhantomError } from '../../src/contract/phantom-error.ts'
 import { PACKAGE_VERSION } from '../../src/contract/version.ts'
@@ -8,6 +8,7 @@ import type { HostConfigSource } from '../config/host-config-source.ts'
 import { PluginConfigStore } from '../config/plugin/plugin-config-store.ts'
 import { PluginConfigs } from '../config/plugin/plugin-configs.ts'
 import { DenialDesk } from '../denials/denial-desk.ts'
+import { PluginRights } from '../approvals/plugin-rights.ts'
 import { ExecutionHistory } from '../metrics/execution-history.ts'
 import { PluginObserver } from '../metrics/plugin-observer.ts'
 import { ResourceMonitor } from '../metrics/resource-monitor.ts'
@@ -19,7 +20,6 @@ import type { PluginLogs } from '../observe/plugin-log.ts'
 import type { EndCause } from '../process/exit-reason.ts'
 import { InstanceLauncher } from '../process/instance-launcher.ts'
 import { packageDirectory, runnerFiles } from '../process/runner-bundle.ts'
-import { isInside } from '../registry/read-inside.ts'
 import { createIdentityPool } from '../sandbox/identity.ts'
 import { probeMachine, type Machine } from '../sandbox/machine.ts'
 import { unenforced } from '../sandbox/mechanisms.ts'
@@ -29,6 +29,7 @@ import { Variables } from '../secrets/variables.ts'
 import type { Store } from '../store/store.ts'
 import { SchemaCompiler } from '../validation/schema-compiler.ts'
 import { Engine } from './engine.ts'
+import { configFolder, ownFolders, refuseOwnFile } from './own-folders.ts'
 import { openAudit, openLog, openPluginLogs } from './open-logs.ts'
 import { PluginFiles } from './plugin-files.ts'
 
@@ -56,6 +57,7 @@ export class DaemonCore {
   readonly observer: PluginObserver
   readonly history: ExecutionHistory
   readonly audit: AuditLog
+  readonly rights: PluginRights
   readonly redactor = new Redactor()
   readonly #compiler: SchemaCompiler
   readonly #guard: MemoryGuard
@@ -119,6 +121,7 @@ export class DaemonCore {
     this.#compiler = new SchemaCompiler({ cacheDirectory: validatorDirectory })
     const configs = this.#openConfigs(configFolder(options))
     this.launcher = this.#openLauncher(configs, validatorDirectory)
+    this.rights = this.#openRights()
     const lanes = () => this.engine.executor.lanes
     const guard = new MemoryGuard({ lanes })
     this.#guard = guard
@@ -204,7 +207,7 @@ export class DaemonCore {
   }
 
   #openLauncher(configs: PluginConfigs, validatorDirectory: string): InstanceLauncher {
-    const { pluginDirectory, configDirectory, stateDirectory, store } = this.options
+    const { pluginDirectory, stateDirectory, store } = this.options
     const config = this.#config
     return new InstanceLauncher({
       machine: this.machine,
@@ -218,12 +221,8 @@ export class DaemonCore {
       identities: createIdentityPool(stateDirectory, process.getuid?.() ?? -1),
       store,
       baseDataBytes: memoryBase(this.machine, store),
-      protectedPaths: [
-        pluginDirectory,
-        join(packageDirectory(), 'dist'),
-        configFolder(this.options),
-        ...(configDirectory === null ? [] : [configDirectory]),
-      ],
+      hiddenPaths: ownFolders(this.options),
+      protectedPaths: [pluginDirectory, join(packageDirectory(), 'dist')],
       loadConfiguration: async (generation) => void (await configs.load(generation)),
       configurationOf: (generation) => configs.of(generation)!.forProcess,
       redactor: this.redactor,
@@ -248,6 +247,17 @@ export class DaemonCore {
     return variables
   }
 
+  #openRights(): PluginRights {
+    const { store, environment } = this.options
+    return new PluginRights({
+      table: store.approvals,
+      environment,
+      policyOf: () => ({ rules: [], fault: null }),
+      log: this.log,
+      record: (event) => this.audit.record(event),
+    })
+  }
+
   #openEngine(configs: PluginConfigs): Engine {
     const { observer } = this
     return new Engine({
@@ -257,6 +267,7 @@ export class DaemonCore {
       configs,
       launcher: this.launcher,
       store: this.options.store,
+      rights: this.rights,
       log: this.log,
       redact: this.#redact,
       onSettled: (execution, settlement, nowMs) => observer.settled(execution, settlement, nowMs),
@@ -289,16 +300,6 @@ export class DaemonCore {
       onWarning: (id, warning) => this.log.warn(warning, { plugin_id: id }),
     })
   }
-}
-
-/** Plugins' configuration files lie with the user's own, or where there is no such folder with the state. */
-function configFolder({ configDirectory, stateDirectory }: CoreOptions): string {
-  return configDirectory === null ? join(stateDirectory, 'config') : join(configDirectory, 'plugins')
-}
-
-function refuseOwnFile(path: string, folders: readonly string[]): string | null {
-  const folder = folders.find((own) => existsSync(own) && isInside(realpathSync(own), path))
-  return folder === undefined ? null : `"${folder}" is the daemon's own`
 }
 
 /** Measured once for each Node and sandbox, and remembered in the store. */

@@ -5,6 +5,7 @@ import type { Manifest } from '../../src/contract/manifest.ts'
 import { messageOf, PhantomError } from '../../src/contract/phantom-error.ts'
 import type { HostConfig } from '../config/config-schema.ts'
 import type { PluginConfigs } from '../config/plugin/plugin-configs.ts'
+import type { PluginRights } from '../approvals/plugin-rights.ts'
 import { becomeReady } from '../execution/become-ready.ts'
 import type { ExecutorPowers } from '../execution/executor.ts'
 import { Executor } from '../execution/executor.ts'
@@ -21,9 +22,9 @@ import { packageDirectory } from '../process/runner-bundle.ts'
 import type { PluginRecord, RunnablePlugin } from '../registry/plugin-record.ts'
 import { notRunnable } from '../registry/runnable.ts'
 import { PluginRegistry } from '../registry/plugin-registry.ts'
-import { refusalsOf } from '../sandbox/policy.ts'
 import type { Store } from '../store/store.ts'
 import { RestartBudget } from '../supervisor/restart-budget.ts'
+import { RightsChanges, rightsProblem } from './rights-changes.ts'
 
 export interface EngineOptions {
   readonly pluginDirectory: string
@@ -34,6 +35,7 @@ export interface EngineOptions {
   readonly configs: PluginConfigs
   readonly launcher: InstanceLauncher
   readonly store: Store
+  readonly rights: PluginRights
   readonly log: DaemonLog
   /** Takes secrets out of a text. */
   readonly redact: (text: string) => string
@@ -50,6 +52,7 @@ export class Engine {
   readonly reloader: Reloader
   readonly configurer: PluginConfigurer
   readonly configs: PluginConfigs
+  readonly rightsChanges: RightsChanges
   readonly #options: EngineOptions
   readonly #keeper: PluginKeeper
   #budget: RestartBudget
@@ -59,14 +62,14 @@ export class Engine {
     this.#options = options
     this.#budgetOf = options.config().restart
     this.#budget = newBudget(this.#budgetOf)
-    const { launcher, configs, log } = options
+    const { launcher, configs, log, rights } = options
     this.configs = configs
     this.registry = new PluginRegistry({
       pluginDirectory: options.pluginDirectory,
       builtinDirectory: options.config().plugins.builtin ? join(packageDirectory(), 'plugins') : null,
       store: options.store,
       log,
-      refusalOf,
+      refusalOf: refusalsBy(rights),
       redact: options.redact,
       makeGeneration: (plugin, manifest, cause) => this.#makeGeneration(plugin, manifest, cause),
     })
@@ -100,18 +103,20 @@ export class Engine {
     this.reloader = new Reloader({
       makeGeneration: (plugin, manifest, cause) => this.#makeGeneration(plugin, manifest, cause),
       renewGeneration: (of, cause) => this.renewGeneration(of, cause),
-      refusalOf,
+      refusalOf: refusalsBy(rights),
       dependencyProblem: (plugin, manifest) => this.registry.dependencyProblem(plugin, manifest),
       prepare: (generation) => launcher.prepare(generation),
       checkConfiguration: async (generation) => void (await configs.load(generation)),
       spawnInstance: (lane, generation) => launcher.spawn(generation, lane),
       trialLane: (plugin) => this.executor.laneOf(plugin as RunnablePlugin, options.defaultWorkspace),
       onReady: (lane, instance) => this.#keeper.ready(lane, instance),
+      rightsProblem: (plugin, generation) => rightsProblem(rights, plugin, generation),
       isLoaded: (plugin) => this.registry.find(plugin.id) === plugin,
       limits: () => options.config().reload,
       onIncident: options.onIncident,
       onSwitched: (plugin, next) => this.#switched(plugin, next),
     })
+    this.rightsChanges = new RightsChanges({ engine: this, rights, log })
   }
 
   /** What plugins' configurations say of the plugin as a whole: whether it is switched on. */
@@ -166,7 +171,9 @@ export class Engine {
     if (record.state !== 'failed') return
     record.move('reset')
     record.move('manifest_valid')
-    record.move('rights_granted')
+    const refusal =
+      record.manifest === null ? null : this.#options.rights.judge(record, record.manifest).blocked
+    record.move(refusal === null ? 'rights_granted' : 'rights_refused', refusal)
     this.registry.save(record)
     this.registry.refreshDependencies()
     if (record.isEnabled()) this.#startIfEager(record)
@@ -198,7 +205,7 @@ export class Engine {
       directory: plugin.directory,
       builtin: plugin.builtin,
       manifest,
-      rights: manifest.permissions,
+      held: this.#options.rights.heldBy(plugin, manifest),
       backoff: restart,
       breaker,
     })
@@ -292,16 +299,14 @@ function newBudget({ hostIntensity, hostPeriodMs }: HostConfig['restart']): Rest
   return new RestartBudget({ intensity: hostIntensity, periodMs: hostPeriodMs })
 }
 
+function refusalsBy(rights: PluginRights): (plugin: PluginRecord, manifest: Manifest) => string | null {
+  return (plugin, manifest) => rights.admit(plugin, manifest).blocked
+}
+
 function missing(id: string, needed: string): PhantomError {
   return new PhantomError(
     'DEPENDENCY_UNAVAILABLE',
     `Cannot start "${id}": "${needed}", which it needs, does not run. See "phantom why ${needed}"`,
     { details: { plugin_id: id, needs: needed } },
   )
-}
-
-function refusalOf(manifest: Manifest): string | null {
-  const refusals = refusalsOf(manifest.permissions)
-  if (refusals.length === 0) return null
-  return refusals.map(({ permission, reason }) => `"${permission.declared}": ${reason}`).join('; ')
 }

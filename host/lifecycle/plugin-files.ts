@@ -100,7 +100,7 @@ export class PluginFiles {
       return
     }
     try {
-      await engine.reloader.reload(record, { cause: 'files' })
+      await engine.reloader.reload(record, 'files')
     } catch (error) {
       log.warn('a change of files is not taken', { plugin_id: record.id, error: messageOf(error) })
       // Whatever is saved next may be what it lacks.

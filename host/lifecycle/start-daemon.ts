@@ -189,6 +189,7 @@ function createServer(core: DaemonCore, powers: ServerPowers): ControlServer {
       store,
       configSource,
       launcher,
+      rights: core.rights,
       logs,
       workspaces,
       clientCount: () => server.clientCount,

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { LogLevel, PluginLogLine } from '../../src/contract/execution.ts'
+import type { Permission } from '../../src/contract/permission.ts'
 import { PhantomError } from '../../src/contract/phantom-error.ts'
+import type { PermissionInfo } from '../../src/contract/plugin-info.ts'
 import { PROTOCOL_VERSION } from '../../src/contract/version.ts'
 import type { DenialDesk } from '../denials/denial-desk.ts'
 import type { InstanceLane } from '../execution/instance-lane.ts'
@@ -36,7 +38,9 @@ export interface LauncherOptions {
   readonly store: Store
   /** What an idle runner's data segment measures: RLIMIT_DATA is that and the allowance. */
   readonly baseDataBytes: () => Promise<number>
-  /** Stay read-only inside a wider grant: the plugin folders and the configuration. */
+  /** Left empty inside a wider grant, and granted to nobody: state, configuration, sockets. */
+  readonly hiddenPaths: readonly string[]
+  /** Stay read-only inside a wider grant: the plugin folders and the runner. */
   readonly protectedPaths: readonly string[]
   /** Reads the plugin's configuration; rejects with CONFIG_INVALID where it does not fit. */
   readonly loadConfiguration: (generation: Generation) => Promise<void>
@@ -49,6 +53,12 @@ export interface LauncherOptions {
   readonly onSpawned: (generation: Generation) => Promise<void>
   readonly onLog: (line: PluginLogLine) => void
   readonly onDenied: DenialDesk['denied']
+}
+
+interface Asked {
+  readonly permissions: readonly Permission[]
+  readonly workspace: string
+  readonly identity: RunnerIdentity | null
 }
 
 interface PlannedStart {
@@ -75,16 +85,27 @@ export class InstanceLauncher {
 
   /** What the plugin may do in that workspace, for the uid that its instance has or would have. */
   policyOf(generation: Generation, workspace: string, identity = this.#groupIdentity(generation)): Policy {
+    return this.#resolve(generation, { permissions: generation.rights, workspace, identity })
+  }
+
+  /** What each of those would be in that workspace, one answer for each. */
+  explain(generation: Generation, workspace: string, permissions: readonly Permission[]): PermissionInfo[] {
+    const identity = this.#groupIdentity(generation)
+    return [...this.#resolve(generation, { permissions, workspace, identity }).permissions]
+  }
+
+  #resolve(generation: Generation, { permissions, workspace, identity }: Asked): Policy {
     return resolvePolicy(
-      generation.rights,
+      permissions,
       {
         workspace,
         pluginDir: generation.directory,
         dataDir: this.#dataDirectory(generation),
-        stateDir: this.#options.stateDirectory,
+        hidden: this.#options.hiddenPaths,
         protect: this.#options.protectedPaths,
         secretsFile: this.#options.variables.secretsFile,
         environment: this.#options.variables.describe(),
+        forbidden: generation.forbidden,
         identity,
       },
       this.#options.machine,
@@ -192,7 +213,7 @@ export class InstanceLauncher {
       entry: join(place.plan.pluginPath, generation.manifest.entryPoint),
       workspace: lane.workspace,
       data_dir: place.dataDir,
-      eval: generation.manifest.runtime.eval,
+      eval: generation.runtime.eval,
       operations: prepared.operations,
       max_payload_bytes: this.#options.maxPayloadBytes,
     }

@@ -29,6 +29,8 @@ export class PluginRecord {
   lastExit: ExitInfo | null = null
   /** Why it is `invalid`, `blocked` or `failed`. */
   reason: string | null = null
+  /** What its files say now, where that asks for more than is approved; null where it does not. */
+  waiting: { readonly manifest: Manifest; readonly reason: string } | null = null
   /** Which of the plugins it needs is not there, in words; null when all are. */
   dependencyProblem: string | null = null
   /** Accepted calls without an answer, and those among them that wait for a place. */

@@ -20,8 +20,8 @@ export interface RegistryOptions {
   readonly builtinDirectory: string | null
   readonly store: Store
   readonly log: DaemonLog
-  /** Why a plugin's rights are not granted; null when they are. */
-  readonly refusalOf: (manifest: Manifest) => string | null
+  /** Why a plugin may not run with the rights it holds; null when it may. */
+  readonly refusalOf: (plugin: PluginRecord, manifest: Manifest) => string | null
   /** Takes secrets out of a text. */
   readonly redact: (text: string) => string
   readonly makeGeneration: (plugin: PluginRecord, manifest: Manifest, cause: GenerationCause) => Generation
@@ -189,9 +189,10 @@ export class PluginRegistry {
       const worst = found.issues.find((issue) => issue.severity === 'error') ?? found.issues[0]
       record.move('manifest_invalid', worst === undefined ? 'its manifest is invalid' : issueText(worst))
     } else {
+      // First: what it holds is decided there.
+      const refusal = this.#options.refusalOf(record, found.manifest)
       record.current = this.#options.makeGeneration(record, found.manifest, 'start')
       record.move('manifest_valid')
-      const refusal = this.#options.refusalOf(found.manifest)
       record.move(refusal === null ? 'rights_granted' : 'rights_refused', refusal)
     }
     for (const issue of record.issues) log.warn(issueText(issue), { plugin_id: record.id })

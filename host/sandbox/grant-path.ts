@@ -14,7 +14,8 @@ export interface GrantRoots {
   readonly workspace: string
   readonly pluginDir: string
   readonly dataDir: string
-  readonly stateDir: string
+  /** The daemon's own: its state, its configuration, its sockets. */
+  readonly hidden: readonly string[]
 }
 
 export interface GrantPath {
@@ -60,7 +61,7 @@ interface Anchored {
   readonly root: { readonly name: string; readonly path: string } | null
 }
 
-function anchor(written: string, roots: GrantRoots): Anchored | { refused: string } {
+export function anchor(written: string, roots: GrantRoots): Anchored | { refused: string } {
   if (path.isAbsolute(written)) return { path: path.resolve(written), root: null }
   const variable = VARIABLE.exec(written)
   if (variable === null) {
@@ -90,6 +91,9 @@ function refusalOfPlace(
   { path: asked, root }: Anchored,
   roots: GrantRoots,
 ): string | null {
+  if (root === null && canonical !== asked) {
+    return `it leads, through a symbolic link, to "${canonical}". Name that path, so that whoever approves it sees it`
+  }
   if (root !== null && !contains(root.path, canonical)) {
     const how = contains(root.path, asked)
       ? `, through a symbolic link, to "${canonical}"`
@@ -98,12 +102,12 @@ function refusalOfPlace(
   }
   // A data folder usually lies in the state folder, and is the plugin's own.
   if (contains(roots.dataDir, canonical)) return null
-  if (contains(roots.stateDir, canonical)) return `"${canonical}" holds the daemon's own state`
+  const own = roots.hidden.find((folder) => contains(folder, canonical))
+  if (own !== undefined) return `"${canonical}" holds the daemon's own state or configuration`
   return refusalOfAbsolute(canonical)
 }
 
 function refusalOfAbsolute(absolute: string): string | null {
-  if (absolute === '/') return 'the whole machine is granted to nobody. Name the folders that are needed'
   if (absolute === '/tmp')
     return 'every plugin has a /tmp of its own. Name the folder below it that is needed'
   const taken = KERNEL_FOLDERS.find((folder) => contains(folder, absolute))

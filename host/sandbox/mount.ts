@@ -45,8 +45,8 @@ export function read(from: string, at = from): Mount {
   return { kind: 'read', from, at, byDescriptor: true }
 }
 
-export function write(at: string): Mount {
-  return { kind: 'write', from: at, at, byDescriptor: true }
+export function write(from: string, at = from): Mount {
+  return { kind: 'write', from, at, byDescriptor: true }
 }
 
 export function device(at: string): Mount {

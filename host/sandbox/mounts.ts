@@ -1,8 +1,13 @@
+import fs from 'node:fs'
 import type { Machine } from './machine.ts'
 import { empty, isSealed, mountArgument, read, write, type Mount } from './mount.ts'
 import { ancestors, contains, foldersBetween } from './paths.ts'
 import type { RunnerRequest } from './plan-runner.ts'
+import { RUNNER_ROOT } from './runner-paths.ts'
 import { systemMounts } from './system-mounts.ts'
+
+/** Never the host's inside a sandbox. */
+const KEPT_OUT = ['/proc', '/sys', '/dev', '/tmp', RUNNER_ROOT]
 
 export interface MountPlan {
   readonly args: string[]
@@ -44,12 +49,12 @@ function temporaryFolders(mounts: readonly Mount[], { workspace }: RunnerRequest
 
 function grantMounts({ policy, pluginDir, dataDir }: RunnerRequest): Mount[] {
   const grants = [...policy.readPaths, ...policy.writePaths]
-  const covered = (inner: string): boolean => grants.some((granted) => contains(granted, inner))
+  const covered = (inner: string): boolean => grants.some((granted) => reaches(granted, inner))
   const protect = policy.protect.filter(covered)
   const hide = policy.hide.filter(covered)
   const folders = [
-    ...policy.readPaths.map((granted) => read(granted)),
-    ...policy.writePaths.map((granted) => write(granted)),
+    ...withoutRoot(policy.readPaths).map(({ from, at }) => read(from, at)),
+    ...withoutRoot(policy.writePaths).map(({ from, at }) => write(from, at)),
     ...pins(policy.writePaths, [...protect, ...hide, pluginDir, dataDir]),
   ]
   // Guards after all grants, so that a grant inside one of them opens nothing.
@@ -60,13 +65,42 @@ function grantMounts({ policy, pluginDir, dataDir }: RunnerRequest): Mount[] {
   ]
 }
 
+/** Whether a grant makes a path of the host visible. */
+function reaches(granted: string, inner: string): boolean {
+  return contains(granted, inner) && !(granted === '/' && KEPT_OUT.some((taken) => contains(taken, inner)))
+}
+
+interface Place {
+  readonly from: string
+  readonly at: string
+}
+
+/**
+ * A grant of `/` is one of each thing in it, so that the sandbox's root stays its own: mounted there, the host's would
+ * get the mount points that the sandbox needs. What a sandbox has of its own is left out.
+ */
+function withoutRoot(paths: readonly string[]): Place[] {
+  return paths.flatMap((granted) => (granted === '/' ? topLevel() : [{ from: granted, at: granted }]))
+}
+
+function topLevel(): Place[] {
+  return fs.readdirSync('/').flatMap((name) => {
+    const at = `/${name}`
+    const stat = fs.statSync(at, { throwIfNoEntry: false })
+    if (KEPT_OUT.includes(at) || stat === undefined || !(stat.isDirectory() || stat.isFile())) return []
+    // `/bin` may be a link to a folder that is mounted by itself: a mount has no need of the link.
+    const from = fs.realpathSync(at)
+    return KEPT_OUT.some((taken) => contains(taken, from)) ? [] : [{ from, at }]
+  })
+}
+
 /**
  * The folders between a writable grant and what is guarded inside it, each mounted on itself: the kernel does not
  * rename a mount point, so nothing guarded can be moved aside with its parent and replaced for the next start.
  */
 function pins(writePaths: readonly string[], guarded: readonly string[]): Mount[] {
   const between = writePaths.flatMap((granted) =>
-    guarded.flatMap((inner) => (contains(granted, inner) ? foldersBetween(granted, inner) : [])),
+    guarded.flatMap((inner) => (reaches(granted, inner) ? foldersBetween(granted, inner) : [])),
   )
   const open = between.filter((folder) => !guarded.some((outer) => contains(outer, folder)))
   return [...new Set(open)].map((folder) => write(folder))

@@ -1,30 +1,43 @@
 import fs from 'node:fs'
+import path from 'node:path'
 
 import type { Permission } from '../../src/contract/permission.ts'
 import type { PermissionInfo } from '../../src/contract/plugin-info.ts'
 import { resolveEnvironment } from './environment.ts'
 import { explainDeniedAccess } from './file-access.ts'
 import { GRANTABLE } from './grantable.ts'
-import { refusalOfSpelling, resolveGrantPath, type GrantPath, type GrantRoots } from './grant-path.ts'
+import { anchor, refusalOfSpelling, resolveGrantPath, type GrantPath, type GrantRoots } from './grant-path.ts'
 import type { RunnerIdentity } from './identity.ts'
 import type { Machine } from './machine.ts'
 import { PERMISSION_MECHANISMS } from './mechanisms.ts'
 import { canonicalPath, contains, outermost } from './paths.ts'
+import { wideReasonOf } from './wide-path.ts'
 
 export interface PolicyRoots {
   readonly workspace: string
   readonly pluginDir: string
   readonly dataDir: string
-  /** The daemon's: refused as a grant, and left empty inside a grant that contains it. */
-  readonly stateDir: string
-  /** The daemon's file of secrets: no grant may contain it. Null where there is none. */
+  /** The daemon's: refused as a grant, and left empty inside a grant that contains them. */
+  readonly hidden: readonly string[]
+  /** The daemon's file of secrets: no grant may contain it, unless it is hidden. Null where there is none. */
   readonly secretsFile: string | null
-  /** Kept read-only inside a grant that contains them: the folder of all plugins, the configuration. */
+  /** Kept read-only inside a grant that contains them: the folder of all plugins, the runner. */
   readonly protect: readonly string[]
+  /** What the administrator's policy closes, as it is written there. */
+  readonly forbidden: readonly ForbiddenPlace[]
   /** The daemon's. */
   readonly environment: NodeJS.ProcessEnv
   /** Whom the runner runs as where that is not the daemon's own uid; null otherwise. */
   readonly identity: RunnerIdentity | null
+}
+
+/** A place that stays closed wherever a grant leads. */
+export interface ForbiddenPlace {
+  /** `fs_write`: it may be read. */
+  readonly kind: 'fs_read' | 'fs_write'
+  readonly path: string
+  /** Where that is written, for whoever asks why. */
+  readonly place: string
 }
 
 /** What a runner gets, as paths and values. Absent from it means not granted. */
@@ -53,8 +66,10 @@ export function resolvePolicy(
   roots: PolicyRoots,
   machine: Pick<Machine, 'tier'>,
 ): Policy {
+  const known = canonicalRoots(roots)
   const draft: Draft = {
-    roots: canonicalRoots(roots),
+    roots: known,
+    forbidden: roots.forbidden.map((one) => ({ ...one, path: placeOf(one.path, known) })),
     protect: roots.protect.map((folder) => canonicalPath(folder).path),
     secretsFile: roots.secretsFile === null ? null : canonicalPath(roots.secretsFile).path,
     identity: roots.identity,
@@ -73,7 +88,7 @@ export function resolvePolicy(
     readPaths: outermost(draft.readPaths, writePaths),
     writePaths,
     createPaths: [...new Set(draft.createPaths)],
-    hide: [draft.roots.stateDir].filter((folder) => fs.existsSync(folder)),
+    hide: outermost(draft.roots.hidden.filter((folder) => fs.existsSync(folder))),
     protect: draft.protect.filter((folder) => fs.existsSync(folder)),
     // The time zone is no secret, and a report with the wrong hour in it helps nobody.
     env: { ...(roots.environment['TZ'] === undefined ? {} : { TZ: roots.environment['TZ'] }), ...draft.env },
@@ -84,20 +99,8 @@ export function resolvePolicy(
   }
 }
 
-export interface PermissionRefusal {
-  readonly permission: Permission
-  readonly reason: string
-}
-
-/** What is refused on every machine and in every folder; a plugin that asks for any of it is `blocked`. */
-export function refusalsOf(permissions: readonly Permission[]): PermissionRefusal[] {
-  return permissions.flatMap((permission) => {
-    const reason = refusalOf(permission)
-    return reason === null ? [] : [{ permission, reason }]
-  })
-}
-
-function refusalOf(permission: Permission): string | null {
+/** Why nobody holds it, whoever approves it; null for what can be held. */
+export function refusalOf(permission: Permission): string | null {
   if (!GRANTABLE[permission.kind]) {
     return `"${permission.kind}" is not enforced on this build, so it is granted to nobody. It comes with a later version`
   }
@@ -108,6 +111,7 @@ interface Draft {
   readonly roots: GrantRoots
   readonly protect: readonly string[]
   readonly secretsFile: string | null
+  readonly forbidden: readonly ForbiddenPlace[]
   readonly identity: RunnerIdentity | null
   readonly tier: Machine['tier']
   readonly readPaths: string[]
@@ -124,7 +128,19 @@ function canonicalRoots(roots: PolicyRoots): GrantRoots {
     workspace: canonicalPath(roots.workspace).path,
     pluginDir: canonicalPath(roots.pluginDir).path,
     dataDir: canonicalPath(roots.dataDir).path,
-    stateDir: canonicalPath(roots.stateDir).path,
+    hidden: roots.hidden.map((folder) => canonicalPath(folder).path),
+  }
+}
+
+/** Where it is, as far as that can be seen; a place that can't be followed stays as it is written. */
+function placeOf(written: string, roots: GrantRoots): string {
+  const anchored = anchor(written, roots)
+  if ('refused' in anchored) return written
+  try {
+    return canonicalPath(anchored.path).path
+  } catch {
+    // A loop of links, or a folder that may not be entered: then no grant leads through it either.
+    return anchored.path
   }
 }
 
@@ -180,7 +196,7 @@ type PathPermission = Extract<Permission, { path: string }>
 
 function applyPath(permission: PathPermission, draft: Draft): PermissionInfo {
   const grant = resolveGrantPath(permission.path, draft.roots)
-  const reason = 'refused' in grant ? grant.refused : refusalOfGrant(permission.kind, grant, draft)
+  const reason = 'refused' in grant ? grant.refused : refusalOfGrant(permission, grant, draft)
   if ('refused' in grant || reason !== null) {
     draft.notices.push(`${permission.declared}: ${reason}`)
     return refused(permission, reason ?? '')
@@ -189,20 +205,32 @@ function applyPath(permission: PathPermission, draft: Draft): PermissionInfo {
   addPath(permission, grant, draft)
   return {
     declared: permission.declared,
-    effective: `${permission.kind === 'fs_read' ? 'read' : 'read and write'} ${grant.path}${grant.isFolder ? '/' : ''}`,
+    effective: `${permission.kind === 'fs_read' ? 'read' : 'read and write'} ${grant.path}${grant.isFolder && grant.path !== '/' ? '/' : ''}`,
     mechanism: PERMISSION_MECHANISMS[draft.tier].files,
     refused: null,
   }
 }
 
-function refusalOfGrant(kind: PathPermission['kind'], grant: GrantPath, draft: Draft): string | null {
+function refusalOfGrant(
+  { kind, path: written }: PathPermission,
+  grant: GrantPath,
+  draft: Draft,
+): string | null {
   const { roots, protect, secretsFile, tier } = draft
-  if (secretsFile !== null && contains(grant.path, secretsFile)) {
+  const isHidden = roots.hidden.some((folder) => secretsFile !== null && contains(folder, secretsFile))
+  if (secretsFile !== null && !isHidden && contains(grant.path, secretsFile)) {
     return `"${grant.path}" contains the daemon's secrets file. Name the folders that are needed, or keep that file elsewhere`
   }
-  if (tier === 'process' && contains(grant.path, roots.stateDir)) {
-    return `"${grant.path}" contains the daemon's own state "${roots.stateDir}", which only a mount namespace could leave out. Name the folders below it`
+  const own = roots.hidden.find((folder) => contains(grant.path, folder))
+  if (tier === 'process' && own !== undefined) {
+    return `"${grant.path}" contains the daemon's own "${own}", which only a mount namespace could leave out. Name the folders below it`
   }
+  const wide = path.isAbsolute(written) ? null : wideReasonOf(kind, grant.path)
+  if (wide !== null) {
+    return `it is "${grant.path}" here, ${wide}. Name the absolute path, so that whoever approves it sees it`
+  }
+  const closed = draft.forbidden.find((one) => isClosedBy(one, kind, grant.path))
+  if (closed !== undefined) return `the administrator's policy refuses "${closed.path}" (${closed.place})`
   if (kind === 'fs_write' && contains(roots.pluginDir, grant.path)) {
     return `"${grant.path}" lies in the plugin's own folder, which stays read-only. Write to \${data_dir}`
   }
@@ -210,10 +238,19 @@ function refusalOfGrant(kind: PathPermission['kind'], grant: GrantPath, draft: D
   if (typeof guard === 'string' && !contains(roots.dataDir, grant.path)) {
     return `"${grant.path}" lies in "${guard}", which stays read-only for plugins. Write elsewhere`
   }
-  if (grant.exists) return null
-  if (kind === 'fs_read') return `"${grant.path}" does not exist. Make it, then restart the plugin`
-  if (contains(roots.workspace, grant.path) || contains(roots.dataDir, grant.path)) return null
-  return `"${grant.path}" does not exist, and outside the workspace the host makes no folders. Make it, then restart the plugin`
+  return grant.exists ? null : refusalOfMissing(kind, grant.path, roots)
+}
+
+/** Who may not read a place may not write it either. */
+function isClosedBy(one: ForbiddenPlace, kind: PathPermission['kind'], at: string): boolean {
+  if (one.kind === 'fs_write' && kind === 'fs_read') return false
+  return contains(one.path, at) || contains(at, one.path)
+}
+
+function refusalOfMissing(kind: PathPermission['kind'], at: string, roots: GrantRoots): string | null {
+  if (kind === 'fs_read') return `"${at}" does not exist. Make it, then restart the plugin`
+  if (contains(roots.workspace, at) || contains(roots.dataDir, at)) return null
+  return `"${at}" does not exist, and outside the workspace the host makes no folders. Make it, then restart the plugin`
 }
 
 function addPath(permission: PathPermission, grant: GrantPath, draft: Draft): void {

@@ -63,6 +63,16 @@ export const MIGRATIONS: readonly string[] = [
      hash TEXT NOT NULL,
      closed INTEGER NOT NULL
    ) STRICT;`,
+  // What somebody decided last about a plugin; who decided what before stands in the audit log.
+  `CREATE TABLE approvals (
+     plugin_id TEXT PRIMARY KEY,
+     source TEXT NOT NULL,
+     digest TEXT NOT NULL,
+     asked TEXT NOT NULL,
+     granted TEXT NOT NULL,
+     actor TEXT,
+     at TEXT NOT NULL
+   ) STRICT;`,
 ]
 
 export function readSchemaVersion(database: DatabaseSync): number {

@@ -3,6 +3,7 @@ import type { Incident, IncidentKind } from '../../src/contract/generations.ts'
 import type { ExitClass, PluginState } from '../../src/contract/life.ts'
 import type { ExitInfo } from '../../src/contract/plugin-info.ts'
 import { CheckpointTable } from './checkpoint-table.ts'
+import { ApprovalTable } from './approval-table.ts'
 import { ExecutionTable } from './execution-table.ts'
 import { openDatabase } from './open-database.ts'
 import { prepareStateFolder } from './state-folder.ts'
@@ -57,6 +58,7 @@ export class Store {
   readonly warnings: readonly string[]
   readonly executions: ExecutionTable
   readonly auditCheckpoints: CheckpointTable
+  readonly approvals: ApprovalTable
   readonly #database: DatabaseSync
   readonly #statements: Readonly<Record<keyof typeof SQL, StatementSync>>
   readonly #now: () => Date
@@ -68,6 +70,7 @@ export class Store {
     this.#statements = prepareAll(database)
     this.executions = new ExecutionTable(database)
     this.auditCheckpoints = new CheckpointTable(database)
+    this.approvals = new ApprovalTable(database)
   }
 
   /** The plugin's number for life, given out at first sight. */

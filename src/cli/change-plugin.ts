@@ -25,16 +25,9 @@ export function defineReload(program: Command): void {
     .command('reload')
     .argument('<plugin>', 'id of the plugin')
     .description('start a plugin anew from its files, beside the old one until it serves')
-    .option('--accept-permissions', 'take a manifest that asks for more rights than before')
     .addHelpText('after', examples('phantom reload data_processor'))
-    .action(async (pluginId: string, own: { acceptPermissions?: boolean }, command: Command) => {
-      const options = own.acceptPermissions === true ? { accept_permissions: true } : {}
-      await change({
-        pluginId,
-        command,
-        call: (api) => api.reload_plugin(pluginId, options),
-        format: formatReload,
-      })
+    .action(async (pluginId: string, _own: unknown, command: Command) => {
+      await change({ pluginId, command, call: (api) => api.reload_plugin(pluginId), format: formatReload })
     })
 }
 

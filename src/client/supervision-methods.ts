@@ -1,11 +1,7 @@
 import type { ReloadResult } from '../contract/generations.ts'
+import type { ApprovalResult, PluginPermissions } from '../contract/permissions-info.ts'
 import type { PluginSummary } from '../contract/plugin-info.ts'
 import { ObservationMethods } from './observation-methods.ts'
-
-export interface ReloadOptions {
-  /** Takes a manifest that asks for more rights than the generation before; without it such a one is rejected. */
-  accept_permissions?: boolean
-}
 
 /** What changes which code of a plugin runs, and whether it does. */
 export abstract class SupervisionMethods extends ObservationMethods {
@@ -15,8 +11,38 @@ export abstract class SupervisionMethods extends ObservationMethods {
    *
    * @throws PhantomError PLUGIN_NOT_FOUND, GENERATION_REJECTED (`details.gate` says where), DEPENDENCY_UNAVAILABLE
    */
-  reload_plugin(id: string, options: ReloadOptions = {}): Promise<ReloadResult> {
-    return this.request('reload_plugin', { plugin_id: id, ...options })
+  reload_plugin(id: string): Promise<ReloadResult> {
+    return this.request('reload_plugin', { plugin_id: id })
+  }
+
+  /**
+   * What a plugin asks for, with risk and meaning, what of it is approved and held, and by which mechanism.
+   *
+   * @throws PhantomError PLUGIN_NOT_FOUND, MANIFEST_INVALID
+   */
+  get_permissions(id: string): Promise<PluginPermissions> {
+    return this.request('get_permissions', { plugin_id: id })
+  }
+
+  /**
+   * Approves what a plugin asks for, or a part of it, and lets the plugin run with that.
+   *
+   * @param digest of what is asked, as `get_permissions` says it: what is asked meanwhile is not approved with it
+   * @param permissions rights in their one spelling, each part of one that is asked; all of them unless given
+   * @throws PhantomError PLUGIN_NOT_FOUND, APPROVAL_OUTDATED, PARAMS_INVALID
+   */
+  approve_plugin(id: string, digest: string, permissions?: string[]): Promise<ApprovalResult> {
+    const params = { plugin_id: id, digest, ...(permissions === undefined ? {} : { permissions }) }
+    return this.request('approve_plugin', params)
+  }
+
+  /**
+   * Takes the approval back: the plugin's processes end, and it is `blocked` until it is approved again.
+   *
+   * @throws PhantomError PLUGIN_NOT_FOUND
+   */
+  revoke_plugin(id: string): Promise<PluginSummary> {
+    return this.request('revoke_plugin', { plugin_id: id })
   }
 
   /**

@@ -40,6 +40,7 @@ export const ERROR_CODES = {
   PERMISSION_DENIED: { rpc: -33030, retryable: false },
   WORKSPACE_DENIED: { rpc: -33031, retryable: false },
   SANDBOX_UNAVAILABLE: { rpc: -33032, retryable: false },
+  APPROVAL_OUTDATED: { rpc: -33033, retryable: false },
 
   MANIFEST_INVALID: { rpc: -33040, retryable: false },
   CONFIG_INVALID: { rpc: -33041, retryable: false },

@@ -21,7 +21,7 @@ export type Gate = (typeof GATES)[number]
 export type GenerationState = 'current' | 'probation' | 'superseded' | 'rejected' | 'rolled_back'
 
 /** What made a generation. */
-export type GenerationCause = 'start' | 'files' | 'call' | 'configuration' | 'rollback'
+export type GenerationCause = 'start' | 'files' | 'call' | 'configuration' | 'permissions' | 'rollback'
 
 export interface GenerationInfo {
   generation: number

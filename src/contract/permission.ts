@@ -5,9 +5,11 @@ import { hasControlCharacters, quoteText } from './quote-text.ts'
  * A permission string of a manifest, parsed. The kinds are the specification's.
  *
  * Semantics: a right that no string asks for is not held; an empty list of permissions holds nothing. An empty
- * value (`fs_read:`, `env:`) is refused, it never means "all". `*` is refused as well, but for one place: as the
- * left-most label of a host, `network:*.example.org`, where it means every name below that one and not that one
- * itself. `process` takes no value. Whether a right that is asked for gets granted is the host's decision.
+ * value (`fs_read:`, `env:`) is refused, it never means "all". `*` is a host alone: `network:*.example.org` means
+ * every name below that one and not that one itself, `network:*` every host; elsewhere it is refused. A host without
+ * a port means ports 80 and 443, never all. A path means what lies below it, too; `fs_read:/` is all that a machine
+ * has but for what is never granted. `process` takes no value. Asking is not holding: what is asked for is held once
+ * it is approved, and as far as the administrator's policy leaves it.
  */
 export type Permission =
   | {
@@ -97,7 +99,6 @@ function pathProblem(path: string): string | null {
   const segments = rest.split('/').filter((segment) => segment !== '' && segment !== '.')
   if (segments.includes('..')) return 'its path has a ".." segment. Write the path without it'
   if (variable !== undefined || !path.startsWith('/')) return variableInPathProblem(variable, rest)
-  if (segments.length === 0) return '"/" is the whole file system. Name the folder that the plugin needs'
   if (SYSTEM_FOLDERS.includes(segments[0] ?? '')) {
     return `/${segments[0]} belongs to the system and is granted to no plugin. Remove the permission`
   }
@@ -152,7 +153,7 @@ function hostProblem(host: string): string | null {
   if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535)) {
     return `the port of ${named} is not between 1 and 65535. Correct the port`
   }
-  if (name === '*') return '"*" would be every host. Name the hosts that the plugin needs'
+  if (name === '*') return null
   const exact = name.replace(/^\*\./, '')
   if (exact.includes('*')) return `"*" may only be the whole first label in ${named}. Write "*.example.org"`
   const isAddress = name.startsWith('[') ? URL.canParse(`http://${name}`) : isHostName(exact, exact !== name)
@@ -163,8 +164,17 @@ function hostProblem(host: string): string | null {
 /** Of a host that has no problem: lower case, IPv6 in its shortest form, the port without leading zeros. */
 function normalHost(host: string): string {
   const [, name = '', port] = HOST_AND_PORT.exec(host) ?? []
-  const normal = name.startsWith('[') ? new URL(`http://${name}`).hostname : name.toLowerCase()
+  const normal = name.startsWith('[') ? normalAddress(name) : name.toLowerCase()
   return port === undefined ? normal : `${normal}:${Number(port)}`
+}
+
+/** `[::ffff:10.0.0.7]` reaches what `10.0.0.7` does, so it has that one spelling. */
+function normalAddress(bracketed: string): string {
+  const { hostname } = new URL(`http://${bracketed}`)
+  const [, high, low] = /^\[::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})\]$/.exec(hostname) ?? []
+  if (high === undefined || low === undefined) return hostname
+  const groups = [high, low].map((group) => Number.parseInt(group, 16))
+  return groups.flatMap((group) => [group >> 8, group & 255]).join('.')
 }
 
 function isHostName(name: string, isBelowWildcard: boolean): boolean {

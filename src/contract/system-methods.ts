@@ -15,6 +15,7 @@ import { PRIORITIES, type HistoryEntry, type PluginHealth, type SystemMetrics } 
 import type { ExecutionProgress, PluginExecutionResult, PluginLogLine } from './execution.ts'
 import type { FromSchema } from './json-schema.ts'
 import type { IsolationTier } from './life.ts'
+import type { ApprovalResult, PluginPermissions } from './permissions-info.ts'
 import type { ManifestIssue, PluginInfo, PluginSummary } from './plugin-info.ts'
 
 const id = { type: 'string', minLength: 1, maxLength: 128 } as const
@@ -116,16 +117,24 @@ export const SYSTEM_PARAMS = {
   },
   get_generations: plugin,
   /** Reads the plugin's files anew. Answers when the new generation serves, or rejects with the gate that it failed. */
-  reload_plugin: {
+  reload_plugin: plugin,
+  /** What a plugin asks for, what of it is approved and held, and by what: as its files say now. */
+  get_permissions: plugin,
+  /** Decides what a plugin may do of what it asks for, and lets it run with that. */
+  approve_plugin: {
     type: 'object',
     additionalProperties: false,
-    required: ['plugin_id'],
+    required: ['plugin_id', 'digest'],
     properties: {
       plugin_id: id,
-      /** Takes a manifest that asks for more than the generation before. */
-      accept_permissions: { type: 'boolean' },
+      /** As `get_permissions` says it: of what is asked now. */
+      digest: { type: 'string', pattern: '^[0-9a-f]{64}$' },
+      /** Less than what is asked: rights in their one spelling, each part of one that is asked. Absent: all. */
+      permissions: { type: 'array', maxItems: 1000, items: path },
     },
   },
+  /** Takes the approval back: its processes end, and it stays `blocked` until it is approved again. */
+  revoke_plugin: plugin,
   /** Brings the generation before back, or the one that is named. */
   rollback_plugin: {
     type: 'object',
@@ -199,6 +208,9 @@ export interface SystemResults {
   get_incidents: { incidents: Incident[] }
   get_generations: { generations: GenerationInfo[] }
   reload_plugin: ReloadResult
+  get_permissions: PluginPermissions
+  approve_plugin: ApprovalResult
+  revoke_plugin: PluginSummary
   rollback_plugin: ReloadResult
   load_plugin: PluginSummary
   unload_plugin: { unloaded: boolean }

@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { expect } from 'chai'
 import type { PhantomError } from '../../src/contract/phantom-error.ts'
-import { TestDaemon } from '../helpers/daemon.ts'
+import { refusalOf, TestDaemon } from '../helpers/daemon.ts'
 
 interface Expected {
   readonly operation: string
@@ -192,7 +192,10 @@ describe('A denial', () => {
     await daemon.call('echoes', 'echo', 'here')
     const before = await daemon.refusal('reaches_out', 'read', 'data/given.txt')
     paste(daemon.world.path('plugins/reaches_out/plugin.toml'), before)
-    await daemon.system.reload_plugin('reaches_out', { accept_permissions: true })
+    expect((await refusalOf(daemon.system.reload_plugin('reaches_out'))).details).to.include({
+      gate: 'permissions',
+    })
+    await daemon.approve('reaches_out')
     const result = await daemon.call('reaches_out', 'read', 'data/given.txt')
     expect(result.result).to.equal('given')
   })

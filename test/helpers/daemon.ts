@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { create_plugin_system, type PluginSystemApi } from '../../src/index.ts'
 import type { ErrorCode } from '../../src/contract/error-codes.ts'
 import type { PluginExecutionResult } from '../../src/contract/execution.ts'
+import type { ApprovalResult } from '../../src/contract/permissions-info.ts'
 import type { PluginInfo } from '../../src/contract/plugin-info.ts'
 import { isPhantomError, type PhantomError } from '../../src/contract/phantom-error.ts'
 import { manifestText } from './plugin-folders.ts'
@@ -72,9 +73,9 @@ export class World {
   }
 
   /** Attaches to the daemon of this world, or starts it. */
-  attach(workspace = this.folder): Promise<PluginSystemApi> {
+  attach(workspace = this.folder, environment = 'test'): Promise<PluginSystemApi> {
     const options = this.#config === null ? {} : { config_directory: this.#config }
-    return create_plugin_system(this.plugins, 'test', { workspace, ...options })
+    return create_plugin_system(this.plugins, environment, { workspace, ...options })
   }
 
   remove(): void {
@@ -127,6 +128,12 @@ export class TestDaemon {
     options?: ExecuteOptions,
   ): Promise<PhantomError> {
     return await refusalOf(this.call(id, operation, input, options))
+  }
+
+  /** Says yes to all that a plugin asks for now, or to a part of it. */
+  async approve(id: string, permissions?: string[]): Promise<ApprovalResult> {
+    const { digest } = await this.system.get_permissions(id)
+    return await this.system.approve_plugin(id, digest, permissions)
   }
 
   info(id: string): Promise<PluginInfo> {

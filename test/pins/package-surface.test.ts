@@ -134,6 +134,7 @@ describe('PluginSystemApi', () => {
     }
     for (const name of INTERNAL_METHODS) methods.delete(name)
     expect([...methods].toSorted()).to.deep.equal([
+      'approve_plugin',
       'cancel',
       'execute_plugin',
       'explain_config',
@@ -142,6 +143,7 @@ describe('PluginSystemApi', () => {
       'get_generations',
       'get_incidents',
       'get_metrics',
+      'get_permissions',
       'get_plugin_config',
       'get_plugin_config_history',
       'get_plugin_health',
@@ -154,6 +156,7 @@ describe('PluginSystemApi', () => {
       'reload_config',
       'reload_plugin',
       'reset_plugin',
+      'revoke_plugin',
       'rollback_plugin',
       'rollback_plugin_config',
       'shutdown',

@@ -210,7 +210,7 @@ describe('openStore()', () => {
     database.close()
     const error = thrownBy(() => openStore(stateDirectory))
     expect(error.code).to.equal('VERSION_UNSUPPORTED')
-    expect(error.message).to.contain('version 99').and.to.contain('up to 2')
+    expect(error.message).to.contain('version 99').and.to.contain(`up to ${MIGRATIONS.length}`)
     expect(fs.readdirSync(stateDirectory).filter((name) => name.includes('corrupt'))).to.eql([])
   })
 

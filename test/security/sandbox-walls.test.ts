@@ -9,6 +9,8 @@ import { SandboxWorld, type DaemonKind } from './sandbox-world.ts'
 const READ_DATA: Permission = { kind: 'fs_read', declared: 'fs_read:./data', path: './data' }
 const WRITE_OUT: Permission = { kind: 'fs_write', declared: 'fs_write:./out', path: './out' }
 const READ_ALL: Permission = { kind: 'fs_read', declared: 'fs_read:.', path: '.' }
+const READ_ROOT: Permission = { kind: 'fs_read', declared: 'fs_read:/', path: '/' }
+const WRITE_ROOT: Permission = { kind: 'fs_write', declared: 'fs_write:/', path: '/' }
 const WRITE_ALL: Permission = { kind: 'fs_write', declared: 'fs_write:.', path: '.' }
 
 interface Facts {
@@ -39,6 +41,7 @@ for (const daemon of kinds) {
     after(() => world.close())
     filesOutside(world)
     writableGrant(world)
+    wholeMachine(world)
     processItself(world)
   })
 }
@@ -192,6 +195,65 @@ function writableGrant(world: SandboxWorld): void {
     expect(bare[`rename ${world.stateDir}`]).to.equal('EBUSY')
     expect(bare[`rename ${world.pluginDir}`]).to.be.oneOf(['EBUSY', 'EROFS'])
     expect(fs.existsSync(`${world.stateDir}/state.db`)).to.equal(true)
+  })
+}
+
+function wholeMachine(world: SandboxWorld): void {
+  // The private /tmp is the sandbox's own under a grant of "/", too, and this world lies in the host's.
+  const hostname = '/etc/hostname'
+
+  it('shows the host under a grant of "/", read-only, but for the kernel\u2019s folders, /tmp and the daemon\u2019s own', async () => {
+    const state = path.join(world.stateDir, 'state.db')
+    const input = {
+      read: [hostname, '/bin/sh', '/proc/1/root/etc/hostname', world.secret, state],
+      list: ['/tmp', '/proc/sys', world.stateDir],
+      write: ['/phantom-written', '/etc/phantom-written', '/var/phantom-written'],
+      open: ['/proc/sys/kernel/core_pattern', '/proc/sysrq-trigger'],
+    }
+    for (const kernelOnly of [false, true]) {
+      const said = await world.report<Said>('attempts.cjs', { input, permissions: [READ_ROOT], kernelOnly })
+      expect(said[`read ${hostname}`]).to.match(/^got /)
+      expect(said['read /bin/sh'], 'through the link that /bin may be').to.match(/^got /)
+      expect(said[`read ${world.secret}`], 'in the host\u2019s /tmp').to.equal('ENOENT')
+      expect(said[`read ${state}`]).to.equal('ENOENT')
+      for (const file of input.write)
+        expect(said[`write ${file}`], file).to.be.oneOf(['EROFS', 'EACCES', 'ERR_ACCESS_DENIED'])
+      for (const file of input.open) expect(said[`open ${file}`], file).to.not.match(/^got/)
+    }
+    expect(fs.existsSync('/.phantom-runner'), 'nothing was made on the host').to.equal(false)
+  })
+
+  it('leaves the state folder empty wherever it lies in what is granted', async () => {
+    const state = path.join(world.stateDir, 'state.db')
+    const list = [world.stateDir, path.dirname(world.dataDir)]
+    const input = { read: [state], list }
+    for (const permission of [READ_ALL, WRITE_ALL]) {
+      const said = await world.report<Said>('attempts.cjs', {
+        input,
+        permissions: [permission],
+        kernelOnly: true,
+      })
+      expect(said[`read ${state}`]).to.equal('ENOENT')
+      expect(said[`list ${list[0]}`]).to.equal('got data')
+      expect(said[`list ${list[1]}`]).to.equal('got mine')
+    }
+  })
+
+  it('makes nothing on the host for a grant to write "/"', async () => {
+    const input = {
+      read: [hostname, world.secret],
+      list: ['/tmp'],
+      write: ['/phantom-written', '/.phantom-runner/x', '/proc/phantom'],
+    }
+    const said = await world.report<Said>('attempts.cjs', {
+      input,
+      permissions: [WRITE_ROOT],
+      kernelOnly: true,
+    })
+    expect(said[`read ${hostname}`]).to.match(/^got /)
+    expect(said[`read ${world.secret}`], 'in the host\u2019s /tmp').to.equal('ENOENT')
+    for (const file of input.write) expect(said[`write ${file}`], file).to.not.match(/^got/)
+    expect(['/.phantom-runner', '/phantom-written'].filter((file) => fs.existsSync(file))).to.deep.equal([])
   })
 }
 

@@ -3,7 +3,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { expect } from 'chai'
 
-import { refusalsOf, resolvePolicy, type Policy, type PolicyRoots } from '../../../../host/sandbox/policy.ts'
+import { refusalOf, resolvePolicy, type Policy, type PolicyRoots } from '../../../../host/sandbox/policy.ts'
 import type { IsolationTier } from '../../../../src/contract/life.ts'
 import type { Permission } from '../../../../src/contract/permission.ts'
 
@@ -26,6 +26,7 @@ describe('resolvePolicy()', () => {
       'ws/plugins/mine',
       'ws/plugins/other',
       'ws/.phantom/data/mine',
+      'ws/config',
       'elsewhere',
     ]) {
       fs.mkdirSync(path.join(root, folder), { recursive: true })
@@ -38,9 +39,10 @@ describe('resolvePolicy()', () => {
       workspace: path.join(root, 'ws'),
       pluginDir: path.join(root, 'ws/plugins/mine'),
       dataDir: path.join(root, 'ws/.phantom/data/mine'),
-      stateDir: path.join(root, 'ws/.phantom'),
+      hidden: [path.join(root, 'ws/.phantom'), path.join(root, 'ws/config')],
       secretsFile: null,
       protect: [path.join(root, 'ws/plugins'), path.join(root, 'not-there')],
+      forbidden: [],
       environment: {},
       identity: null,
     }
@@ -99,15 +101,45 @@ describe('resolvePolicy()', () => {
     expect(refusal(write('./dangling'))).to.include('cannot be followed to its end')
   })
 
-  it('grants an absolute path at its canonical place', () => {
-    expect(resolve([read(path.join(root, 'ws/out-of-here'))]).readPaths).to.deep.equal([
+  it('refuses an absolute path that leads elsewhere through a link: what was approved is what is mounted', () => {
+    expect(refusal(read(path.join(root, 'ws/out-of-here'))))
+      .to.include(`through a symbolic link, to "${root}/elsewhere"`)
+      .and.include('Name that path')
+    expect(resolve([read(path.join(root, 'elsewhere'))]).readPaths).to.deep.equal([
       path.join(root, 'elsewhere'),
     ])
   })
 
-  it('refuses the machine, the kernel, /tmp, patterns, unknown variables, sockets and control characters', () => {
+  it('grants the whole machine but for what is the daemon’s own, where a mount namespace can leave that out', () => {
+    const policy = resolve([read('/')])
+    expect(policy.readPaths).to.deep.equal(['/'])
+    expect(policy.hide).to.deep.equal(roots.hidden)
+    expect(policy.permissions[0]).to.include({ effective: 'read /', refused: null })
+    expect(refusal(read('/'), {}, 'process')).to.include('only a mount namespace could leave out')
+  })
+
+  it('refuses a relative path that is a wide grant where the workspace is', () => {
+    const home = os.homedir()
+    expect(refusal(read('.'), { workspace: home })).to.match(
+      /^it is "\/.*" here, a whole home folder.*Name the absolute path/,
+    )
+    expect(refusal(write('./etc'), { workspace: '/' })).to.include('a whole folder of the system')
+    expect(resolve([read(home)]).readPaths).to.deep.equal([home])
+  })
+
+  it('keeps closed what the administrator’s policy refuses, wherever a path leads', () => {
+    const forbidden = [
+      { kind: 'fs_read' as const, path: path.join(root, 'ws/data'), place: 'policy.yaml:3:7' },
+    ]
+    expect(refusal(read('./data/deep'), { forbidden })).to.include('policy.yaml:3:7')
+    expect(refusal(write('.'), { forbidden })).to.include("administrator's policy refuses")
+    const writing = [{ kind: 'fs_write' as const, path: '${workspace}/data', place: 'policy.yaml:3:7' }]
+    expect(refusal(write(path.join(root, 'ws/data')), { forbidden: writing })).to.include('policy.yaml:3:7')
+    expect(resolve([read('./data')], { forbidden: writing }).readPaths).to.have.lengthOf(1)
+  })
+
+  it('refuses the kernel, /tmp, patterns, unknown variables, sockets and control characters', () => {
     for (const at of [
-      '/',
       '/proc',
       '/proc/1',
       '/sys/kernel',
@@ -130,9 +162,10 @@ describe('resolvePolicy()', () => {
   it("refuses the daemon's state, and masks it inside a grant that contains it", () => {
     expect(refusal(read('./.phantom'))).to.include("the daemon's own state")
     expect(refusal(write('./.phantom/data/other'))).to.include("the daemon's own state")
+    expect(refusal(read('./config'))).to.include("the daemon's own state or configuration")
     const policy = resolve([read('.')])
     expect(policy.readPaths).to.deep.equal([roots.workspace])
-    expect(policy.hide).to.deep.equal([roots.stateDir])
+    expect(policy.hide).to.deep.equal(roots.hidden)
     expect(policy.protect).to.deep.equal([path.join(root, 'ws/plugins')])
     expect(refusal(read('.'), {}, 'process')).to.include('only a mount namespace could leave out')
   })
@@ -196,11 +229,8 @@ describe('resolvePolicy()', () => {
     expect(refusal(programs)).to.include('to nobody')
     const { network: hosts, process: mayStart } = resolve([network, programs])
     expect({ hosts, mayStart }).to.deep.equal({ hosts: [], mayStart: false })
-    expect(
-      refusalsOf([network, read('./data'), programs, read('/'), env('X')]).map(
-        (one) => one.permission.declared,
-      ),
-    ).to.deep.equal(['network:example.com', 'process', 'fs_read:/'])
+    const asked = [network, read('./data'), programs, read('/tmp'), env('X')]
+    expect(asked.filter((one) => refusalOf(one) !== null)).to.deep.equal([network, programs, read('/tmp')])
   })
 
   it("tells where ordinary file permissions will stop the runner's uid", () => {

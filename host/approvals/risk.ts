@@ -1,0 +1,88 @@
+import type { RightRisk } from '../../src/contract/permissions-info.ts'
+import { wideReasonOf } from '../sandbox/wide-path.ts'
+import { isAddress, splitHost, type Capability, type Right } from './right.ts'
+
+export interface Assessment {
+  /** `high` is a wide grant: only a person approves it. */
+  readonly risk: RightRisk
+  /** For whoever approves it. */
+  readonly sentence: string
+}
+
+const SECRET_VARIABLE = /KEY|TOKEN|SECRET|PASSW|CREDENTIAL|AUTH/i
+
+const CAPABILITY_RISKS: Readonly<Record<Capability, Assessment>> = {
+  eval: { risk: 'medium', sentence: 'makes code from text while it runs' },
+  sqlite: {
+    risk: 'medium',
+    sentence: "opens SQLite databases past Node's own permission checks: the kernel's walls alone hold it",
+  },
+  addons: {
+    risk: 'high',
+    sentence:
+      "loads machine code into its process, past all of Node's checks: the kernel's walls alone hold it",
+  },
+  inspector: { risk: 'high', sentence: 'opens a debugger in its process, which reads and changes all in it' },
+  ffi: {
+    risk: 'high',
+    sentence: "calls machine code directly, past all of Node's checks: the kernel's walls alone hold it",
+  },
+}
+
+/** What a right means, as a sentence about the plugin, and how much harm it can do. */
+export function assess({ kind, value }: Right): Assessment {
+  switch (kind) {
+    case 'fs_read':
+    case 'fs_write':
+      return assessPath(kind, value)
+    case 'network':
+      return assessHost(value)
+    case 'env':
+      return SECRET_VARIABLE.test(value)
+        ? { risk: 'medium', sentence: `knows the value of ${value}, which looks like a secret` }
+        : { risk: 'low', sentence: `knows the value of ${value}` }
+    case 'process':
+      return {
+        risk: 'high',
+        sentence: 'starts programs, each with all that the plugin may do and none of the checks inside Node',
+      }
+    case 'runtime':
+      return CAPABILITY_RISKS[value as Capability]
+  }
+}
+
+function assessPath(kind: 'fs_read' | 'fs_write', value: string): Assessment {
+  const verb = kind === 'fs_read' ? 'reads' : 'reads, changes and deletes'
+  if (value.startsWith('/')) {
+    const wide = wideReasonOf(kind, value)
+    if (wide !== null) return { risk: 'high', sentence: `${verb} "${value}" and all below it: ${wide}` }
+    return { risk: 'medium', sentence: `${verb} "${value}" and all below it, in every workspace` }
+  }
+  const [variable = '', ...rest] = value.split('/')
+  const below = rest.join('/')
+  if (variable === '${workspace}') {
+    const what = below === '' ? 'all of the workspace' : `"${below}" in the workspace and all below it`
+    return { risk: kind === 'fs_read' ? 'low' : 'medium', sentence: `${verb} ${what}` }
+  }
+  const place = variable === '${data_dir}' ? 'its own data folder' : 'its own folder'
+  return { risk: 'low', sentence: `${verb} ${below === '' ? place : `"${below}" in ${place}`}` }
+}
+
+function assessHost(value: string): Assessment {
+  const { host, ports } = splitHost(value)
+  const where = `on port ${ports.join(' and ')}`
+  if (host === '*') {
+    return {
+      risk: 'high',
+      sentence: `connects to every host of the internet ${where}: what it reads it can send anywhere`,
+    }
+  }
+  if (isAddress(host)) {
+    return {
+      risk: 'high',
+      sentence: `connects to the address ${host} ${where}, even if it is this machine or a private network`,
+    }
+  }
+  const which = host.startsWith('*.') ? `every host below ${host.slice(2)}` : host
+  return { risk: 'medium', sentence: `connects to ${which} ${where}, and can send there what it reads` }
+}

@@ -1,0 +1,39 @@
+import os from 'node:os'
+import { contains } from './paths.ts'
+
+/** Programs, their libraries and settings, and what runs now: to write there is to change the machine. */
+const SYSTEM_FOLDERS = [
+  '/bin',
+  '/boot',
+  '/etc',
+  '/lib',
+  '/lib32',
+  '/lib64',
+  '/run',
+  '/sbin',
+  '/usr',
+  '/var/run',
+]
+/** Folders of which all together is far more than any plugin's own affair. */
+const WHOLE_FOLDERS = [...SYSTEM_FOLDERS, '/home', '/root', '/var']
+/** Keys and passwords. */
+const SECRET_FILES = ['/etc/shadow', '/etc/gshadow', '/etc/sudoers', '/etc/ssh']
+const SECRET_NAMES = ['.aws', '.docker', '.gnupg', '.kube', '.netrc', '.ssh']
+
+/** Why a right to an absolute path is a wide grant, which only a person gives; null for an ordinary one. */
+export function wideReasonOf(kind: 'fs_read' | 'fs_write', absolute: string): string | null {
+  if (absolute === '/') return 'the whole machine'
+  if (isHome(absolute)) return 'a whole home folder, with keys, passwords and what programs start from'
+  if (WHOLE_FOLDERS.includes(absolute)) return 'a whole folder of the system'
+  const segments = absolute.split('/')
+  if (SECRET_FILES.some((file) => contains(file, absolute) || contains(absolute, file))) {
+    return 'keys or passwords of the system'
+  }
+  if (SECRET_NAMES.some((name) => segments.includes(name))) return 'keys or passwords'
+  const system = kind === 'fs_write' && SYSTEM_FOLDERS.find((folder) => contains(folder, absolute))
+  return typeof system === 'string' ? `a part of "${system}": to write there is to change the machine` : null
+}
+
+function isHome(absolute: string): boolean {
+  return /^\/home\/[^/]+$/.test(absolute) || absolute === '/root' || contains(absolute, os.homedir())
+}
