@@ -7,7 +7,6 @@ import { CpuBudget } from './cpu-budget.ts'
 import { Execution, type CallRequest, type ExecutionEvents, type Settlement } from './execution.ts'
 import { InstanceLane } from './instance-lane.ts'
 import type { EndedInstance, LanePowers } from './lane-powers.ts'
-import { limitError, type LimitBreach } from './limit-error.ts'
 import { outcomeOf } from './outcome.ts'
 import { readAnswer } from './read-answer.ts'
 import { circuitOpenError, hostFullError, queueFullError } from './refusals.ts'
@@ -173,13 +172,6 @@ export class Executor {
     if (execution.settle({ kind: 'rejected', error })) this.#abandon(execution, cause)
   }
 
-  /** Ends a call that went over a limit, and the process with it: what a limit stopped is not to be trusted on. */
-  breakLimit(execution: Execution, breach: LimitBreach, cause: EndCause): void {
-    const { instance } = execution
-    execution.settle({ kind: 'rejected', error: limitError(execution, breach) })
-    void instance?.end(cause)
-  }
-
   /** With several calls in one process its time belongs to nobody alone: each counts all of it over its own span. */
   #watchCpu(execution: Execution, instance: RunnerInstance, nowMs: number): void {
     this.#forgetBudget(execution)
@@ -192,7 +184,7 @@ export class Executor {
       onSpent: (usedMs) => {
         if (!instance.isInFlight(execution)) return
         const breach = { limit: 'max_cpu_time_ms', declared: limitMs, measured: Math.round(usedMs) } as const
-        this.breakLimit(execution, breach, 'cpu_limit')
+        instance.breakLimit(execution, breach, 'cpu_limit')
       },
       again: (again) => this.#wheel.add(again),
     })

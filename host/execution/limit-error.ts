@@ -11,11 +11,14 @@ export interface LimitBreach {
     | 'max_processes'
     | 'max_file_size_mb'
   readonly declared: number
-  readonly measured: number
+  /** Null where nobody knows. */
+  readonly measured: number | null
 }
 
 /** What was measured, and what the caller may do about it. */
-const WORDS: Readonly<Record<LimitBreach['limit'], readonly [(measured: number) => string, string]>> = {
+const WORDS: Readonly<
+  Record<LimitBreach['limit'], readonly [(measured: number | string) => string, string]>
+> = {
   max_cpu_time_ms: [(used) => `it used ${used} ms of processor time`, 'Give it less work'],
   max_disk_mb: [(held) => `its data_dir holds ${held} MB`, 'Remove what it does not need from its data_dir'],
   max_output_bytes: [(bytes) => `its result has ${bytes} bytes`, 'Ask it for less'],
@@ -36,7 +39,7 @@ export function limitError(execution: Execution, breach: LimitBreach): PhantomEr
   const { operation, plugin } = execution.call
   return new PhantomError(
     'LIMIT_EXCEEDED',
-    `Cannot finish "${operation}" of "${plugin.id}": ${what(measured)}, its limit ${limit} is ${declared}. ` +
+    `Cannot finish "${operation}" of "${plugin.id}": ${what(measured ?? 'too many')}, its limit ${limit} is ${declared}. ` +
       `Its process is replaced. ${remedy}, or raise the limit in [resource_limits] of its plugin.toml`,
     { details: { limit, declared, measured } },
   )

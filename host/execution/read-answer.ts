@@ -36,6 +36,18 @@ function rejectFor(instance: RunnerInstance, execution: Execution, error: WireEr
     void instance.end('memory_refused')
     return true
   }
+  const { maxOutputBytes } = instance.generation.limits
+  // Where the daemon allows less than the plugin does, it is the daemon's limit.
+  const isOwn = maxOutputBytes !== null && maxOutputBytes <= instance.spec.initialize.max_payload_bytes
+  if (error.code === RUNNER_ERRORS.payload_too_large && isOwn) {
+    const breach = {
+      limit: 'max_output_bytes',
+      declared: maxOutputBytes,
+      measured: claimedBytes(error),
+    } as const
+    instance.breakLimit(execution, breach, 'resource_limit')
+    return true
+  }
   const rejection = runnerError(execution, error) ?? instance.denials.behindCall(execution, error)
   if (rejection !== null) execution.settle({ kind: 'rejected', error: rejection })
   return rejection !== null
@@ -69,4 +81,10 @@ function settle(instance: RunnerInstance, execution: Execution, outcome: Outcome
     createdFiles: outcome.files,
   })
   execution.settle({ kind: 'resolved', result, payload: outcome.payload, fault: outcome.error }, nowMs)
+}
+
+/** How large the result would have been is its process's word: nothing of it was sent. */
+function claimedBytes({ data }: WireError): number | null {
+  const claimed: unknown = data?.details?.['measured']
+  return typeof claimed === 'number' && Number.isSafeInteger(claimed) && claimed >= 0 ? claimed : null
 }

@@ -215,7 +215,10 @@ export class InstanceLauncher {
       data_dir: place.dataDir,
       eval: generation.runtime.eval,
       operations: prepared.operations,
-      max_payload_bytes: this.#options.maxPayloadBytes,
+      max_payload_bytes: Math.min(
+        this.#options.maxPayloadBytes,
+        generation.limits.maxOutputBytes ?? Infinity,
+      ),
     }
   }
 

@@ -7,6 +7,7 @@ import type { ProcessSampler } from '../monitor/process-sampler.ts'
 import { DenialWatch } from '../denials/denial-watch.ts'
 import { nextInstanceState, type InstanceEvent } from '../supervisor/instance-state.ts'
 import type { Execution } from '../execution/execution.ts'
+import { limitError, type LimitBreach } from '../execution/limit-error.ts'
 import type { Generation } from '../generations/generation.ts'
 import { GRACEFUL, toExitInfo, type EndCause } from './exit-reason.ts'
 import type { InstanceEvents, InstanceSpec } from './instance-spec.ts'
@@ -225,6 +226,12 @@ export class RunnerInstance {
     return [...this.#inFlight.values()]
   }
 
+  /** Ends a call that went over a limit, and the process with it: what was stopped halfway is not gone on with. */
+  breakLimit(execution: Execution, breach: LimitBreach, cause: 'cpu_limit' | 'resource_limit'): void {
+    execution.settle({ kind: 'rejected', error: limitError(execution, breach) })
+    void this.end(cause)
+  }
+
   hasHook(hook: RunnerHook): boolean {
     return this.#hooks.has(hook)
   }
@@ -301,11 +308,24 @@ export class RunnerInstance {
   #channelClosed(error: PhantomError | null): void {
     if (this.#state === 'stopped' || this.#cause !== null) return
     if (error?.code === 'PROTOCOL_VIOLATION') {
+      if (this.#tookTooMuch(error)) return
       this.#violated(messageOf(error))
       return
     }
     // End of file: the process is ending by itself, or it closed fd 3 and must not live on.
     void this.#goneOrKilled()
+  }
+
+  /** It announced a result that is larger than it may be: none of it was kept. */
+  #tookTooMuch({ details }: PhantomError): boolean {
+    const { maxOutputBytes: declared } = this.generation.limits
+    const { id, payload_bytes: measured } = details
+    // The table knows whole numbers only.
+    if (typeof id !== 'number' || typeof measured !== 'number' || id < 0) return false
+    const execution = this.#inFlight.get(id)
+    if (declared === null || execution === undefined || !(measured > declared)) return false
+    this.breakLimit(execution, { limit: 'max_output_bytes', declared, measured }, 'resource_limit')
+    return true
   }
 
   async #exited(end: { code: number | null; signal: NodeJS.Signals | null }): Promise<void> {

@@ -139,6 +139,11 @@ export class Connection {
     })
   }
 
+  /** From the next frame on. What the peer announces beyond it ends the connection before a byte of it is kept. */
+  limitPayloads(maxPayloadBytes: number): void {
+    this.#decoder.allow({ maxPayloadBytes })
+  }
+
   /**
    * Sends a request; `onAnswer` is called exactly once, with DAEMON_LOST's wire form if the stream ends first.
    *

@@ -55,7 +55,9 @@ export class FrameDecoder {
   }
 
   /** Changes what peers may send from the next line on: the handshake does. */
-  allow(changes: Partial<Pick<FrameDecoderOptions, 'maxFrameBytes' | 'payloadFrames'>>): void {
+  allow(
+    changes: Partial<Pick<FrameDecoderOptions, 'maxFrameBytes' | 'maxPayloadBytes' | 'payloadFrames'>>,
+  ): void {
     Object.assign(this.#options, changes)
   }
 
@@ -139,12 +141,12 @@ export class FrameDecoder {
       this.#options.onFrame(message, inline)
       return
     }
-    this.#checkPayloadBytes(bytes)
+    this.#checkPayloadBytes(bytes, message['id'])
     this.#message = message
     if (bytes === 0) this.#endPayload(EMPTY)
   }
 
-  #checkPayloadBytes(bytes: unknown): void {
+  #checkPayloadBytes(bytes: unknown, id: unknown): void {
     const { maxPayloadBytes, payloadFrames } = this.#options
     if (!payloadFrames) {
       throw new PhantomError(
@@ -156,6 +158,9 @@ export class FrameDecoder {
       throw new PhantomError(
         'PROTOCOL_VIOLATION',
         `Cannot read frame: "payload_bytes" is ${String(bytes).slice(0, 40)}, expected a whole number from 0 to ${maxPayloadBytes}`,
+        Number.isSafeInteger(bytes) && Number.isSafeInteger(id)
+          ? { details: { id, payload_bytes: bytes } }
+          : {},
       )
     }
   }
