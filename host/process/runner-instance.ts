@@ -9,6 +9,7 @@ import { nextInstanceState, type InstanceEvent } from '../supervisor/instance-st
 import type { Execution } from '../execution/execution.ts'
 import { limitError, type LimitBreach } from '../execution/limit-error.ts'
 import type { Generation } from '../generations/generation.ts'
+import { announcedTooMuch } from './announced-result.ts'
 import { GRACEFUL, toExitInfo, type EndCause } from './exit-reason.ts'
 import type { InstanceEvents, InstanceSpec } from './instance-spec.ts'
 import { endProcess } from './kill-ladder.ts'
@@ -308,24 +309,14 @@ export class RunnerInstance {
   #channelClosed(error: PhantomError | null): void {
     if (this.#state === 'stopped' || this.#cause !== null) return
     if (error?.code === 'PROTOCOL_VIOLATION') {
-      if (this.#tookTooMuch(error)) return
-      this.#violated(messageOf(error))
+      const announced = announcedTooMuch(error, this.generation.limits)
+      const execution = announced === null ? undefined : this.#inFlight.get(announced.id)
+      if (announced === null || execution === undefined) this.#violated(messageOf(error))
+      else this.breakLimit(execution, announced.breach, 'resource_limit')
       return
     }
     // End of file: the process is ending by itself, or it closed fd 3 and must not live on.
     void this.#goneOrKilled()
-  }
-
-  /** It announced a result that is larger than it may be: none of it was kept. */
-  #tookTooMuch({ details }: PhantomError): boolean {
-    const { maxOutputBytes: declared } = this.generation.limits
-    const { id, payload_bytes: measured } = details
-    // The table knows whole numbers only.
-    if (typeof id !== 'number' || typeof measured !== 'number' || id < 0) return false
-    const execution = this.#inFlight.get(id)
-    if (declared === null || execution === undefined || !(measured > declared)) return false
-    this.breakLimit(execution, { limit: 'max_output_bytes', declared, measured }, 'resource_limit')
-    return true
   }
 
   async #exited(end: { code: number | null; signal: NodeJS.Signals | null }): Promise<void> {
