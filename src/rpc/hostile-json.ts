@@ -56,21 +56,23 @@ const BIG_EXPONENT = /\d[eE]\+?\d{2}/
 const TOO_DEEP = `it nests deeper than ${MAX_JSON_DEPTH} levels. Flatten the data`
 const TOO_LARGE = 'it has a number that no double holds. Write it as text'
 
-/** Why a value is refused, null when it is not. */
+/** Why a value is refused, null when it is not. Small, so that it is compiled into the loops below. */
 function findHarm(value: unknown, left: number): string | null {
-  if (typeof value === 'number') return Number.isFinite(value) ? null : TOO_LARGE
-  if (typeof value !== 'object' || value === null) return null
+  if (typeof value === 'number') return value - value === 0 ? null : TOO_LARGE
+  return typeof value === 'object' && value !== null ? findHarmInside(value, left) : null
+}
+
+function findHarmInside(value: object, left: number): string | null {
   if (left === 0) return TOO_DEEP
   if (Array.isArray(value)) {
-    for (const item of value) {
-      const harm = typeof item === 'string' ? null : findHarm(item, left - 1)
+    for (const item of value as unknown[]) {
+      const harm = findHarm(item, left - 1)
       if (harm !== null) return harm
     }
     return null
   }
   for (const key in value) {
-    const item = (value as Record<string, unknown>)[key]
-    const harm = typeof item === 'string' ? null : findHarm(item, left - 1)
+    const harm = findHarm((value as Record<string, unknown>)[key], left - 1)
     if (harm !== null) return harm
   }
   return null
