@@ -32,13 +32,18 @@ describe('a start whose sandbox is not what was declared', () => {
     { what: 'shares the IPC objects', drops: '--unshare-ipc', refusedAs: 'namespace.ipc' },
     { what: 'shares the host name', drops: '--unshare-uts|--hostname|plugin', refusedAs: 'namespace.uts' },
     { what: 'shares the cgroups', drops: '--unshare-cgroup-try', refusedAs: 'namespace.cgroup' },
-    { what: 'loads no filter of system calls', drops: '--seccomp|5', first: 'exec 5<&-', refusedAs: 'seccomp' },
+    {
+      what: 'loads no filter of system calls',
+      drops: '--seccomp|5',
+      first: 'exec 5<&-',
+      refusedAs: 'seccomp',
+    },
     { what: 'sets no limit on memory', drops: '--data=*', refusedAs: 'rlimit.data' },
     { what: 'sets no limit on files', drops: '--nofile=*', refusedAs: 'rlimit.nofile' },
     { what: 'adds a variable', adds: '--setenv INTRUDER x', refusedAs: 'environment' },
     { what: 'gives a variable another value', adds: '--setenv LANG intruder', refusedAs: 'environment' },
     { what: 'takes a variable away', adds: '--unsetenv LANG', refusedAs: 'environment' },
-    { what: 'leaves a file open', first: 'exec 9</etc/passwd', refusedAs: 'descriptors' },
+    { what: 'leaves a file open', first: 'exec 99</etc/passwd', refusedAs: 'descriptors' },
     ...(isRoot
       ? [
           { what: 'keeps a way to capabilities', drops: '--bounding-set=*', refusedAs: 'capabilities' },
@@ -105,7 +110,7 @@ async function startWith(bwrap: string, { drops, adds = '', first = ':' }: Impos
     prepare: (world) => {
       const file = world.path('impostor')
       const filter = drops === undefined ? '' : `${drops}) ;;`
-      const script = `#!/bin/sh
+      const script = `#!/bin/bash
 ${first}
 for argument do
   shift

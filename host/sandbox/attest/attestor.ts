@@ -117,8 +117,12 @@ export class Attestation {
   }
 }
 
-function isDifference({ verdict }: AttestationItem): boolean {
-  return verdict === 'differs'
+/** Everybody may read the two files: what is missing there is no matter of rights, and does not hold. */
+function isDifference({ verdict, proof }: AttestationItem): boolean {
+  return (
+    verdict === 'differs' ||
+    (verdict === 'not_readable' && /^\/proc\/PID\/(?:status|limits)\b/.test(proof ?? ''))
+  )
 }
 
 function lostProcess({ program }: Expected): AttestationItem {
