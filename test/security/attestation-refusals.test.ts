@@ -116,7 +116,8 @@ for argument do
   shift
   case "$argument" in ${filter} *) set -- "$@" "$argument" ;; esac
 done
-exec ${bwrap} ${adds} "$@"
+# A shell adds variables of its own.
+exec /usr/bin/env -u SHLVL -u OLDPWD -u _ ${bwrap} ${adds} "$@"
 `
       fs.writeFileSync(file, script, { mode: 0o755 })
       environment['PHANTOM_BWRAP'] = file
