@@ -30,9 +30,9 @@ export function expectRunner(machine: Machine, request: RunnerRequest, plan: Wal
     groups: identity === null ? null : [],
     noNewPrivs: isNamespace || machine.setprivPath !== null,
     emptyCapabilities: isNamespace || identity !== null ? CAPABILITY_SETS : WITHOUT_BOUNDING,
-    seccompMode: plan.filter === null ? null : 2,
+    seccompMode: plan.entry === null ? null : 2,
     namespaces: isNamespace ? namespacesFor(machine) : [],
-    rlimits: machine.prlimitPath === null ? null : rlimitsFor(machine, request),
+    rlimits: isNamespace || machine.prlimitPath !== null ? rlimitsFor(machine, request) : null,
     env: plan.env,
     node: [...NODE_SCOPES].flatMap(([flag, scope]) => (plan.args.includes(flag) ? [scope] : [])),
     notHeld: isNamespace ? [] : notHeldBy(machine, request),
@@ -59,15 +59,17 @@ function notHeldBy(machine: Machine, { identity }: RunnerRequest): Expected['not
   ]
 }
 
-function mechanismsOf({ mechanisms }: WallPlan, { identity }: RunnerRequest): Expected['mechanisms'] {
+function mechanismsOf({ mechanisms, tier }: WallPlan, { identity }: RunnerRequest): Expected['mechanisms'] {
+  const isNamespace = tier === 'namespace'
   return {
     uid: mechanisms.uid,
-    groups: identity === null ? null : 'setpriv --clear-groups',
+    groups:
+      identity === null ? null : isNamespace ? 'none given inside the sandbox' : 'setpriv --clear-groups',
     no_new_privs: mechanisms.privileges,
     capabilities: mechanisms.privileges,
     seccomp: mechanisms.systemCalls,
     namespace: 'bubblewrap',
-    rlimit: 'prlimit, inside the sandbox',
+    rlimit: isNamespace ? 'set inside the sandbox' : 'prlimit',
     environment: 'exact environment',
     descriptors: "close-on-exec, and the daemon's own closed",
     files: mechanisms.files,
