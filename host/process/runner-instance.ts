@@ -16,6 +16,7 @@ import { GRACEFUL, toExitInfo, type EndCause } from './exit-reason.ts'
 import type { InstanceEvents, InstanceSpec } from './instance-spec.ts'
 import { endProcess } from './kill-ladder.ts'
 import { PluginWords } from './plugin-words.ts'
+import { Questions } from './questions.ts'
 import { hooksIn } from './runner-hooks.ts'
 import { RunnerFigures } from './runner-figures.ts'
 import { reportedIn, type Reported } from './plugin-report.ts'
@@ -23,12 +24,8 @@ import { RunnerOutput } from './runner-output.ts'
 import { spawnRunner, type SpawnedRunner } from './spawn-runner.ts'
 import { startError } from './start-error.ts'
 
-/** Questions beside calls that a process may leave open. */
-const MAX_UNANSWERED = 64
 /** A channel that ends waits this long for the exit, which knows more. */
 const EXIT_AFTER_CHANNEL_MS = 1000
-/** Pipes close right after the exit, unless something outside of a pid namespace still holds them. */
-const LAST_OUTPUT_MS = 200
 
 /** One process of a plugin: its channel, its calls in flight, its end. All that it says is hostile. */
 export class RunnerInstance {
@@ -48,6 +45,7 @@ export class RunnerInstance {
   readonly #spawnedAtMs = performance.now()
   readonly #output: RunnerOutput
   readonly #words: PluginWords
+  readonly #questions = new Questions()
   #state: InstanceState = 'starting'
   #readyMs: number | null = null
   #cause: EndCause | null = null
@@ -55,7 +53,6 @@ export class RunnerInstance {
   #reported: Reported | null = null
   #hooks: ReadonlySet<RunnerHook> = new Set()
   #isPreloaded = false
-  #unanswered = 0
   #readyAtMs: number | null = null
   #lastCallAtMs = this.#spawnedAtMs
   /** Inputs that are sent again should the process die. */
@@ -239,18 +236,13 @@ export class RunnerInstance {
 
   /** Asks the runner; null when it does not answer in time. For what stands beside calls, see `runner-hooks.ts`. */
   call(method: keyof RunnerParams, params: object, timeoutMs: number): Promise<Answer | null> {
-    // One that answers nothing must not be asked without end: each question stays open as long as the process.
-    if (this.#unanswered >= MAX_UNANSWERED) return Promise.resolve(null)
-    this.#unanswered += 1
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(null), timeoutMs)
-      this.#connection.request(method, params, null, (answer) => {
-        this.#unanswered -= 1
-        clearTimeout(timer)
-        // What is exported goes back to the plugin itself, whole; the canary knows no secret.
-        resolve(method === 'export_state' || method === 'attest' ? answer : this.#words.inAnswer(answer))
-      })
-    })
+    // What is exported goes back to the plugin itself, whole; the canary knows no secret.
+    const isRaw = method === 'export_state' || method === 'attest'
+    return this.#questions.ask(timeoutMs, (answered) =>
+      this.#connection.request(method, params, null, (answer) =>
+        answered(isRaw ? answer : this.#words.inAnswer(answer)),
+      ),
+    )
   }
 
   /** Walks down the kill ladder; settles when the process is confirmed gone. Idempotent, the first cause stands. */
@@ -332,10 +324,7 @@ export class RunnerInstance {
   }
 
   async #exited(end: { code: number | null; signal: NodeJS.Signals | null }): Promise<void> {
-    await Promise.race([
-      this.#output.closed,
-      new Promise((resolve) => setTimeout(resolve, LAST_OUTPUT_MS).unref()),
-    ])
+    await this.#output.ended()
     this.#move('exited')
     this.figures.close()
     this.attestation.close()
