@@ -2,7 +2,7 @@
  * `holds`: read back as it was declared. `differs`: read back, and otherwise; such a process never gets a plugin's
  * code. `not_readable`: nobody could look. `not_held`: this tier does not promise it.
  */
-export type AttestationVerdict = 'holds' | 'differs' | 'not_readable' | 'not_held'
+type AttestationVerdict = 'holds' | 'differs' | 'not_readable' | 'not_held'
 
 /** One thing that holds a plugin's process: what was declared, and what is so. */
 export interface AttestationItem {

@@ -48,7 +48,7 @@ export type MechanismKey =
   | 'files'
   | 'processes'
 
-export interface NotHeld {
+interface NotHeld {
   readonly name: string
   readonly declared: string
 }

@@ -28,7 +28,7 @@ export function readFacts(pid: number | 'self'): KernelFacts {
   }
 }
 
-export function readNamespaces(pid: number | 'self'): ReadonlyMap<NamespaceKind, Reading<string>> {
+function readNamespaces(pid: number | 'self'): ReadonlyMap<NamespaceKind, Reading<string>> {
   return new Map(NAMESPACES.map((kind) => [kind, attempt(() => fs.readlinkSync(`/proc/${pid}/ns/${kind}`))]))
 }
 
