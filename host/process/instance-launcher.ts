@@ -6,11 +6,9 @@ import { PhantomError } from '../../src/contract/phantom-error.ts'
 import type { PermissionInfo } from '../../src/contract/plugin-info.ts'
 import { PROTOCOL_VERSION } from '../../src/contract/version.ts'
 import type { DenialDesk } from '../denials/denial-desk.ts'
-import type { AuditEvent } from '../audit/audit-log.ts'
 import type { InstanceLane } from '../execution/instance-lane.ts'
 import type { Generation } from '../generations/generation.ts'
 import { SnapshotFolder } from '../generations/snapshot-folder.ts'
-import { Attestor } from '../sandbox/attest/attestor.ts'
 import type { IdentityPool, RunnerIdentity } from '../sandbox/identity.ts'
 import type { Machine } from '../sandbox/machine.ts'
 import { planRunner, type RunnerPlan } from '../sandbox/plan-runner.ts'
@@ -55,7 +53,6 @@ export interface LauncherOptions {
   readonly onSpawned: (generation: Generation) => Promise<void>
   readonly onLog: (line: PluginLogLine) => void
   readonly onDenied: DenialDesk['denied']
-  readonly record: (event: AuditEvent) => void
 }
 
 interface Asked {
@@ -77,14 +74,12 @@ interface PlannedStart {
 export class InstanceLauncher {
   readonly snapshots: SnapshotFolder
   readonly #options: LauncherOptions
-  readonly #attestor: Attestor
   readonly #idPrefix = randomBytes(4).toString('hex')
   readonly #prepared = new WeakMap<Generation, Promise<PreparedPlugin>>()
   #spawned = 0
 
   constructor(options: LauncherOptions) {
     this.#options = options
-    this.#attestor = new Attestor({ forbiddenFile: join(options.stateDirectory, 'state.db') })
     this.snapshots = new SnapshotFolder(options.stateDirectory)
   }
 
@@ -180,7 +175,6 @@ export class InstanceLauncher {
       {
         generation,
         plan,
-        attestor: this.#attestor,
         uid: start.identity?.uid ?? machine.uid,
         mayStartProcesses: policy.process,
         reach: reachOf(generation, lane.workspace, { policy, dataDir, tier: plan.tier }),
@@ -195,7 +189,6 @@ export class InstanceLauncher {
           start.release()
           lane.exited(instance, { exit, inFlight, cause })
         },
-        onNotAttested: (error) => this.#recordRefusal(generation.id, error),
         onDrain: () => lane.pump(),
         onDenied: (denial, execution) => this.#options.onDenied(lane, denial, execution),
         redactor: this.#options.redactor,
@@ -278,17 +271,6 @@ export class InstanceLauncher {
     if (identities === null) return null
     const gid = identities.gidOf(store.pluginNumber(generation.id))
     return { uid: gid, gid }
-  }
-
-  #recordRefusal(pluginId: string, error: PhantomError): void {
-    const { differences } = error.details
-    this.#options.record({
-      action: 'sandbox.attestation_failed',
-      plugin_id: pluginId,
-      outcome: 'refused',
-      actor: null,
-      details: { differences },
-    })
   }
 
   #logNotice(generation: Generation, message: string): void {
