@@ -7,6 +7,7 @@ import type { RunnerHook, RunnerParams, RunnerResults } from '../src/contract/ru
 import { PROTOCOL_VERSION } from '../src/contract/version.ts'
 import { Connection, type IncomingRequest } from '../src/rpc/connection.ts'
 import { CallRunner } from './call-runner.ts'
+import { runCanary } from './canary.ts'
 import { HOOK_CALLS, hooksOf, isHook, type HookTarget } from './hook-calls.ts'
 import { toJsonReport } from './json-report.ts'
 import type { LoadedPlugin } from './loaded-plugin.ts'
@@ -89,6 +90,11 @@ class PluginServer {
       return
     }
     switch (request.method) {
+      case 'attest':
+        if (this.#isInitialized || this.#preloaded !== null)
+          throw violation('"attest" came after other messages')
+        this.#connection.respond(request.id, runCanary(request.params as RunnerParams['attest']), null)
+        return
       case 'preload':
         if (this.#isInitialized || this.#preloaded !== null) {
           throw violation('"preload" came twice, or after "initialize"')

@@ -15,15 +15,15 @@ export function createRightsHandlers({
   return {
     get_permissions: ({ plugin_id: id }, { workspace }) =>
       describePermissions(registry.get(id), { rights, launcher, workspace }),
-    approve_plugin: ({ plugin_id: id, digest, permissions }, session) =>
+    approve_plugin: ({ plugin_id: id, digest, permissions }) =>
       rightsChanges.approve(registry.get(id), {
         digest,
         ...(permissions === undefined ? {} : { granted: permissions }),
-        actor: session.actor.describe(),
+        actor: null,
       }),
-    revoke_plugin: async ({ plugin_id: id }, session) => {
+    revoke_plugin: async ({ plugin_id: id }) => {
       const record = registry.get(id)
-      await rightsChanges.revoke(record, session.actor.describe())
+      await rightsChanges.revoke(record, null)
       return describeSummary(record)
     },
   }

@@ -230,6 +230,7 @@ export class DaemonCore {
       onSpawned: (generation) => this.#files.watchRunning(generation.directory),
       onLog: (line) => this.logs.append(line),
       onDenied: (lane, denial, execution) => this.#denials.denied(lane, denial, execution),
+      record: (event) => this.audit.record(event),
     })
   }
 

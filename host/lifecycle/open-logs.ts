@@ -4,7 +4,8 @@ import { createDaemonLog, type DaemonLog, type OpenDaemonLog } from '../observe/
 import { PluginLogs } from '../observe/plugin-log.ts'
 import type { CoreOptions } from './daemon-core.ts'
 
-const MEGABYTE = 1024 * 1024
+const AUDIT_FILE_BYTES = 16 * 1024 * 1024
+const AUDIT_FILES = 20
 
 export function openLog(options: CoreOptions, redact: (text: string) => string): OpenDaemonLog {
   return createDaemonLog({
@@ -17,16 +18,15 @@ export function openLog(options: CoreOptions, redact: (text: string) => string):
 }
 
 export function openAudit(
-  { stateDirectory, store, configSource }: CoreOptions,
+  { stateDirectory, store }: CoreOptions,
   log: DaemonLog,
   redact: (text: string) => string,
 ): AuditLog {
-  const { maxFileMb, maxFiles } = configSource.current.config.audit
   return new AuditLog({
     stateDirectory,
     checkpoints: store.auditCheckpoints,
-    maxFileBytes: maxFileMb * MEGABYTE,
-    maxFiles,
+    maxFileBytes: AUDIT_FILE_BYTES,
+    maxFiles: AUDIT_FILES,
     redact,
     now: () => Date.now(),
     onError: (error) =>

@@ -25,6 +25,8 @@ export type EndCause =
   | 'start_timeout'
   /** It answered that it could not start. */
   | 'start_failed'
+  /** What holds it is not what was declared. */
+  | 'not_attested'
   /** It held on to a call that was cancelled. */
   | 'ignored_cancel'
 
@@ -65,6 +67,7 @@ const BY_CAUSE: Readonly<Record<EndCause, ExitClass>> = {
   protocol: 'protocol',
   start_timeout: 'wall_limit',
   start_failed: 'crash',
+  not_attested: 'crash',
   ignored_cancel: 'wall_limit',
 }
 
@@ -130,5 +133,6 @@ const WORDS: Readonly<Record<EndCause, string>> = {
   protocol: 'it broke the protocol',
   start_timeout: 'it was not ready in time',
   start_failed: 'it could not start',
+  not_attested: 'its sandbox is not what was declared',
   ignored_cancel: 'it did not let go of a cancelled call',
 }

@@ -6,9 +6,11 @@ import { PhantomError } from '../../src/contract/phantom-error.ts'
 import type { PermissionInfo } from '../../src/contract/plugin-info.ts'
 import { PROTOCOL_VERSION } from '../../src/contract/version.ts'
 import type { DenialDesk } from '../denials/denial-desk.ts'
+import type { AuditEvent } from '../audit/audit-log.ts'
 import type { InstanceLane } from '../execution/instance-lane.ts'
 import type { Generation } from '../generations/generation.ts'
 import { SnapshotFolder } from '../generations/snapshot-folder.ts'
+import { Attestor } from '../sandbox/attest/attestor.ts'
 import type { IdentityPool, RunnerIdentity } from '../sandbox/identity.ts'
 import type { Machine } from '../sandbox/machine.ts'
 import { planRunner, type RunnerPlan } from '../sandbox/plan-runner.ts'
@@ -53,6 +55,7 @@ export interface LauncherOptions {
   readonly onSpawned: (generation: Generation) => Promise<void>
   readonly onLog: (line: PluginLogLine) => void
   readonly onDenied: DenialDesk['denied']
+  readonly record: (event: AuditEvent) => void
 }
 
 interface Asked {
@@ -74,12 +77,14 @@ interface PlannedStart {
 export class InstanceLauncher {
   readonly snapshots: SnapshotFolder
   readonly #options: LauncherOptions
+  readonly #attestor: Attestor
   readonly #idPrefix = randomBytes(4).toString('hex')
   readonly #prepared = new WeakMap<Generation, Promise<PreparedPlugin>>()
   #spawned = 0
 
   constructor(options: LauncherOptions) {
     this.#options = options
+    this.#attestor = new Attestor({ forbiddenFile: join(options.stateDirectory, 'state.db') })
     this.snapshots = new SnapshotFolder(options.stateDirectory)
   }
 
@@ -175,6 +180,7 @@ export class InstanceLauncher {
       {
         generation,
         plan,
+        attestor: this.#attestor,
         uid: start.identity?.uid ?? machine.uid,
         mayStartProcesses: policy.process,
         reach: reachOf(generation, lane.workspace, { policy, dataDir, tier: plan.tier }),
@@ -189,6 +195,7 @@ export class InstanceLauncher {
           start.release()
           lane.exited(instance, { exit, inFlight, cause })
         },
+        onNotAttested: (error) => this.#recordRefusal(generation.id, error),
         onDrain: () => lane.pump(),
         onDenied: (denial, execution) => this.#options.onDenied(lane, denial, execution),
         redactor: this.#options.redactor,
@@ -271,6 +278,17 @@ export class InstanceLauncher {
     if (identities === null) return null
     const gid = identities.gidOf(store.pluginNumber(generation.id))
     return { uid: gid, gid }
+  }
+
+  #recordRefusal(pluginId: string, error: PhantomError): void {
+    const { differences } = error.details
+    this.#options.record({
+      action: 'sandbox.attestation_failed',
+      plugin_id: pluginId,
+      outcome: 'refused',
+      actor: null,
+      details: { differences },
+    })
   }
 
   #logNotice(generation: Generation, message: string): void {

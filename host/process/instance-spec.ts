@@ -1,11 +1,13 @@
 import type { PluginLogLine } from '../../src/contract/execution.ts'
 import type { ExitInfo } from '../../src/contract/plugin-info.ts'
+import type { PhantomError } from '../../src/contract/phantom-error.ts'
 import type { RunnerParams } from '../../src/contract/runner-methods.ts'
 import type { Answer } from '../../src/rpc/connection.ts'
 import type { Execution } from '../execution/execution.ts'
 import type { Generation } from '../generations/generation.ts'
 import type { Denial, Reach } from '../denials/denial.ts'
 import type { Redactor } from '../secrets/redactor.ts'
+import type { Attestor } from '../sandbox/attest/attestor.ts'
 import type { RunnerPlan } from '../sandbox/plan-runner.ts'
 import type { EndCause } from './exit-reason.ts'
 
@@ -22,6 +24,7 @@ export type InstanceConfig = Pick<RunnerParams['initialize'], 'config' | 'log_le
 export interface InstanceSpec {
   readonly generation: Generation
   readonly plan: RunnerPlan
+  readonly attestor: Attestor
   readonly uid: number | null
   /** Whether other processes than the runner's own may be the plugin's. */
   readonly mayStartProcesses: boolean
@@ -39,6 +42,8 @@ export interface InstanceEvents {
   onAnswer(execution: Execution, answer: Answer): void
   /** The process is gone; these calls were in flight. Called once. */
   onExit(exit: ExitInfo, inFlight: readonly Execution[], cause: EndCause | null): void
+  /** What holds the process is not what was declared: it is gone. */
+  onNotAttested(error: PhantomError): void
   /** The channel has room again. */
   onDrain(): void
   /** It reached for what it was not granted; the call is null where it is not known which. */

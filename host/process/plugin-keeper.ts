@@ -94,7 +94,10 @@ export class PluginKeeper {
   startFailed(lane: InstanceLane, generation: Generation, error: unknown): void {
     const message = messageOf(error)
     const code = isPhantomError(error) ? error.code : 'INTERNAL_ERROR'
-    if (NOT_ITS_FAULT.has(code)) return
+    if (NOT_ITS_FAULT.has(code)) {
+      if (isSandboxDifference(error)) this.#tellDifference({ lane, generation, message })
+      return
+    }
     const decided = decideFailedStart(generation, error, { code, message })
     const waitsForCall = decided.kind === 'restart' && !isKept(generation)
     const decision: RestartDecision = waitsForCall ? { kind: 'stay_down', reason: message } : decided
@@ -195,6 +198,22 @@ export class PluginKeeper {
     }
   }
 
+  /** Nobody but the machine can help it, and nobody but its operator sees what stands in for its tools. */
+  #tellDifference(start: { lane: InstanceLane; generation: Generation; message: string }): void {
+    const { plugin, workspace } = start.lane
+    const { generation, message } = start
+    const action = 'its process was ended before it loaded the plugin; the next call tries again'
+    this.#powers.onIncident({
+      kind: 'start_failed',
+      plugin,
+      generation,
+      workspace,
+      exit: null,
+      message,
+      action,
+    })
+  }
+
   /** Not for one that was stopped meanwhile: idle, unloaded, failed or replaced. */
   #wantsStandby({ instance, standby, plugin }: InstanceLane, generation: Generation): boolean {
     const serves = instance?.generation === generation && plugin.current === generation
@@ -242,6 +261,10 @@ function decideFailedStart(
     { class: 'crash', deterministic, wanted: false, message },
     performance.now(),
   )
+}
+
+function isSandboxDifference(error: unknown): boolean {
+  return isPhantomError(error) && 'differences' in error.details
 }
 
 function decideExit(generation: Generation, { exit, cause, inFlight }: EndedInstance): RestartDecision {

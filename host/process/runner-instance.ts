@@ -4,6 +4,8 @@ import type { RunnerHook, RunnerParams } from '../../src/contract/runner-methods
 import { Connection, type Answer } from '../../src/rpc/connection.ts'
 import { IdTable } from '../../src/rpc/id-table.ts'
 import type { ProcessSampler } from '../monitor/process-sampler.ts'
+import { attestationError } from '../sandbox/attest/attestation-error.ts'
+import type { Attestation } from '../sandbox/attest/attestor.ts'
 import { DenialWatch } from '../denials/denial-watch.ts'
 import { nextInstanceState, type InstanceEvent } from '../supervisor/instance-state.ts'
 import type { Execution } from '../execution/execution.ts'
@@ -14,19 +16,16 @@ import { GRACEFUL, toExitInfo, type EndCause } from './exit-reason.ts'
 import type { InstanceEvents, InstanceSpec } from './instance-spec.ts'
 import { endProcess } from './kill-ladder.ts'
 import { PluginWords } from './plugin-words.ts'
+import { Questions } from './questions.ts'
 import { hooksIn } from './runner-hooks.ts'
 import { RunnerFigures } from './runner-figures.ts'
-import { boundedReport } from './plugin-report.ts'
+import { reportedIn, type Reported } from './plugin-report.ts'
 import { RunnerOutput } from './runner-output.ts'
 import { spawnRunner, type SpawnedRunner } from './spawn-runner.ts'
 import { startError } from './start-error.ts'
 
-/** Questions beside calls that a process may leave open. */
-const MAX_UNANSWERED = 64
 /** A channel that ends waits this long for the exit, which knows more. */
 const EXIT_AFTER_CHANNEL_MS = 1000
-/** Pipes close right after the exit, unless something outside of a pid namespace still holds them. */
-const LAST_OUTPUT_MS = 200
 
 /** One process of a plugin: its channel, its calls in flight, its end. All that it says is hostile. */
 export class RunnerInstance {
@@ -34,6 +33,10 @@ export class RunnerInstance {
   readonly denials: DenialWatch
   readonly startedAt = new Date()
   readonly figures = new RunnerFigures()
+  /** What was read back before its plugin's code was loaded. */
+  readonly attestation: Attestation
+  /** Settles when the process is gone. */
+  readonly gone: Promise<void>
   readonly #events: InstanceEvents
   readonly #runner: SpawnedRunner
   readonly #connection: Connection
@@ -42,15 +45,14 @@ export class RunnerInstance {
   readonly #spawnedAtMs = performance.now()
   readonly #output: RunnerOutput
   readonly #words: PluginWords
-  readonly #gone: Promise<void>
+  readonly #questions = new Questions()
   #state: InstanceState = 'starting'
   #readyMs: number | null = null
   #cause: EndCause | null = null
   #ending: Promise<void> | null = null
-  #reported: { metadata: unknown; capabilities: unknown } | null = null
+  #reported: Reported | null = null
   #hooks: ReadonlySet<RunnerHook> = new Set()
   #isPreloaded = false
-  #unanswered = 0
   #readyAtMs: number | null = null
   #lastCallAtMs = this.#spawnedAtMs
   /** Inputs that are sent again should the process die. */
@@ -73,6 +75,7 @@ export class RunnerInstance {
       onDenied: (denial, execution) => events.onDenied(denial, execution),
     })
     this.#runner = spawnRunner(spec.plan)
+    this.attestation = spec.attestor.begin(spec.plan.expected, () => this.#runner.findPid())
     this.#connection = new Connection(this.#runner.channel, {
       maxPayloadBytes: spec.initialize.max_payload_bytes,
       payloadFrames: true,
@@ -94,7 +97,7 @@ export class RunnerInstance {
       onLine: (line) => this.#words.printed(line),
       redactor: events.redactor,
     })
-    this.#gone = this.#runner.exited.then((end) => this.#exited(end))
+    this.gone = this.#runner.exited.then((end) => this.#exited(end))
   }
 
   get generation(): Generation {
@@ -121,17 +124,13 @@ export class RunnerInstance {
   get isPreloaded(): boolean {
     return this.#isPreloaded
   }
-  /** Settles when the process is gone. */
-  get gone(): Promise<void> {
-    return this.#gone
-  }
   get sampler(): ProcessSampler | null {
     return this.figures.sampler
   }
   get inFlightCount(): number {
     return this.#inFlight.size
   }
-  get reported(): { metadata: unknown; capabilities: unknown } | null {
+  get reported(): Reported | null {
     return this.#reported
   }
   get canTakeCall(): boolean {
@@ -143,6 +142,7 @@ export class RunnerInstance {
    * @throws PhantomError PLUGIN_START_FAILED or PLUGIN_START_TIMEOUT; the process is gone then.
    */
   async preload(): Promise<void> {
+    await this.#attest()
     const { protocol_version, entry, operations, eval: mayEval } = this.spec.initialize
     const { log_level } = this.spec.configuration()
     const params: RunnerParams['preload'] = { protocol_version, entry, operations, log_level, eval: mayEval }
@@ -159,17 +159,14 @@ export class RunnerInstance {
    */
   async start(previousState?: unknown): Promise<void> {
     const startedAtMs = this.#isPreloaded ? performance.now() : this.#spawnedAtMs
+    if (!this.#isPreloaded) await this.#attest()
     const params: RunnerParams['initialize'] = { ...this.spec.initialize, ...this.spec.configuration() }
     if (previousState !== undefined) params.previous_state = previousState
     const answer = await this.call('initialize', params, this.spec.startTimeoutMs)
     if (answer === null || answer.error !== null || this.#state !== 'starting')
       throw await this.#failStart(answer)
-    const result = (answer.result ?? {}) as { metadata?: unknown; capabilities?: unknown; hooks?: unknown }
-    this.#reported = {
-      metadata: boundedReport(result.metadata),
-      capabilities: boundedReport(result.capabilities),
-    }
-    this.#hooks = hooksIn(result.hooks)
+    this.#reported = reportedIn(answer.result)
+    this.#hooks = hooksIn((answer.result as { hooks?: unknown } | null)?.hooks)
     this.#readyAtMs = performance.now()
     this.#readyMs = this.#readyAtMs - startedAtMs
     this.#learnPid(this.#runner.findPid())
@@ -239,18 +236,13 @@ export class RunnerInstance {
 
   /** Asks the runner; null when it does not answer in time. For what stands beside calls, see `runner-hooks.ts`. */
   call(method: keyof RunnerParams, params: object, timeoutMs: number): Promise<Answer | null> {
-    // One that answers nothing must not be asked without end: each question stays open as long as the process.
-    if (this.#unanswered >= MAX_UNANSWERED) return Promise.resolve(null)
-    this.#unanswered += 1
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(null), timeoutMs)
-      this.#connection.request(method, params, null, (answer) => {
-        this.#unanswered -= 1
-        clearTimeout(timer)
-        // What is exported goes back to the plugin itself, whole.
-        resolve(method === 'export_state' ? answer : this.#words.inAnswer(answer))
-      })
-    })
+    // What is exported goes back to the plugin itself, whole; the canary knows no secret.
+    const isRaw = method === 'export_state' || method === 'attest'
+    return this.#questions.ask(timeoutMs, (answered) =>
+      this.#connection.request(method, params, null, (answer) =>
+        answered(isRaw ? answer : this.#words.inAnswer(answer)),
+      ),
+    )
   }
 
   /** Walks down the kill ladder; settles when the process is confirmed gone. Idempotent, the first cause stands. */
@@ -262,7 +254,7 @@ export class RunnerInstance {
       {
         requestShutdown: () => this.#connection.request('shutdown', {}, null, () => {}),
         signal: (signal) => this.#runner.signal(signal),
-        exited: this.#gone,
+        exited: this.gone,
       },
       isTrusted ? this.spec.shutdownMs : 0,
     )
@@ -272,6 +264,18 @@ export class RunnerInstance {
 
   #move(event: InstanceEvent): void {
     this.#state = nextInstanceState(this.#state, event)
+  }
+
+  /** Before anything of the plugin is sent: a process that is not held as declared never gets it. */
+  async #attest(): Promise<void> {
+    const answer = await this.call('attest', this.attestation.canary, this.spec.startTimeoutMs)
+    if (answer === null || answer.error !== null || this.#state !== 'starting')
+      throw await this.#failStart(answer)
+    const error = attestationError(this.spec.initialize.plugin_id, this.attestation.complete(answer.result))
+    if (error === null) return
+    await this.end('not_attested')
+    this.#events.onNotAttested(error)
+    throw error
   }
 
   async #failStart(answer: Answer | null): Promise<PhantomError> {
@@ -291,7 +295,7 @@ export class RunnerInstance {
 
   async #goneOrKilled(): Promise<void> {
     const late = setTimeout(() => void this.end('protocol'), EXIT_AFTER_CHANNEL_MS)
-    await this.#gone
+    await this.gone
     clearTimeout(late)
   }
 
@@ -320,12 +324,10 @@ export class RunnerInstance {
   }
 
   async #exited(end: { code: number | null; signal: NodeJS.Signals | null }): Promise<void> {
-    await Promise.race([
-      this.#output.closed,
-      new Promise((resolve) => setTimeout(resolve, LAST_OUTPUT_MS).unref()),
-    ])
+    await this.#output.ended()
     this.#move('exited')
     this.figures.close()
+    this.attestation.close()
     this.#output.close()
     this.#connection.destroy()
     if (this.#output.cutBytes > 0)

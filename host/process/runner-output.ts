@@ -18,14 +18,15 @@ export interface OutputPowers {
 
 const MAX_BYTES_PER_SECOND = 16 * 1024 * 1024
 const STDERR_TAIL_CHARS = 4096
+/** Pipes close right after the exit, unless something outside of a pid namespace still holds them. */
+const LAST_OUTPUT_MS = 200
 const MAX_SECRET_BYTES = 64 * 1024
 /** UTF-8 needs at most this many for a UTF-16 unit. */
 const BYTES_PER_CHAR = 3
 
 /** What a plugin prints, by line, and the last of what it said on stderr: V8 says there why it gives up. */
 export class RunnerOutput {
-  /** Settles when both pipes are closed. */
-  readonly closed: Promise<void>
+  readonly #closed: Promise<unknown>
   readonly #streams: readonly Readable[]
   readonly #powers: OutputPowers
   #stderrTail = ''
@@ -38,7 +39,7 @@ export class RunnerOutput {
       this.#capture(streams.stdout, 'stdout', 'info'),
       this.#capture(streams.stderr, 'stderr', 'error'),
     ]
-    this.closed = Promise.all(captured).then(() => undefined)
+    this.#closed = Promise.all(captured)
   }
 
   /** Without secrets, also where one has several lines. */
@@ -49,6 +50,11 @@ export class RunnerOutput {
   /** Bytes of lines that were longer than a log line may be; each such line says itself that it was cut. */
   get cutBytes(): number {
     return this.#cutBytes
+  }
+
+  /** The process has exited: settles when both pipes are closed, or will not be. */
+  async ended(): Promise<void> {
+    await Promise.race([this.#closed, new Promise((resolve) => setTimeout(resolve, LAST_OUTPUT_MS).unref())])
   }
 
   close(): void {

@@ -1,6 +1,6 @@
 import type { Machine } from './machine.ts'
 import { planMounts } from './mounts.ts'
-import type { RunnerPlan, RunnerRequest } from './plan-runner.ts'
+import type { RunnerRequest, WallPlan } from './plan-runner.ts'
 import { countsProcessesAlone, rlimitsOf } from './rlimits.ts'
 import { baseEnvironment, runnerCommand } from './runner-command.ts'
 import { ENTRY_INSIDE, MAIN_INSIDE, NODE_INSIDE, SDK_INSIDE } from './runner-paths.ts'
@@ -12,7 +12,7 @@ const FIRST_BIND = 6
 const NOBODY = '65534'
 
 /** Tier `namespace`: bubblewrap with every namespace. Only for a machine on which `probeMachine` saw it run. */
-export function planNamespace(machine: Machine, request: RunnerRequest): RunnerPlan {
+export function planNamespace(machine: Machine, request: RunnerRequest): WallPlan {
   const asRoot = machine.uid === 0
   const { process, network } = request.policy
   const { baseDataBytes, limits } = request

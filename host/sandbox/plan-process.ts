@@ -1,11 +1,11 @@
 import type { RunnerIdentity } from './identity.ts'
 import type { Machine } from './machine.ts'
-import type { RunnerPlan, RunnerRequest } from './plan-runner.ts'
+import type { RunnerRequest, WallPlan } from './plan-runner.ts'
 import { countsProcessesAlone, rlimitArguments, rlimitsOf } from './rlimits.ts'
 import { baseEnvironment, runnerCommand } from './runner-command.ts'
 
 /** Tier `process`: no namespaces. What it can't hold a plugin to, `unenforced('process')` says. */
-export function planProcess(machine: Machine, request: RunnerRequest): RunnerPlan {
+export function planProcess(machine: Machine, request: RunnerRequest): WallPlan {
   const { identity, runnerFiles, dataDir } = request
   const pluginPath = request.overlayDir ?? request.pluginDir
   const command = runnerCommand(

@@ -2,6 +2,8 @@ import { PhantomError } from '../../src/contract/phantom-error.ts'
 import type { IsolationTier } from '../../src/contract/life.ts'
 import type { ManifestLimits } from '../../src/contract/manifest.ts'
 import type { EntryRequest } from './entry/entry-program.ts'
+import type { Expected } from './attest/expected.ts'
+import { expectRunner } from './expect-runner.ts'
 import type { RunnerIdentity } from './identity.ts'
 import type { Machine } from './machine.ts'
 import type { Mechanisms } from './mechanisms.ts'
@@ -29,7 +31,7 @@ export interface RunnerRequest {
 }
 
 /** What to spawn, see `spawnPlan`. */
-export interface RunnerPlan {
+export interface WallPlan {
   readonly tier: IsolationTier
   readonly file: string
   readonly args: readonly string[]
@@ -45,6 +47,11 @@ export interface RunnerPlan {
   /** Where the runner finds the plugin's code; not always `pluginDir`, since tier `process` can't mount a copy. */
   readonly pluginPath: string
   readonly mechanisms: Mechanisms
+}
+
+export interface RunnerPlan extends WallPlan {
+  /** What is read back from the kernel before the plugin's code loads. */
+  readonly expected: Expected
 }
 
 /**
@@ -64,5 +71,6 @@ export function planRunner(machine: Machine, request: RunnerRequest): RunnerPlan
       { details: { tier: machine.tier, uid: machine.uid } },
     )
   }
-  return machine.tier === 'namespace' ? planNamespace(machine, request) : planProcess(machine, request)
+  const plan = machine.tier === 'namespace' ? planNamespace(machine, request) : planProcess(machine, request)
+  return { ...plan, expected: expectRunner(machine, request, plan) }
 }

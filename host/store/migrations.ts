@@ -73,7 +73,6 @@ export const MIGRATIONS: readonly string[] = [
      actor TEXT,
      at TEXT NOT NULL
    ) STRICT;`,
-  `ALTER TABLE executions ADD COLUMN connection INTEGER;`,
 ]
 
 export function readSchemaVersion(database: DatabaseSync): number {

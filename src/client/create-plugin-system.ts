@@ -45,8 +45,8 @@ export async function connect(socket?: string): Promise<PluginSystemApi> {
 /** Attaches to the daemon that serves `plugin_directory`; null when none does. */
 export async function attachIfRunning(
   plugin_directory: string,
-  options: { state_directory?: string } = {},
+  workspace = process.cwd(),
 ): Promise<PluginSystemApi | null> {
-  const session = await attachSession({ plugin_directory, workspace: process.cwd(), ...options })
+  const session = await attachSession({ plugin_directory, workspace })
   return session === null ? null : PluginSystemApi.ofSession({ session, daemonExited: null })
 }

@@ -6,6 +6,16 @@ import type { LogLevel } from './execution.ts'
 
 export interface RunnerParams {
   /**
+   * First of all messages: the runner tries what must fail and says what came of it, before any code of the plugin
+   * is there. The host looks at the process from outside meanwhile; only then it sends anything else.
+   */
+  attest: {
+    /** A file that no runner may read. */
+    read: string
+    /** A process outside of the sandbox, or null where that is not tried. */
+    signal: number | null
+  }
+  /**
    * Before `initialize`, and only to a standby: loads the plugin's code and nothing more. Its `initialize` has the
    * same entry and operations.
    */
@@ -84,6 +94,13 @@ export interface RunnerOperation {
 }
 
 export interface RunnerResults {
+  /** Of each attempt the code of the error that met it, empty where it succeeded. */
+  attest: {
+    read: string
+    signal: string | null
+    /** What Node's permission model grants beside files. */
+    node: string[]
+  }
   preload: null
   initialize: {
     protocol_version: string

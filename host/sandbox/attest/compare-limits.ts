@@ -1,0 +1,40 @@
+import type { Rlimits } from '../rlimits.ts'
+import type { Compared } from './compared.ts'
+import type { Expected } from './expected.ts'
+import { parseLimits, type KernelLimit } from './parse-proc.ts'
+import type { Reading } from './read-facts.ts'
+
+const KERNEL_NAMES: Readonly<Record<keyof Rlimits, string>> = {
+  data: 'Max data size',
+  nofile: 'Max open files',
+  nproc: 'Max processes',
+  fsize: 'Max file size',
+  core: 'Max core file size',
+}
+
+export function compareLimits({ rlimits }: Expected, text: Reading<string>): Compared[] {
+  if (rlimits === null) return []
+  const limits = 'value' in text ? parseLimits(text.value) : null
+  const names = Object.keys(KERNEL_NAMES) as (keyof Rlimits)[]
+  return names.flatMap((name) => {
+    const declared = rlimits[name]
+    if (declared === null) return []
+    const limit = limits?.get(KERNEL_NAMES[name])
+    const missing = 'unreadable' in text ? text.unreadable : `it has no "${KERNEL_NAMES[name]}"`
+    return {
+      name: `rlimit.${name}`,
+      declared: String(declared),
+      mechanism: 'rlimit',
+      file: 'limits',
+      found:
+        limit === undefined
+          ? missing
+          : { effective: limitWords(limit), holds: limit.soft === declared && limit.hard === declared },
+    }
+  })
+}
+
+function limitWords({ soft, hard }: KernelLimit): string {
+  const word = (limit: number): string => (limit === Infinity ? 'unlimited' : String(limit))
+  return soft === hard ? word(soft) : `${word(soft)}, which it may raise to ${word(hard)}`
+}

@@ -1,0 +1,54 @@
+import type { Rlimits } from '../rlimits.ts'
+
+/** As `/proc/PID/ns` names them. */
+export type NamespaceKind = 'mnt' | 'pid' | 'net' | 'ipc' | 'uts' | 'cgroup' | 'user'
+
+/** What a plan declares of the process that comes of it; whatever stands here is read back before plugin code loads. */
+export interface Expected {
+  /** The first word of the runner's command line; another one is still that of a program in the chain before it. */
+  readonly program: string
+  /** The host's number, four times over: real, effective, saved, of the file system. */
+  readonly uid: number
+  /** Null: the daemon's own. */
+  readonly gid: number | null
+  /** Null: those that the daemon has, since only root may drop them. */
+  readonly groups: readonly number[] | null
+  readonly noNewPrivs: boolean
+  /** Of the five sets of capabilities, those that are empty; all five is no way back. */
+  readonly emptyCapabilities: readonly CapabilitySet[]
+  /** 2: a filter of ours beside those that the daemon itself is under. Null: not promised. */
+  readonly seccompMode: 2 | null
+  /** Another one than the daemon's. */
+  readonly namespaces: readonly NamespaceKind[]
+  /** Soft and hard. Null: none is set. */
+  readonly rlimits: Rlimits | null
+  /** Exactly these, with these values. */
+  readonly env: Readonly<Record<string, string>>
+  /** What Node's permission model grants beside files (`child`, `net`, …). */
+  readonly node: readonly string[]
+  /** What the tier does not hold, by name. */
+  readonly notHeld: readonly NotHeld[]
+  /** In words, by the first part of an item's name. */
+  readonly mechanisms: Readonly<Record<MechanismKey, string | null>>
+}
+
+export type CapabilitySet = 'CapInh' | 'CapPrm' | 'CapEff' | 'CapBnd' | 'CapAmb'
+export const CAPABILITY_SETS = ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'] as const
+
+export type MechanismKey =
+  | 'uid'
+  | 'groups'
+  | 'no_new_privs'
+  | 'capabilities'
+  | 'seccomp'
+  | 'namespace'
+  | 'rlimit'
+  | 'environment'
+  | 'descriptors'
+  | 'files'
+  | 'processes'
+
+interface NotHeld {
+  readonly name: string
+  readonly declared: string
+}

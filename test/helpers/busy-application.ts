@@ -1,0 +1,54 @@
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { create_plugin_system } from '../../src/index.ts'
+
+/**
+ * An application of its own, run by whatever user: makes a world in its temporary folder, starts a daemon with
+ * plugins that are busy for ever, says where all is as one line of JSON, and stays.
+ */
+const CODE = `
+export default {
+  operations: {
+    ready: () => 'ready',
+    spin: () => { for (;;); },
+    wait: () => new Promise(() => {}),
+  },
+}
+process.on('SIGTERM', () => {})
+setInterval(() => {}, 1000)
+`
+const PLUGINS = ['spins', 'waits', 'idles']
+
+const world = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'phantom-busy-')))
+for (const id of PLUGINS) {
+  const folder = path.join(world, 'plugins', id)
+  fs.mkdirSync(folder, { recursive: true })
+  fs.writeFileSync(
+    path.join(folder, 'plugin.toml'),
+    `[plugin]\nid = "${id}"\nname = "${id}"\nversion = "1.0.0"\ntype = "javascript"\nentry_point = "index.js"\n`,
+  )
+  fs.writeFileSync(path.join(folder, 'index.js'), CODE)
+}
+fs.chmodSync(world, 0o755)
+const system = await create_plugin_system(path.join(world, 'plugins'), 'test', { workspace: world })
+for (const id of PLUGINS) await system.execute_plugin(id, 'ready')
+for (const [id, operation] of [
+  ['spins', 'spin'],
+  ['waits', 'wait'],
+])
+  system.execute_plugin(id!, operation!).catch(() => {})
+const { pid, tier } = await system.get_status()
+const runners = await Promise.all(PLUGINS.map((id) => pidOf(id)))
+process.stdout.write(`${JSON.stringify({ world, daemon: pid, tier, runners })}\n`)
+process.stdin.resume()
+
+/** The sandbox reports its process by a way of its own, which may be a moment behind the first answer. */
+async function pidOf(id: string): Promise<number> {
+  for (;;) {
+    const found = (await system.get_plugin_info(id)).instances[0]?.pid ?? null
+    if (found !== null) return found
+    await delay(5)
+  }
+}

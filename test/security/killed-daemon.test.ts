@@ -1,0 +1,95 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import { expect } from 'chai'
+import { processesNaming } from '../../src/cli/selftest/arena-processes.ts'
+import { isAlive, until } from '../helpers/daemon.ts'
+import {
+  makeTemporary,
+  removeTemporary,
+  testUsers,
+  whyNotReadable,
+  type TestUser,
+} from '../helpers/ordinary-user.ts'
+import { skipBecause } from '../helpers/skip.ts'
+
+const APPLICATION = path.join(import.meta.dirname, '../helpers/busy-application.ts')
+/** The promise. */
+const GONE_MS = 1_000
+const TRIES = 20
+const TRIES_WITHOUT_NAMESPACES = 5
+
+interface Busy {
+  readonly world: string
+  readonly daemon: number
+  readonly tier: string
+  readonly runners: readonly number[]
+}
+
+for (const user of testUsers()) {
+  for (const tier of ['namespace', 'process']) {
+    describe(`SIGKILL to a daemon of ${user.name} in tier ${tier}`, function () {
+      this.timeout(300_000)
+
+      before(function () {
+        const reason = whyNotReadable(user, APPLICATION)
+        if (reason !== null) skipBecause.call(this, reason)
+        makeTemporary(user)
+      })
+      after(() => removeTemporary(user))
+
+      const tries = tier === 'namespace' ? TRIES : TRIES_WITHOUT_NAMESPACES
+      it(`leaves no process of any plugin after one second, ${tries} times of ${tries}`, async function () {
+        const took: number[] = []
+        for (let at = 0; at < tries; at += 1) {
+          const goneMs = await killOnce(user, tier)
+          if (goneMs === null) return skipBecause.call(this, `this machine gives no tier ${tier}`)
+          took.push(goneMs)
+        }
+        expect(Math.max(...took), `${took.map(Math.round).join(', ')} ms`).to.be.below(GONE_MS)
+      })
+    })
+  }
+}
+
+/** How long the last process of a plugin outlived its daemon; null where the machine has no such tier. */
+async function killOnce(user: TestUser, tier: string): Promise<number | null> {
+  const [file, ...args] = [...user.prefix, process.execPath, APPLICATION]
+  const application = spawn(file, args, {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env: {
+      ...process.env,
+      HOME: user.temporary,
+      TMPDIR: user.temporary,
+      ...(tier === 'process' ? { PHANTOM_BWRAP: '' } : {}),
+    },
+  })
+  const ended = once(application, 'exit')
+  let world: string | null = null
+  try {
+    const [line] = (await once(createInterface(application.stdout), 'line')) as [string]
+    const busy = JSON.parse(line) as Busy
+    world = busy.world
+    if (busy.tier !== tier) return null
+    expect(
+      busy.runners.filter((pid) => !isAlive(pid)),
+      `all of ${line} run`,
+    ).to.deep.equal([])
+    const startedMs = performance.now()
+    process.kill(busy.daemon, 'SIGKILL')
+    await until(
+      () => !busy.runners.some((pid) => isAlive(pid)) && processesNaming(busy.world).length === 0,
+      `the end of ${busy.runners.join(', ')}, of ${processesNaming(busy.world).join(', ')}`,
+    )
+    return performance.now() - startedMs
+  } finally {
+    application.kill('SIGKILL')
+    await ended
+    if (world !== null) {
+      await until(() => processesNaming(world!).length === 0, 'the end of the daemon')
+      fs.rmSync(world, { recursive: true, force: true })
+    }
+  }
+}
