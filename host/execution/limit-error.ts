@@ -13,34 +13,43 @@ export interface LimitBreach {
   readonly declared: number
   /** Null where nobody knows. */
   readonly measured: number | null
+  /** How many files it is spread over, where that counts as well. */
+  readonly files?: number
 }
 
 /** What was measured, and what the caller may do about it. */
-const WORDS: Readonly<
-  Record<LimitBreach['limit'], readonly [(measured: number | string) => string, string]>
-> = {
-  max_cpu_time_ms: [(used) => `it used ${used} ms of processor time`, 'Give it less work'],
-  max_disk_mb: [(held) => `its data_dir holds ${held} MB`, 'Remove what it does not need from its data_dir'],
-  max_output_bytes: [(bytes) => `its result has ${bytes} bytes`, 'Ask it for less'],
+const WORDS: Readonly<Record<LimitBreach['limit'], readonly [(breach: LimitBreach) => string, string]>> = {
+  max_cpu_time_ms: [({ measured }) => `it used ${measured} ms of processor time`, 'Give it less work'],
+  max_disk_mb: [
+    ({ measured, files }) =>
+      measured === null
+        ? 'its data_dir cannot be measured'
+        : `its data_dir holds ${measured} MB in ${files} files`,
+    'Remove what it does not need from its data_dir',
+  ],
+  max_output_bytes: [({ measured }) => `its result has ${measured ?? 'too many'} bytes`, 'Ask it for less'],
   max_open_files: [
-    (open) => `it found no free descriptor and has ${open} files open`,
+    ({ measured }) => `it found no free descriptor and has ${measured} files open`,
     'Let it close what it opens',
   ],
   max_processes: [
-    (count) => `it could start nothing and has ${count} processes and threads`,
+    ({ measured }) => `it could start nothing more and has ${measured} processes and threads`,
     'Let it start less',
   ],
-  max_file_size_mb: [(size) => `a file of ${size} MB could not grow`, 'Let it write smaller files'],
+  max_file_size_mb: [
+    ({ measured }) => `a file of ${measured} MB could not grow`,
+    'Let it write smaller files',
+  ],
 }
 
 export function limitError(execution: Execution, breach: LimitBreach): PhantomError {
-  const { limit, declared, measured } = breach
+  const { limit, declared } = breach
   const [what, remedy] = WORDS[limit]
   const { operation, plugin } = execution.call
   return new PhantomError(
     'LIMIT_EXCEEDED',
-    `Cannot finish "${operation}" of "${plugin.id}": ${what(measured ?? 'too many')}, its limit ${limit} is ${declared}. ` +
+    `Cannot finish "${operation}" of "${plugin.id}": ${what(breach)}, its limit ${limit} is ${declared}. ` +
       `Its process is replaced. ${remedy}, or raise the limit in [resource_limits] of its plugin.toml`,
-    { details: { limit, declared, measured } },
+    { details: { ...breach } },
   )
 }

@@ -12,6 +12,7 @@ import { PluginRights } from '../approvals/plugin-rights.ts'
 import { ExecutionHistory } from '../metrics/execution-history.ts'
 import { PluginObserver } from '../metrics/plugin-observer.ts'
 import { ResourceMonitor } from '../metrics/resource-monitor.ts'
+import { DiskGuard } from '../monitor/disk/disk-guard.ts'
 import { InstanceKeeper } from '../monitor/instance-keeper.ts'
 import { MemoryGuard } from '../monitor/memory-guard.ts'
 import { raiseSession } from '../monitor/raise-session.ts'
@@ -61,6 +62,7 @@ export class DaemonCore {
   readonly redactor = new Redactor()
   readonly #compiler: SchemaCompiler
   readonly #guard: MemoryGuard
+  readonly #disk: DiskGuard
   readonly #resources: ResourceMonitor
   readonly #instances: InstanceKeeper
   readonly #files: PluginFiles
@@ -125,6 +127,7 @@ export class DaemonCore {
     const lanes = () => this.engine.executor.lanes
     const guard = new MemoryGuard({ lanes })
     this.#guard = guard
+    this.#disk = new DiskGuard({ lanes })
     this.#resources = new ResourceMonitor({
       watched: () => guard.watched(),
       onSamples: (samples) => guard.judge(samples),
@@ -191,6 +194,7 @@ export class DaemonCore {
       ),
     )
     this.#guard.close()
+    await this.#disk.close()
     this.#resources.close()
     this.observer.close()
     await this.#compiler.close()
@@ -224,6 +228,7 @@ export class DaemonCore {
       hiddenPaths: ownFolders(this.options),
       protectedPaths: [pluginDirectory, join(packageDirectory(), 'dist')],
       loadConfiguration: async (generation) => void (await configs.load(generation)),
+      checkDisk: (generation, dataDir) => this.#disk.assertRoom(generation, dataDir),
       configurationOf: (generation) => configs.of(generation)!.forProcess,
       redactor: this.redactor,
       variables: this.#variables,

@@ -46,6 +46,8 @@ export interface LauncherOptions {
   readonly protectedPaths: readonly string[]
   /** Reads the plugin's configuration; rejects with CONFIG_INVALID where it does not fit. */
   readonly loadConfiguration: (generation: Generation) => Promise<void>
+  /** Rejects with LIMIT_EXCEEDED where its `data_dir` holds too much. */
+  readonly checkDisk: (generation: Generation, dataDir: string) => Promise<void>
   /** What the plugin gets as its configuration now, secrets and all. It was loaded before. */
   readonly configurationOf: (generation: Generation) => InstanceConfig
   readonly redactor: Redactor
@@ -137,6 +139,7 @@ export class InstanceLauncher {
     await this.#options.onSpawned(generation)
     const prepared = await this.prepare(generation)
     await this.#options.loadConfiguration(generation)
+    await this.#options.checkDisk(generation, this.#dataDirectory(generation))
     const baseDataBytes = await this.#options.baseDataBytes()
     const { identities } = this.#options
     const group = this.#groupIdentity(generation)

@@ -60,6 +60,8 @@ const NOT_ITS_FAULT: ReadonlySet<string> = new Set([
   'DAEMON_SHUTTING_DOWN',
   'DEPENDENCY_UNAVAILABLE',
   'PLUGIN_FAILED',
+  // Its data_dir holds too much: until somebody removes something, each call is told so.
+  'LIMIT_EXCEEDED',
 ])
 
 /** Decides, by the pure policies of `host/supervisor`, what becomes of a plugin whose process ended or did not start. */

@@ -30,7 +30,7 @@ export const PERMISSION_MECHANISMS = {
 } as const satisfies Record<IsolationTier, Record<'files' | 'env' | 'network' | 'process', string>>
 
 const EVERYWHERE = [
-  'disk space: how much a plugin writes into its data_dir and its fs_write folders, beyond 1 GiB a file',
+  'disk space in fs_write folders, beyond max_file_size_mb a file; that of data_dir is watched, not held',
   'CPU time while no call runs, beyond making a greedy process nicer',
 ]
 

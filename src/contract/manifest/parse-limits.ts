@@ -27,7 +27,6 @@ const MAX_INTENSITY = 1000
 
 /** Checked as they will be, and not held yet. */
 const LATER_LIMITS: ReadonlySet<string> = new Set([
-  'max_disk_mb',
   'max_network_connections',
   'max_network_bytes',
   'max_network_requests',

@@ -173,7 +173,6 @@ name = "_"
 
   it('warns of every limit that is not enforced yet, and of nothing else, and still loads', () => {
     const { manifest, issues } = parse(`${HEAD}[resource_limits]
-max_disk_mb = 1
 max_network_connections = 0
 max_network_bytes = 9007199254740991
 max_network_requests = 0
@@ -193,7 +192,7 @@ period_ms = 1000
       maxNetworkBytes: 9_007_199_254_740_991,
     })
     expect(issues.map(({ line, severity }) => `${line} ${severity}`)).to.deep.equal(
-      [8, 9, 10, 11].map((line) => `${line} warning`),
+      [8, 9, 10].map((line) => `${line} warning`),
     )
     for (const { message, field } of issues) {
       expect(message).to.match(/does not enforce it yet\. Keep the line/)
