@@ -1,7 +1,7 @@
 import { closeSync, constants, lstatSync, opendirSync, openSync, type Dir, type Stats } from 'node:fs'
 
 /** A file or folder costs an inode and a name, whatever it holds: so a limit of bytes is one of files, too. */
-export const LEAST_ENTRY_BYTES = 4096
+const LEAST_ENTRY_BYTES = 4096
 const BLOCK_BYTES = 512
 const READ_AT_ONCE = 256
 /** Each level holds a descriptor while it is walked. */
