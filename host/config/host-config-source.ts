@@ -1,15 +1,9 @@
-import { unwatchFile, watchFile } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import type { ConfigReload } from '../../src/contract/plugin-config.ts'
 import { CONFIG_KEYS, valueOf } from './config-keys.ts'
 import { type ConfigTree, toHostConfig } from './config-schema.ts'
+import { FileFollower } from './file-follower.ts'
 import { type HostConfigOptions, type LoadedHostConfig, loadHostConfig, userFilesOf } from './host-config.ts'
-
-/**
- * Three files at most are looked at, by their status and not by inotify: that sees a file written, renamed over,
- * removed and made again, its folder replaced, and a link on its way turned elsewhere, and never runs out of watches.
- */
-const POLL_INTERVAL_MS = 1000
 
 export interface ConfigChange {
   readonly result: ConfigReload
@@ -28,18 +22,16 @@ export class HostConfigSource {
   readonly #listeners = new Set<(change: ConfigChange) => void>()
   #current: LoadedHostConfig
   #watch: WatchOptions | null = null
-  #watched: readonly string[] = []
-  #debounce: NodeJS.Timeout | null = null
-  /** One function for all files, so that `unwatchFile` takes away ours alone. */
-  readonly #fileChanged = (): void => {
-    if (this.#debounce !== null) clearTimeout(this.#debounce)
-    this.#debounce = setTimeout(() => this.#reloadUnasked(), this.#current.config.reload.debounceMs).unref()
-  }
+  readonly #files: FileFollower
 
   /** @throws PhantomError CONFIG_INVALID */
   constructor(options: HostConfigOptions) {
     this.#options = options
     this.#current = loadHostConfig(options)
+    this.#files = new FileFollower({
+      debounceMs: () => this.#current.config.reload.debounceMs,
+      onChanged: () => this.#reloadUnasked(),
+    })
   }
 
   /** Keys that need a restart stand here as they were when the daemon started. */
@@ -84,15 +76,8 @@ export class HostConfigSource {
   }
 
   #followFiles(): void {
-    const wanted = this.#watch !== null && this.#current.config.reload.watch ? this.#userFiles() : []
-    if (wanted.length === this.#watched.length) return
-    for (const file of this.#watched) unwatchFile(file, this.#fileChanged)
-    const interval = this.#watch?.pollIntervalMs ?? POLL_INTERVAL_MS
-    for (const file of wanted) watchFile(file, { interval, persistent: false }, this.#fileChanged)
-    this.#watched = wanted
-    // What changed since it was last read, before the watching began, would be taken for the old state.
-    if (wanted.length > 0) this.#fileChanged()
-    else if (this.#debounce !== null) clearTimeout(this.#debounce)
+    const isOn = this.#watch !== null && this.#current.config.reload.watch
+    this.#files.follow(isOn ? this.#userFiles() : [], this.#watch?.pollIntervalMs)
   }
 
   #userFiles(): string[] {

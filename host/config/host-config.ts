@@ -12,6 +12,8 @@ import { readVariablesLayer } from './read-variables-layer.ts'
 /** Where a key comes from that nobody has said anything about. */
 const PACKAGE_DEFAULT = 'package default'
 const DEFAULT_NAME = 'default'
+/** The administrator's policy lies in the same folder, and is no environment. */
+const NO_ENVIRONMENTS = [DEFAULT_NAME, 'policy']
 /** It becomes a file's name: nothing that could lead out of the folder. */
 const ENVIRONMENT_NAME = /^[a-z][a-z0-9_-]{0,63}$/
 
@@ -115,7 +117,7 @@ function environmentsIn(folder: string): string[] {
     return readdirSync(folder)
       .filter((name) => name.endsWith('.yaml'))
       .map((name) => name.slice(0, -'.yaml'.length))
-      .filter((name) => name !== DEFAULT_NAME)
+      .filter((name) => !NO_ENVIRONMENTS.includes(name))
   } catch (error) {
     throw new PhantomError(
       'CONFIG_INVALID',

@@ -13,7 +13,7 @@ type ConfigMethod =
 
 /** Methods for plugins' configurations and the daemon's own. */
 export function createConfigHandlers(powers: HandlerPowers): Pick<SystemHandlers, ConfigMethod> {
-  const { configSource } = powers
+  const { configSource, policy } = powers
   const { registry, configurer, configs } = powers.engine
   return {
     get_plugin_config: ({ plugin_id: id }) => configurer.describe(registry.get(id)),
@@ -33,6 +33,9 @@ export function createConfigHandlers(powers: HandlerPowers): Pick<SystemHandlers
     }),
     rollback_plugin_config: ({ plugin_id: id, revision }) => configurer.rollBack(registry.get(id), revision),
     explain_config: () => ({ values: explainConfig(configSource.current) }),
-    reload_config: () => configSource.reload().result,
+    reload_config: () => {
+      policy.reload()
+      return configSource.reload().result
+    },
   }
 }

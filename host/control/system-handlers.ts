@@ -5,6 +5,7 @@ import type { DaemonStatus, HandshakeResult, PluginValidation } from '../../src/
 import { PACKAGE_VERSION, PROTOCOL_VERSION } from '../../src/contract/version.ts'
 import type { PluginRights } from '../approvals/plugin-rights.ts'
 import type { HostConfigSource } from '../config/host-config-source.ts'
+import type { PolicySource } from '../config/policy/policy-source.ts'
 import type { Engine } from '../lifecycle/engine.ts'
 import type { ExecutionHistory } from '../metrics/execution-history.ts'
 import type { PluginObserver } from '../metrics/plugin-observer.ts'
@@ -39,6 +40,7 @@ export interface HandlerPowers {
   readonly history: ExecutionHistory
   readonly store: Store
   readonly configSource: HostConfigSource
+  readonly policy: Pick<PolicySource, 'reload'>
   readonly launcher: InstanceLauncher
   readonly rights: PluginRights
   readonly logs: PluginLogs

@@ -5,10 +5,11 @@ import { PACKAGE_VERSION } from '../../src/contract/version.ts'
 import type { AuditLog } from '../audit/audit-log.ts'
 import type { HostConfig } from '../config/config-schema.ts'
 import type { HostConfigSource } from '../config/host-config-source.ts'
+import type { PolicySource } from '../config/policy/policy-source.ts'
 import { PluginConfigStore } from '../config/plugin/plugin-config-store.ts'
 import { PluginConfigs } from '../config/plugin/plugin-configs.ts'
 import { DenialDesk } from '../denials/denial-desk.ts'
-import { PluginRights } from '../approvals/plugin-rights.ts'
+import type { PluginRights } from '../approvals/plugin-rights.ts'
 import { ExecutionHistory } from '../metrics/execution-history.ts'
 import { PluginObserver } from '../metrics/plugin-observer.ts'
 import { ResourceMonitor } from '../metrics/resource-monitor.ts'
@@ -32,6 +33,7 @@ import { SchemaCompiler } from '../validation/schema-compiler.ts'
 import { Engine } from './engine.ts'
 import { configFolder, ownFolders, refuseOwnFile } from './own-folders.ts'
 import { openAudit, openLog, openPluginLogs } from './open-logs.ts'
+import { openRights } from './open-rights.ts'
 import { PluginFiles } from './plugin-files.ts'
 
 const MEGABYTE = 1024 * 1024
@@ -59,6 +61,7 @@ export class DaemonCore {
   readonly history: ExecutionHistory
   readonly audit: AuditLog
   readonly rights: PluginRights
+  readonly policy: PolicySource
   readonly redactor = new Redactor()
   readonly #compiler: SchemaCompiler
   readonly #guard: MemoryGuard
@@ -115,15 +118,16 @@ export class DaemonCore {
     this.#variables = this.#openVariables()
     this.logs = openPluginLogs(stateDirectory, log)
     this.audit = openAudit(options, log, this.#redact)
-    this.#denials = new DenialDesk({
-      record: (event) => this.audit.record(event),
-      onLog: (line) => this.logs.append(line),
-    })
+    const record: AuditLog['record'] = (event) => this.audit.record(event)
+    this.#denials = new DenialDesk({ record, onLog: (line) => this.logs.append(line) })
     const validatorDirectory = join(stateDirectory, 'validators')
     this.#compiler = new SchemaCompiler({ cacheDirectory: validatorDirectory })
     const configs = this.#openConfigs(configFolder(options))
     this.launcher = this.#openLauncher(configs, validatorDirectory)
-    this.rights = this.#openRights()
+    const onPolicyChanged = (): Promise<void> => this.engine.rightsChanges.policyChanged()
+    const { policy, rights } = openRights(options, { log, record, onPolicyChanged })
+    this.policy = policy
+    this.rights = rights
     const lanes = () => this.engine.executor.lanes
     const guard = new MemoryGuard({ lanes })
     this.#guard = guard
@@ -170,6 +174,7 @@ export class DaemonCore {
     this.#setLogLevel(log.level)
     this.history.retain(history)
     this.engine.reconfigured()
+    this.policy.follow()
     this.#raiseSession()
     await this.#files.reconfigured()
   }
@@ -184,6 +189,7 @@ export class DaemonCore {
   /** Ends every process, then closes what was opened, in reverse order. Open calls get their answer. */
   async close(cause: EndCause): Promise<void> {
     this.log.info('daemon stops', { cause })
+    this.policy.close()
     await this.#files.close()
     this.#instances.close()
     await this.engine.close(
@@ -251,17 +257,6 @@ export class DaemonCore {
     })
     variables.read()
     return variables
-  }
-
-  #openRights(): PluginRights {
-    const { store, environment } = this.options
-    return new PluginRights({
-      table: store.approvals,
-      environment,
-      policyOf: () => ({ rules: [], fault: null }),
-      log: this.log,
-      record: (event) => this.audit.record(event),
-    })
   }
 
   #openEngine(configs: PluginConfigs): Engine {

@@ -87,7 +87,7 @@ export class RightsChanges {
     const { current } = plugin
     if (current === null) return null
     try {
-      if (plugin.state === 'blocked' || plugin.waiting !== null) {
+      if (plugin.state === 'blocked' || this.#isWanted(plugin)) {
         await reloader.reload(plugin, 'permissions')
       } else if (!isSame(current, rights.heldBy(plugin, current.manifest))) {
         const held = rights.heldBy(plugin, current.manifest)
@@ -98,6 +98,12 @@ export class RightsChanges {
       if (!isPhantomError(error) || error.code !== 'GENERATION_REJECTED') throw error
       return error.message
     }
+  }
+
+  /** An update waited for what is approved now. */
+  #isWanted(plugin: PluginRecord): boolean {
+    const { waiting } = plugin
+    return waiting !== null && this.#powers.rights.judge(plugin, waiting.manifest).blocked === null
   }
 
   async #block(plugin: PluginRecord, reason: string): Promise<null> {

@@ -123,12 +123,15 @@ function followConfiguration(core: DaemonCore): { reload: () => void } {
     core.reconfigured().catch(failed)
   })
   configSource.watch({ onError: failed })
+  core.policy.follow()
   return {
     reload: () => {
-      try {
-        configSource.reload()
-      } catch (error) {
-        failed(error)
+      for (const source of [configSource, core.policy]) {
+        try {
+          source.reload()
+        } catch (error) {
+          failed(error)
+        }
       }
     },
   }
@@ -188,6 +191,7 @@ function createServer(core: DaemonCore, powers: ServerPowers): ControlServer {
       history: core.history,
       store,
       configSource,
+      policy: core.policy,
       launcher,
       rights: core.rights,
       logs,
