@@ -1,5 +1,7 @@
 import { CAPABILITY_SETS, type CapabilitySet, type Expected, type NamespaceKind } from './attest/expected.ts'
+import { mountsIn } from './attest/expected-mounts.ts'
 import type { Machine } from './machine.ts'
+import { FIRST_BIND } from './plan-namespace.ts'
 import type { RunnerRequest, WallPlan } from './plan-runner.ts'
 import { countsProcessesAlone, rlimitsOf } from './rlimits.ts'
 import { NODE_INSIDE } from './runner-paths.ts'
@@ -33,6 +35,7 @@ export function expectRunner(machine: Machine, request: RunnerRequest, plan: Wal
     seccompMode: plan.entry === null ? null : 2,
     namespaces: isNamespace ? namespacesFor(machine) : [],
     rlimits: isNamespace || machine.prlimitPath !== null ? rlimitsFor(machine, request) : null,
+    mounts: isNamespace ? mountsIn(plan.args, plan.binds, FIRST_BIND) : null,
     env: plan.env,
     node: [...NODE_SCOPES].flatMap(([flag, scope]) => (plan.args.includes(flag) ? [scope] : [])),
     notHeld: isNamespace ? [] : notHeldBy(machine, request),
@@ -52,6 +55,7 @@ function rlimitsFor(machine: Machine, { baseDataBytes, limits }: RunnerRequest):
 function notHeldBy(machine: Machine, { identity }: RunnerRequest): Expected['notHeld'] {
   return [
     { name: 'namespace', declared: 'it sees the machine as the daemon does' },
+    { name: 'mounts', declared: "it has the daemon's file system" },
     { name: 'seccomp', declared: 'every call of the system is open to it' },
     ...(identity === null ? [{ name: 'uid.own', declared: "it has the daemon's own" }] : []),
     ...(machine.setprivPath === null ? [{ name: 'no_new_privs', declared: 'setpriv is not installed' }] : []),

@@ -7,7 +7,7 @@ import { ENTRY_INSIDE, MAIN_INSIDE, NODE_INSIDE, SDK_INSIDE } from './runner-pat
 import type { SeccompArch } from './seccomp/seccomp-program.ts'
 
 /** Behind the four streams of a runner, the sandbox's status and its entry program. */
-const FIRST_BIND = 6
+export const FIRST_BIND = 6
 /** Inside a user namespace; on the host it is the daemon's own uid. */
 const NOBODY = '65534'
 

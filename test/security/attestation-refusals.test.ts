@@ -15,6 +15,8 @@ interface Impostor {
   readonly drops?: string
   /** Whether it leaves out the program between itself and the runner. */
   readonly dropsEntry?: boolean
+  /** An argument that it puts in the place of another. */
+  readonly swaps?: readonly [from: string, to: string]
   /** Arguments that it adds in front. */
   readonly adds?: string
   /** A line of the shell that it runs first. */
@@ -38,6 +40,9 @@ describe('a start whose sandbox is not what was declared', () => {
     { what: 'gives a variable another value', adds: '--setenv LANG intruder', refusedAs: 'environment' },
     { what: 'takes a variable away', adds: '--unsetenv LANG', refusedAs: 'environment' },
     { what: 'leaves a file open', first: 'exec 99</etc/passwd', refusedAs: 'descriptors' },
+    { what: 'mounts a folder of the host', adds: '--ro-bind /etc /etc', refusedAs: 'mounts' },
+    { what: 'mounts what was to be read to be written', swaps: ['--ro-bind', '--bind'], refusedAs: 'mounts' },
+    { what: 'puts a mount in another place', swaps: ['/tmp', '/var'], refusedAs: 'mounts' },
     ...(isRoot
       ? []
       : [{ what: 'keeps a way to capabilities', drops: '--cap-drop|ALL', refusedAs: 'capabilities' }]),
@@ -106,7 +111,8 @@ async function refusalBehind(start: () => Promise<TestDaemon>): Promise<PhantomE
 }
 
 async function startWith(bwrap: string, impostor: Impostor): Promise<TestDaemon> {
-  const { drops = '/none', dropsEntry = false, adds = '', first = ':' } = impostor
+  const { drops = '/none', dropsEntry = false, swaps = [], adds = '', first = ':' } = impostor
+  const [from = '/none', to = ''] = swaps
   const environment: Record<string, string> = {}
   return await TestDaemon.start({
     plugins: ['echoes'],
@@ -118,6 +124,7 @@ ${first}
 before=
 for argument do
   shift
+  case "$argument" in ${from}) argument=${to} ;; esac
   case "$before$argument" in
     ${dropsEntry ? '--/*/enter' : '/none'}) ;;
     *) case "$argument" in ${drops}) ;; *) set -- "$@" "$argument" ;; esac ;;

@@ -2,8 +2,9 @@ import type { AttestationItem } from '../../../src/contract/attestation.ts'
 import type { RunnerParams } from '../../../src/contract/runner-methods.ts'
 import { compareCanary } from './compare-canary.ts'
 import { compareFacts } from './compare-facts.ts'
+import { DaemonFacts } from './daemon-facts.ts'
 import type { Expected } from './expected.ts'
-import { readFacts, readProgram, type KernelFacts } from './read-facts.ts'
+import { readFacts, readProgram } from './read-facts.ts'
 
 /** How often a process on its way to the runner's program is looked at; it takes some ten milliseconds. */
 const LOOK_MS = 3
@@ -18,7 +19,7 @@ export interface AttestorOptions {
 /** Reads back from the kernel what holds a runner, and has the runner try what it must not be able to do. */
 export class Attestor {
   readonly #options: AttestorOptions
-  readonly #daemon = readFacts('self')
+  readonly #daemon = new DaemonFacts()
 
   constructor(options: AttestorOptions) {
     this.#options = options
@@ -37,7 +38,7 @@ export class Attestor {
 
 interface AttestationPowers {
   readonly findPid: () => number | null
-  readonly daemon: KernelFacts
+  readonly daemon: DaemonFacts
   readonly canary: RunnerParams['attest']
 }
 
@@ -45,7 +46,8 @@ interface AttestationPowers {
 export class Attestation {
   readonly #expected: Expected
   readonly #powers: AttestationPowers
-  #facts: KernelFacts | null = null
+  /** Null until the runner's program was there to be looked at. */
+  #kernel: readonly AttestationItem[] | null = null
   #timer: NodeJS.Timeout | null = null
   #items: readonly AttestationItem[] = []
   #at: Date | null = null
@@ -81,39 +83,32 @@ export class Attestation {
    */
   complete(answer: unknown): readonly AttestationItem[] {
     this.close()
-    const canary = compareCanary(this.#expected, this.#powers.canary, answer)
-    let kernel = this.#compareKernel()
-    // A program that loads opens files in passing: what differed then counts if it still does.
-    if (kernel.some(isDifference)) {
-      this.#facts = null
-      kernel = this.#compareKernel()
+    // A program that loads opens files in passing, and hosts mount things: what differed counts if it still does.
+    if (this.#kernel?.some(isDifference)) {
+      this.#powers.daemon.renew()
+      this.#kernel = null
     }
-    this.#facts = null
-    this.#items = [...kernel, ...canary]
+    this.#look()
+    const canary = compareCanary(this.#expected, this.#powers.canary, answer)
+    this.#items = [...(this.#kernel ?? [lostProcess(this.#expected)]), ...canary]
     this.#at = new Date()
     return this.#items.filter(isDifference)
-  }
-
-  #compareKernel(): AttestationItem[] {
-    this.#look()
-    return this.#facts === null
-      ? [lostProcess(this.#expected)]
-      : compareFacts(this.#expected, this.#facts, this.#powers.daemon)
   }
 
   #lookLater(): void {
     this.#timer = setTimeout(() => {
       this.#timer = null
       this.#look()
-      if (this.#facts === null) this.#lookLater()
+      if (this.#kernel === null) this.#lookLater()
     }, LOOK_MS)
   }
 
   /** What the chain before the runner's program has, is not what the plugin will have. */
   #look(): void {
-    if (this.#facts !== null) return
+    if (this.#kernel !== null) return
     const pid = this.#powers.findPid()
-    if (pid !== null && readProgram(pid) === this.#expected.program) this.#facts = readFacts(pid)
+    if (pid === null || readProgram(pid) !== this.#expected.program) return
+    this.#kernel = compareFacts(this.#expected, readFacts(pid), this.#powers.daemon)
   }
 }
 

@@ -1,3 +1,4 @@
+import type { ExpectedMount } from './expected-mounts.ts'
 import type { Rlimits } from '../rlimits.ts'
 
 /** As `/proc/PID/ns` names them. */
@@ -22,6 +23,8 @@ export interface Expected {
   readonly namespaces: readonly NamespaceKind[]
   /** Soft and hard. Null: none is set. */
   readonly rlimits: Rlimits | null
+  /** All that is mounted. Null: it has the daemon's file system. */
+  readonly mounts: readonly ExpectedMount[] | null
   /** Exactly these, with these values. */
   readonly env: Readonly<Record<string, string>>
   /** What Node's permission model grants beside files (`child`, `net`, …). */

@@ -11,12 +11,13 @@ export interface KernelFacts {
   readonly environ: Reading<string>
   /** Where each open descriptor leads. */
   readonly descriptors: Reading<ReadonlyMap<number, string>>
+  readonly mounts: Reading<string>
   readonly namespaces: ReadonlyMap<NamespaceKind, Reading<string>>
 }
 
 const NAMESPACES: readonly NamespaceKind[] = ['mnt', 'pid', 'net', 'ipc', 'uts', 'cgroup', 'user']
 
-/** Synchronous: some thirty calls of the system, while the process that is looked at loads. */
+/** Synchronous: some fifty calls of the system, while the process that is looked at loads. */
 export function readFacts(pid: number | 'self'): KernelFacts {
   const at = `/proc/${pid}`
   return {
@@ -24,6 +25,7 @@ export function readFacts(pid: number | 'self'): KernelFacts {
     limits: attempt(() => fs.readFileSync(`${at}/limits`, 'utf8')),
     environ: attempt(() => fs.readFileSync(`${at}/environ`, 'utf8')),
     descriptors: attempt(() => readDescriptors(`${at}/fd`)),
+    mounts: attempt(() => fs.readFileSync(`${at}/mountinfo`, 'utf8')),
     namespaces: readNamespaces(pid),
   }
 }

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 
-import { compareFacts } from '../../../../../host/sandbox/attest/compare-facts.ts'
+import { compareFacts, type DaemonView } from '../../../../../host/sandbox/attest/compare-facts.ts'
 import { CAPABILITY_SETS, type Expected } from '../../../../../host/sandbox/attest/expected.ts'
 import type { KernelFacts } from '../../../../../host/sandbox/attest/read-facts.ts'
 
@@ -15,6 +15,7 @@ const EXPECTED: Expected = {
   seccompMode: 2,
   namespaces: ['net'],
   rlimits: { data: 1000, nofile: 256, nproc: null, fsize: 1, core: 0 },
+  mounts: null,
   env: { HOME: '/tmp', TOKEN: 'topsecret' },
   node: [],
   notHeld: [],
@@ -59,13 +60,18 @@ function factsOf(changes: Changes = {}): KernelFacts {
     limits: { value: changes.limits ?? LIMITS },
     environ: { value: changes.environ ?? 'HOME=/tmp\0TOKEN=topsecret\0' },
     descriptors: { value: new Map(changes.links ?? LINKS) },
+    mounts: { value: '' },
     namespaces: new Map([['net', { value: changes.net ?? 'net:[2]' }]]),
   }
 }
 
-const DAEMON: KernelFacts = {
-  ...factsOf({ status: 'Gid:\t0\t0\t0\t0\nGroups:\t0\nSeccomp_filters:\t1' }),
-  namespaces: new Map([['net', { value: 'net:[1]' }]]),
+const DAEMON: DaemonView = {
+  kernel: {
+    ...factsOf({ status: 'Gid:\t0\t0\t0\t0\nGroups:\t0\nSeccomp_filters:\t1' }),
+    namespaces: new Map([['net', { value: 'net:[1]' }]]),
+  },
+  lines: [],
+  realPath: (path) => path,
 }
 
 function differing(changes: Changes, expected: Partial<Expected> = {}): string[] {
@@ -119,6 +125,7 @@ describe('compareFacts()', () => {
       limits: { unreadable: 'EACCES' },
       environ: { unreadable: 'EACCES' },
       descriptors: { unreadable: 'EACCES' },
+      mounts: { unreadable: 'EACCES' },
       namespaces: new Map([['net', { unreadable: 'EACCES' }]]),
     }
     const verdicts = new Set(compareFacts(EXPECTED, facts, DAEMON).map(({ verdict }) => verdict))

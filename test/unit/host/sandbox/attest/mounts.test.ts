@@ -1,0 +1,139 @@
+import { expect } from 'chai'
+
+import { compareMounts, type HostMounts } from '../../../../../host/sandbox/attest/compare-mounts.ts'
+import { mountsIn } from '../../../../../host/sandbox/attest/expected-mounts.ts'
+import { parseMountinfo } from '../../../../../host/sandbox/attest/parse-mountinfo.ts'
+
+const lineOf = (device: string, root: string, at: string, options = 'ro,nosuid', type = 'ext4'): string =>
+  `1 2 ${device} ${root} ${at} ${options} shared:1 master:2 - ${type} source rw`
+
+describe('parseMountinfo()', () => {
+  it('reads place, root, device, type and whether the mount is read-only', () => {
+    const text = `${lineOf('8:1', '/@/srv', '/srv')}\n${lineOf('0:5', '/', '/proc', 'rw', 'proc')}\n`
+    expect(parseMountinfo(text)).to.deep.equal([
+      { device: '8:1', root: '/@/srv', at: '/srv', readOnly: true, type: 'ext4' },
+      { device: '0:5', root: '/', at: '/proc', readOnly: false, type: 'proc' },
+    ])
+  })
+
+  it('takes the options of the mount, not those of the file system behind the dash', () => {
+    expect(parseMountinfo('1 2 8:1 / /a rw,relatime - ext4 /dev/x ro')?.[0]?.readOnly).to.equal(false)
+  })
+
+  it('undoes what the kernel writes in octal, and nothing else', () => {
+    const [line] = parseMountinfo(lineOf('8:1', '/a\\040b\\012c', '/x\\134y\\011z\\101')) ?? []
+    expect(line).to.include({ root: '/a b\nc', at: '/x\\y\tz\\101' })
+  })
+
+  it('is null for a text with a line that is none, so that no mount is missed', () => {
+    for (const odd of [
+      '1 2 8:1 / /a ro',
+      'nonsense',
+      '1 2 8:1 / a ro - ext4 x rw',
+      '1 2 x / /a ro - ext4 x rw',
+    ])
+      expect(parseMountinfo(`${lineOf('8:1', '/', '/')}\n${odd}\n`), odd).to.equal(null)
+  })
+})
+
+describe('mountsIn()', () => {
+  it('reads the command line of bubblewrap up to the program', () => {
+    const args = [
+      '--unshare-net',
+      ...['--ro-bind', '/usr/lib/a.so', '/lib/a.so', '--perms', '0755', '--tmpfs', '/tmp', '--proc', '/proc'],
+      ...['--bind-fd', '6', '/data', '--ro-bind-fd', '7', '/plugin', '--dev-bind', '/dev/null', '/dev/null'],
+      ...['--remount-ro', '/', '--', '/run', '--bind', '/etc', '/etc'],
+    ]
+    const found = mountsIn(args, ['/host/data', '/host/plugin'], 6)
+    expect(found.map(({ at, from, type, readOnly }) => [at, from ?? type, readOnly])).to.deep.equal([
+      ['/', 'tmpfs', true],
+      ['/lib/a.so', '/usr/lib/a.so', true],
+      ['/tmp', 'tmpfs', false],
+      ['/proc', 'proc', false],
+      ['/data', '/host/data', false],
+      ['/plugin', '/host/plugin', true],
+      ['/dev/null', '/dev/null', false],
+    ])
+  })
+})
+
+describe('compareMounts()', () => {
+  const expected = mountsIn(
+    [
+      '--proc',
+      '/proc',
+      '--ro-bind',
+      '/srv/plugin',
+      '/srv/plugin',
+      '--bind',
+      '/data',
+      '/data',
+      '--remount-ro',
+      '/',
+    ],
+    [],
+    6,
+  )
+  const inside = [
+    lineOf('0:90', '/newroot', '/', 'ro', 'tmpfs'),
+    lineOf('0:91', '/', '/proc', 'rw', 'proc'),
+    lineOf('0:91', '/bus', '/proc/bus', 'ro', 'proc'),
+    lineOf('8:1', '/@/srv/plugin', '/srv/plugin', 'ro'),
+    lineOf('8:2', '/', '/data', 'rw'),
+  ]
+  const host: HostMounts = {
+    lines: parseMountinfo(
+      [
+        lineOf('8:1', '/@', '/', 'rw'),
+        lineOf('0:5', '/', '/proc', 'rw', 'proc'),
+        lineOf('8:2', '/', '/data', 'rw'),
+        lineOf('8:3', '/', '/data/disk', 'rw'),
+      ].join('\n'),
+    )!,
+    realPath: (path) => path,
+  }
+  const problemOf = (lines: readonly string[]): string | null => {
+    const { found } = compareMounts(expected, { value: lines.join('\n') }, host)
+    return typeof found === 'string' ? found : found.holds ? null : found.effective
+  }
+  const swapped = (index: number, line: string): string[] => inside.with(index, line)
+
+  it('finds nothing where all is as declared, subvolumes and covers of /proc included', () =>
+    expect(problemOf(inside)).to.equal(null))
+
+  it('names what was not declared', () =>
+    expect(problemOf([...inside, lineOf('8:1', '/@/etc', '/etc')])).to.equal(
+      '"/etc" was not declared and is "/@/etc"',
+    ))
+
+  it('names what is missing, and what stands over it', () => {
+    expect(problemOf(inside.slice(0, -1))).to.equal('"/data" is mounted 0 times instead of 1')
+    expect(problemOf([...inside, lineOf('8:1', '/@/etc', '/data')])).to.include('mounted 2 times')
+  })
+
+  it('names what may be written', () =>
+    expect(problemOf(swapped(3, lineOf('8:1', '/@/srv/plugin', '/srv/plugin', 'rw')))).to.equal(
+      '"/srv/plugin" is writable',
+    ))
+
+  it('names what comes from elsewhere: another path, another file system', () => {
+    expect(problemOf(swapped(3, lineOf('8:1', '/@/srv/other', '/srv/plugin')))).to.include('/@/srv/other')
+    expect(problemOf(swapped(3, lineOf('8:2', '/@/srv/plugin', '/srv/plugin')))).to.include('instead of')
+  })
+
+  it("names the host's own /proc", () =>
+    expect(problemOf(swapped(1, lineOf('0:5', '/', '/proc', 'rw', 'proc')))).to.include(
+      '"/proc" is a proc of the host',
+    ))
+
+  it('takes for a cover of /proc only what is of it and read-only', () => {
+    expect(problemOf([...inside, lineOf('0:91', '/sys', '/proc/sys', 'rw', 'proc')])).to.include('/proc/sys')
+    expect(problemOf([...inside, lineOf('0:5', '/sys', '/proc/sys', 'ro', 'proc')])).to.include('/proc/sys')
+  })
+
+  it('takes what is mounted on the host below a granted folder, and nothing that only looks so', () => {
+    expect(problemOf([...inside, lineOf('8:3', '/', '/data/disk', 'rw')])).to.equal(null)
+    expect(problemOf([...inside, lineOf('8:4', '/', '/data/disk', 'rw')])).to.include('/data/disk')
+    expect(problemOf([...inside, lineOf('8:3', '/', '/data/other', 'rw')])).to.include('/data/other')
+  })
+})
