@@ -4,12 +4,15 @@ import { compareMounts, type HostMounts } from '../../../../../host/sandbox/atte
 import { mountsIn } from '../../../../../host/sandbox/attest/expected-mounts.ts'
 import { parseMountinfo } from '../../../../../host/sandbox/attest/parse-mountinfo.ts'
 
-const lineOf = (device: string, root: string, at: string, options = 'ro,nosuid', type = 'ext4'): string =>
-  `1 2 ${device} ${root} ${at} ${options} shared:1 master:2 - ${type} source rw`
+/** `kind`: options of the mount, and its type. */
+function lineOf(device: string, root: string, at: string, kind = 'ro ext4'): string {
+  const [options, type] = kind.split(' ')
+  return `1 2 ${device} ${root} ${at} ${options},nosuid shared:1 master:2 - ${type} source rw`
+}
 
 describe('parseMountinfo()', () => {
   it('reads place, root, device, type and whether the mount is read-only', () => {
-    const text = `${lineOf('8:1', '/@/srv', '/srv')}\n${lineOf('0:5', '/', '/proc', 'rw', 'proc')}\n`
+    const text = `${lineOf('8:1', '/@/srv', '/srv')}\n${lineOf('0:5', '/', '/proc', 'rw proc')}\n`
     expect(parseMountinfo(text)).to.deep.equal([
       { device: '8:1', root: '/@/srv', at: '/srv', readOnly: true, type: 'ext4' },
       { device: '0:5', root: '/', at: '/proc', readOnly: false, type: 'proc' },
@@ -38,12 +41,10 @@ describe('parseMountinfo()', () => {
 
 describe('mountsIn()', () => {
   it('reads the command line of bubblewrap up to the program', () => {
-    const args = [
-      '--unshare-net',
-      ...['--ro-bind', '/usr/lib/a.so', '/lib/a.so', '--perms', '0755', '--tmpfs', '/tmp', '--proc', '/proc'],
-      ...['--bind-fd', '6', '/data', '--ro-bind-fd', '7', '/plugin', '--dev-bind', '/dev/null', '/dev/null'],
-      ...['--remount-ro', '/', '--', '/run', '--bind', '/etc', '/etc'],
-    ]
+    const line =
+      '--unshare-net --ro-bind /usr/lib/a.so /lib/a.so --perms 0755 --tmpfs /tmp --proc /proc --bind-fd 6 /data ' +
+      '--ro-bind-fd 7 /plugin --dev-bind /dev/null /dev/null --remount-ro / -- /run --bind /etc /etc'
+    const args = line.split(' ')
     const found = mountsIn(args, ['/host/data', '/host/plugin'], 6)
     expect(found.map(({ at, from, type, readOnly }) => [at, from ?? type, readOnly])).to.deep.equal([
       ['/', 'tmpfs', true],
@@ -75,19 +76,19 @@ describe('compareMounts()', () => {
     6,
   )
   const inside = [
-    lineOf('0:90', '/newroot', '/', 'ro', 'tmpfs'),
-    lineOf('0:91', '/', '/proc', 'rw', 'proc'),
-    lineOf('0:91', '/bus', '/proc/bus', 'ro', 'proc'),
-    lineOf('8:1', '/@/srv/plugin', '/srv/plugin', 'ro'),
-    lineOf('8:2', '/', '/data', 'rw'),
+    lineOf('0:90', '/newroot', '/', 'ro tmpfs'),
+    lineOf('0:91', '/', '/proc', 'rw proc'),
+    lineOf('0:91', '/bus', '/proc/bus', 'ro proc'),
+    lineOf('8:1', '/@/srv/plugin', '/srv/plugin', 'ro ext4'),
+    lineOf('8:2', '/', '/data', 'rw ext4'),
   ]
   const host: HostMounts = {
     lines: parseMountinfo(
       [
-        lineOf('8:1', '/@', '/', 'rw'),
-        lineOf('0:5', '/', '/proc', 'rw', 'proc'),
-        lineOf('8:2', '/', '/data', 'rw'),
-        lineOf('8:3', '/', '/data/disk', 'rw'),
+        lineOf('8:1', '/@', '/', 'rw ext4'),
+        lineOf('0:5', '/', '/proc', 'rw proc'),
+        lineOf('8:2', '/', '/data', 'rw ext4'),
+        lineOf('8:3', '/', '/data/disk', 'rw ext4'),
       ].join('\n'),
     )!,
     realPath: (path) => path,
@@ -112,7 +113,7 @@ describe('compareMounts()', () => {
   })
 
   it('names what may be written', () =>
-    expect(problemOf(swapped(3, lineOf('8:1', '/@/srv/plugin', '/srv/plugin', 'rw')))).to.equal(
+    expect(problemOf(swapped(3, lineOf('8:1', '/@/srv/plugin', '/srv/plugin', 'rw ext4')))).to.equal(
       '"/srv/plugin" is writable',
     ))
 
@@ -122,18 +123,18 @@ describe('compareMounts()', () => {
   })
 
   it("names the host's own /proc", () =>
-    expect(problemOf(swapped(1, lineOf('0:5', '/', '/proc', 'rw', 'proc')))).to.include(
+    expect(problemOf(swapped(1, lineOf('0:5', '/', '/proc', 'rw proc')))).to.include(
       '"/proc" is a proc of the host',
     ))
 
   it('takes for a cover of /proc only what is of it and read-only', () => {
-    expect(problemOf([...inside, lineOf('0:91', '/sys', '/proc/sys', 'rw', 'proc')])).to.include('/proc/sys')
-    expect(problemOf([...inside, lineOf('0:5', '/sys', '/proc/sys', 'ro', 'proc')])).to.include('/proc/sys')
+    expect(problemOf([...inside, lineOf('0:91', '/sys', '/proc/sys', 'rw proc')])).to.include('/proc/sys')
+    expect(problemOf([...inside, lineOf('0:5', '/sys', '/proc/sys', 'ro proc')])).to.include('/proc/sys')
   })
 
   it('takes what is mounted on the host below a granted folder, and nothing that only looks so', () => {
-    expect(problemOf([...inside, lineOf('8:3', '/', '/data/disk', 'rw')])).to.equal(null)
-    expect(problemOf([...inside, lineOf('8:4', '/', '/data/disk', 'rw')])).to.include('/data/disk')
-    expect(problemOf([...inside, lineOf('8:3', '/', '/data/other', 'rw')])).to.include('/data/other')
+    expect(problemOf([...inside, lineOf('8:3', '/', '/data/disk', 'rw ext4')])).to.equal(null)
+    expect(problemOf([...inside, lineOf('8:4', '/', '/data/disk', 'rw ext4')])).to.include('/data/disk')
+    expect(problemOf([...inside, lineOf('8:3', '/', '/data/other', 'rw ext4')])).to.include('/data/other')
   })
 })
