@@ -1,4 +1,5 @@
 import type { RunnerParams } from '../src/contract/runner-methods.ts'
+import { openEgress } from './egress-relay.ts'
 import { forbidEval } from './forbid-eval.ts'
 import { loadPlugin } from './javascript/load-plugin.ts'
 import type { LoadedPlugin } from './loaded-plugin.ts'
@@ -11,6 +12,7 @@ import { StartRefused } from './start-refused.ts'
  * @throws whatever plugin code throws, and an Error in words where it does not fit its manifest.
  */
 export async function loadCode(params: RunnerParams['preload']): Promise<LoadedPlugin> {
+  await openEgress()
   if (!params.eval) forbidEval()
   return loadPlugin(params.entry, params.operations)
 }

@@ -51,6 +51,20 @@ export const CONFIG_SCHEMA = section({
     open_ms: integer(100, HOUR_MS),
   }),
   history: section({ retention_days: integer(0, 3650), max_entries: integer(1, 10_000_000) }),
+  egress: section({
+    // `name=address`.
+    resolve: {
+      type: 'array',
+      maxItems: 256,
+      items: { type: 'string', pattern: '^[^=\\s]{1,253}=[0-9A-Fa-f.:]{2,45}$' },
+    },
+    // `address` or `address:port`.
+    name_servers: {
+      type: 'array',
+      maxItems: 8,
+      items: { type: 'string', pattern: '^[0-9A-Fa-f.:\\[\\]]{2,53}$' },
+    },
+  }),
   throttle: section({
     // More than one core: a plugin may have threads.
     cpu_share: number(0.01, 64),
@@ -81,6 +95,7 @@ export const RELOADS: Readonly<Record<SectionName, boolean | readonly string[]>>
   reload: true,
   breaker: true,
   history: true,
+  egress: true,
   throttle: true,
   daemon: false,
   log: true,

@@ -1,11 +1,19 @@
+import type { EgressRefusal } from '../egress/egress-meter.ts'
 import type { Execution } from '../execution/execution.ts'
+import { RUNNER_ERRORS } from '../../src/contract/runner-methods.ts'
 import { PhantomError, type WireError } from '../../src/contract/phantom-error.ts'
 import { contains } from '../sandbox/paths.ts'
 import { accessBehind, readAccess, type Access } from './access.ts'
-import { describeDenial, isGranted, type Denial, type Reach } from './denial.ts'
+import { describeDenial, describeRefusal, isGranted, type Denial, type Reach } from './denial.ts'
 
 /** Different things that one call, or a process beside its calls, can be told of. */
 const MAX_DENIALS = 32
+/**
+ * How a refused request fails in a plugin: `fetch` and `node:https` by an error of theirs, an answer 403 that somebody
+ * took for another by the status, by its text, or since that is no JSON.
+ */
+const FAILED_REQUEST =
+  /fetch failed|tunnel|\b403\b|forbidden|not granted|is not valid JSON|socket|network|proxy|other side closed|cancelled|ECONN|UND_ERR/i
 
 export interface DenialWatchOptions {
   readonly reach: Reach
@@ -25,6 +33,8 @@ export class DenialWatch {
   readonly #options: DenialWatchOptions
   readonly #told = new WeakMap<Execution, Set<string>>()
   readonly #toldBeside = new Set<string>()
+  /** The last request of a call that the proxy refused. */
+  readonly #atProxy = new WeakMap<Execution, Denial>()
 
   constructor(options: DenialWatchOptions) {
     this.#options = options
@@ -40,9 +50,25 @@ export class DenialWatch {
     return true
   }
 
+  /**
+   * The proxy refused something, and that is the host's own word. With several calls in the process, it is not known
+   * whose it was.
+   */
+  refusedByProxy({ host, port, message, missing }: EgressRefusal, inFlight: readonly Execution[]): void {
+    const access: Access = { kind: 'network', host: this.#options.redact(host), port }
+    const denial = describeRefusal(
+      access,
+      { message: this.#options.redact(message), missing },
+      this.#options.reach,
+    )
+    for (const execution of inFlight) this.#atProxy.set(execution, denial)
+    const only = inFlight.length === 1 ? inFlight[0]! : null
+    if (this.#tell(denial, only)) only?.addWarning(denial.sentence)
+  }
+
   /** The error of a call that failed of a denial; null where it failed of something else. */
   behindCall(execution: Execution, error: WireError): PhantomError | null {
-    const denial = this.#behind(error)
+    const denial = this.#behind(error) ?? this.#behindRequest(execution, error)
     if (denial === null) return null
     this.#tell(denial, execution)
     const { operation, plugin } = execution.call
@@ -55,6 +81,15 @@ export class DenialWatch {
     if (denial === null) return null
     this.#tell(denial, null)
     return toError(`Cannot start "${this.#options.reach.pluginId}"`, denial)
+  }
+
+  /** A refused request comes back to the plugin as an answer or a broken connection, and fails it in its own words. */
+  #behindRequest(execution: Execution, error: WireError): Denial | null {
+    const denial = this.#atProxy.get(execution)
+    if (denial === undefined || error.code !== RUNNER_ERRORS.fault) return null
+    const { code } = (error.data?.details ?? {}) as { code?: unknown }
+    const text = `${error.message} ${String(code)}`
+    return FAILED_REQUEST.test(text) || text.includes(denial.details.resource.split(':')[0]!) ? denial : null
   }
 
   #behind(error: WireError): Denial | null {

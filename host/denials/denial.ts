@@ -76,8 +76,28 @@ export function describeDenial(access: Access, reach: Reach): Denial {
   return toDenial(access, sentence, { missing: [missing], resource, line })
 }
 
+/** The same for what the proxy refused, which knows best what is missing and why. */
+export function describeRefusal(
+  access: Extract<Access, { kind: 'network' }>,
+  refusal: { readonly message: string; readonly missing: string | null },
+  reach: Reach,
+): Denial {
+  const { missing } = refusal
+  const resource = resourceOf(access)
+  if (missing === null || 'error' in parsePermission(missing))
+    return toDenial(access, refusal.message, { missing: [], resource, line: null })
+  const line = lineWith(reach.declared, missing)
+  const isNamed = refusal.message.startsWith(missing.slice('network:'.length))
+  const sentence = isNamed ? grantSentence(missing) : `${refusal.message}; ${toAllow(missing)}`
+  return toDenial(access, sentence, { missing: [missing], resource, line })
+}
+
 function grantSentence(missing: string): string {
-  return `${missing} is not granted; to allow it add permissions = [${JSON.stringify(missing)}]`
+  return `${missing} is not granted; ${toAllow(missing)}`
+}
+
+function toAllow(missing: string): string {
+  return `to allow it add permissions = [${JSON.stringify(missing)}]`
 }
 
 function toDenial(

@@ -1,12 +1,4 @@
-/** What left a plugin's process for the network since it started. */
-export interface NetworkUse {
-  /** Plain HTTP requests and tunnels: what happens inside a tunnel is the plugin's and the server's alone. */
-  readonly requests: number
-  /** Tunnels (CONNECT). */
-  readonly connections: number
-  /** Both ways: bodies and heads of plain requests, everything inside tunnels. */
-  readonly bytes: number
-}
+import type { NetworkFigures } from '../../src/contract/health.ts'
 
 /** Why the proxy refused a request. */
 export interface EgressRefusal {
@@ -28,56 +20,52 @@ export interface EgressRefusal {
   readonly missing: string | null
 }
 
-const MAX_KEPT_REFUSALS = 32
+export interface MeterEvents {
+  /** A figure has grown. */
+  onUse(): void
+  onRefused(refusal: EgressRefusal): void
+}
 
 /** Counts for one process; the calls in it read their share as a difference. */
 export class EgressMeter {
-  #requests = 0
-  #connections = 0
-  #bytes = 0
-  readonly #refusals: { readonly at: number; readonly refusal: EgressRefusal }[] = []
-  #refused = 0
-  #onUse: () => void = () => {}
+  readonly #use = { requests: 0, connections: 0, bytes: 0 }
+  readonly #total: NetworkFigures
+  #events: MeterEvents | null = null
 
-  get use(): NetworkUse {
-    return { requests: this.#requests, connections: this.#connections, bytes: this.#bytes }
-  }
-  /** How many refusals there were: a place to look from. */
-  get refusedCount(): number {
-    return this.#refused
+  /** `total`: the plugin's, of all its processes. */
+  constructor(total: NetworkFigures) {
+    this.#total = total
   }
 
-  /** Calls `run` whenever a figure has grown. */
-  watch(run: () => void): void {
-    this.#onUse = run
+  /** As it is now. */
+  get use(): NetworkFigures {
+    return { ...this.#use }
+  }
+
+  watch(events: MeterEvents): void {
+    this.#events = events
   }
 
   request(): void {
-    this.#requests += 1
-    this.#onUse()
+    this.#add('requests', 1)
   }
 
   tunnel(): void {
-    this.#connections += 1
-    this.request()
+    this.#add('connections', 1)
+    this.#add('requests', 1)
   }
 
   moved(bytes: number): void {
-    this.#bytes += bytes
-    this.#onUse()
+    this.#add('bytes', bytes)
   }
 
   refused(refusal: EgressRefusal): void {
-    this.#refused += 1
-    this.#refusals.push({ at: this.#refused, refusal })
-    if (this.#refusals.length > MAX_KEPT_REFUSALS) this.#refusals.shift()
+    this.#events?.onRefused(refusal)
   }
 
-  /** Those that came after the given count, the latest first; the last few are kept. */
-  refusalsSince(count: number): EgressRefusal[] {
-    return this.#refusals
-      .filter(({ at }) => at > count)
-      .map(({ refusal }) => refusal)
-      .toReversed()
+  #add(figure: keyof NetworkFigures, count: number): void {
+    this.#use[figure] += count
+    this.#total[figure] += count
+    this.#events?.onUse()
   }
 }

@@ -86,7 +86,7 @@ export function exitError(execution: Execution, exit: ExitInfo, memory: MemoryUs
     )
   }
   const why =
-    exit.class === 'wall_limit' || exit.class === 'cpu_limit'
+    exit.class === 'wall_limit' || exit.class === 'cpu_limit' || exit.class === 'resource_limit'
       ? `its process was killed because of another call in it (${exit.message})`
       : `its process ended while it ran (${exit.message})`
   return new PhantomError(

@@ -11,6 +11,8 @@ export interface Measured {
   readonly generation: number
   readonly sampleAtEnd: ProcessSample | null
   readonly createdFiles: readonly string[]
+  /** Of the process since its start; 0 where it has no network. */
+  readonly networkRequests: number
 }
 
 /** The JSON text of the specification's result, without `result` itself: that travels beside it as payload. */
@@ -30,7 +32,7 @@ export function toResultText(execution: Execution, error: string | null, measure
     cpu_time_ms:
       sampleAtStart === null || sampleAtEnd === null ? 0 : sampleAtEnd.cpuTimeMs - sampleAtStart.cpuTimeMs,
     created_files: measured.createdFiles as string[],
-    network_requests: 0,
+    network_requests: measured.networkRequests - (execution.networkAtStart?.requests ?? 0),
     metadata: { figures: figuresOf(execution, nowMs, sampleAtEnd), generation: measured.generation },
   })
 }

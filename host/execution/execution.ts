@@ -1,7 +1,7 @@
 import type { ExecutionProgress } from '../../src/contract/execution.ts'
 import { MAX_RESULT_LOG_LINES } from '../../src/contract/limits.ts'
 import type { ProcessSample } from '../monitor/process-sampler.ts'
-import type { Priority } from '../../src/contract/health.ts'
+import type { NetworkFigures, Priority } from '../../src/contract/health.ts'
 import type { Generation, RunLimit } from '../generations/generation.ts'
 import type { RunnerInstance } from '../process/runner-instance.ts'
 import type { RunnablePlugin } from '../registry/plugin-record.ts'
@@ -72,6 +72,8 @@ export class Execution implements WheelEntry {
   /** Wall clock, to compare with the birth of files. */
   dispatchedAtEpochMs = 0
   sampleAtStart: ProcessSample | null = null
+  /** What its process had sent when it was handed out; null where it has no network. */
+  networkAtStart: NetworkFigures | null = null
   /** Whether other calls ran in the same process while this one did. */
   shared = false
   warnings: string[] | null = null

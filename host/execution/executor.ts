@@ -63,6 +63,7 @@ export class Executor {
       onDispatch: (execution, instance, nowMs) => {
         this.#wheel.remove(execution)
         execution.beginRun(nowMs, instance.generation)
+        execution.networkAtStart = instance.spec.egress?.meter.use ?? null
         this.#wheel.add(execution)
         this.#watchCpu(execution, instance, nowMs)
       },
@@ -260,7 +261,14 @@ export class Executor {
   }
 }
 
+const LIMITS_OF_ONE_CALL: ReadonlySet<EndCause> = new Set([
+  'ignored_cancel',
+  'wall_limit',
+  'cpu_limit',
+  'resource_limit',
+])
+
 /** A call that is still open was not the one that broke the limit. */
 function isAnothersFault(cause: EndCause | null): boolean {
-  return cause === 'ignored_cancel' || cause === 'wall_limit' || cause === 'cpu_limit'
+  return cause !== null && LIMITS_OF_ONE_CALL.has(cause)
 }

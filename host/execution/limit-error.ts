@@ -10,6 +10,9 @@ export interface LimitBreach {
     | 'max_open_files'
     | 'max_processes'
     | 'max_file_size_mb'
+    | 'max_network_requests'
+    | 'max_network_connections'
+    | 'max_network_bytes'
   readonly declared: number
   /** Null where nobody knows. */
   readonly measured: number | null
@@ -35,6 +38,15 @@ const WORDS: Readonly<Record<LimitBreach['limit'], readonly [(breach: LimitBreac
   max_processes: [
     ({ measured }) => `it could start nothing more and has ${measured} processes and threads`,
     'Let it start less',
+  ],
+  max_network_requests: [({ measured }) => `it made ${measured} requests`, 'Let it ask for less in one call'],
+  max_network_connections: [
+    ({ measured }) => `it opened ${measured} tunnels`,
+    'Let it open less in one call',
+  ],
+  max_network_bytes: [
+    ({ measured }) => `${measured} bytes went over its network`,
+    'Let it load less in one call',
   ],
   max_file_size_mb: [
     ({ measured }) => `a file of ${measured} MB could not grow`,

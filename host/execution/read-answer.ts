@@ -79,6 +79,7 @@ function settle(instance: RunnerInstance, execution: Execution, outcome: Outcome
     generation: instance.generation.number,
     sampleAtEnd: instance.sampler?.sample(nowMs) ?? null,
     createdFiles: outcome.files,
+    networkRequests: instance.spec.egress?.meter.use.requests ?? 0,
   })
   execution.settle({ kind: 'resolved', result, payload: outcome.payload, fault: outcome.error }, nowMs)
 }

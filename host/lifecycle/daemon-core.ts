@@ -8,6 +8,7 @@ import type { HostConfigSource } from '../config/host-config-source.ts'
 import type { PolicySource } from '../config/policy/policy-source.ts'
 import { PluginConfigStore } from '../config/plugin/plugin-config-store.ts'
 import { PluginConfigs } from '../config/plugin/plugin-configs.ts'
+import { EgressDoors } from '../egress/egress-doors.ts'
 import { DenialDesk } from '../denials/denial-desk.ts'
 import type { PluginRights } from '../approvals/plugin-rights.ts'
 import { ExecutionHistory } from '../metrics/execution-history.ts'
@@ -25,7 +26,6 @@ import { packageDirectory, runnerFiles } from '../process/runner-bundle.ts'
 import { createIdentityPool } from '../sandbox/identity.ts'
 import { probeMachine, type Machine } from '../sandbox/machine.ts'
 import { unenforced } from '../sandbox/mechanisms.ts'
-import { measureMemoryBase } from '../sandbox/memory-base.ts'
 import { Redactor } from '../secrets/redactor.ts'
 import { Variables } from '../secrets/variables.ts'
 import type { Store } from '../store/store.ts'
@@ -35,8 +35,10 @@ import { configFolder, ownFolders, refuseOwnFile } from './own-folders.ts'
 import { openAudit, openLog, openPluginLogs } from './open-logs.ts'
 import { openRights } from './open-rights.ts'
 import { PluginFiles } from './plugin-files.ts'
+import { rememberMemoryBase } from './remember-memory-base.ts'
 
 const MEGABYTE = 1024 * 1024
+const THROTTLED = 'a plugin takes more than its share of the processor and is made nicer'
 
 export interface CoreOptions {
   readonly pluginDirectory: string
@@ -69,6 +71,7 @@ export class DaemonCore {
   readonly #resources: ResourceMonitor
   readonly #instances: InstanceKeeper
   readonly #files: PluginFiles
+  readonly #egress: EgressDoors
   readonly #denials: DenialDesk
   readonly #variables: Variables
   readonly #setLogLevel: OpenDaemonLog['setLevel']
@@ -119,6 +122,7 @@ export class DaemonCore {
     this.logs = openPluginLogs(stateDirectory, log)
     this.audit = openAudit(options, log, this.#redact)
     const record: AuditLog['record'] = (event) => this.audit.record(event)
+    this.#egress = new EgressDoors({ stateDirectory, config: () => this.#config().egress, record })
     this.#denials = new DenialDesk({ record, onLog: (line) => this.logs.append(line) })
     const validatorDirectory = join(stateDirectory, 'validators')
     this.#compiler = new SchemaCompiler({ cacheDirectory: validatorDirectory })
@@ -155,8 +159,7 @@ export class DaemonCore {
       config: this.#config,
       sampleOf: (pid) => this.#resources.sampleOf(pid),
       onThrottled: ({ plugin }, { pid }, cpuShare) => {
-        const fields = { plugin_id: plugin.id, pid, cpu_share: cpuShare }
-        log.warn('a plugin takes more than its share of the processor and is made nicer', fields)
+        log.warn(THROTTLED, { plugin_id: plugin.id, pid, cpu_share: cpuShare })
       },
     })
     this.#files = new PluginFiles({
@@ -203,6 +206,7 @@ export class DaemonCore {
     await this.#disk.close()
     this.#resources.close()
     this.observer.close()
+    await this.#egress.close()
     await this.#compiler.close()
     this.history.close()
     await this.logs.close()
@@ -230,7 +234,7 @@ export class DaemonCore {
       compiler: this.#compiler,
       identities: createIdentityPool(stateDirectory, process.getuid?.() ?? -1),
       store,
-      baseDataBytes: memoryBase(this.machine, store),
+      baseDataBytes: rememberMemoryBase(this.machine, store),
       hiddenPaths: ownFolders(this.options),
       protectedPaths: [pluginDirectory, join(packageDirectory(), 'dist')],
       loadConfiguration: async (generation) => void (await configs.load(generation)),
@@ -240,6 +244,7 @@ export class DaemonCore {
       variables: this.#variables,
       onSpawned: (generation) => this.#files.watchRunning(generation.directory),
       onLog: (line) => this.logs.append(line),
+      egress: this.#egress,
       onDenied: (lane, denial, execution) => this.#denials.denied(lane, denial, execution),
       record: (event) => this.audit.record(event),
     })
@@ -300,20 +305,5 @@ export class DaemonCore {
       redactor: this.redactor,
       onWarning: (id, warning) => this.log.warn(warning, { plugin_id: id }),
     })
-  }
-}
-
-/** Measured once for each Node and sandbox, and remembered in the store. */
-function memoryBase(machine: Machine, store: Store): () => Promise<number> {
-  const key = `memory_base_bytes ${process.version} ${process.execPath} ${machine.tier}`
-  let measuring: Promise<number> | null = null
-  return async () => {
-    const known = store.fact(key)
-    if (typeof known === 'number') return known
-    measuring ??= measureMemoryBase(machine).then((bytes: number) => {
-      store.setFact(key, bytes)
-      return bytes
-    })
-    return await measuring
   }
 }

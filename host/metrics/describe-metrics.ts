@@ -73,6 +73,7 @@ export function describePluginMetrics(plugin: LivePlugin): PluginMetricsReport {
     operations: metrics.operations(),
     queue,
     denials: { ...metrics.denials },
+    network: { ...metrics.network },
   }
 }
 

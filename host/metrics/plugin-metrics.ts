@@ -1,6 +1,6 @@
 import type { DenialCounts, DenialKind } from '../../src/contract/denial.ts'
 import type { ErrorCode } from '../../src/contract/error-codes.ts'
-import type { OperationFigures, PluginHealth } from '../../src/contract/health.ts'
+import type { NetworkFigures, OperationFigures, PluginHealth } from '../../src/contract/health.ts'
 import { CallCounters, type Outcome } from './call-counters.ts'
 import { RollingCount } from './rolling-count.ts'
 
@@ -67,6 +67,8 @@ export class PluginMetrics {
   readonly #recentRestarts = new RollingCount(RECENT_RESTARTS_MS)
   readonly #redact: (text: string) => string
   readonly #denials: DenialCounts = { fs_read: 0, fs_write: 0, network: 0, env: 0, process: 0, runtime: 0 }
+  /** Counted by the proxies of its processes. */
+  readonly network: NetworkFigures = { requests: 0, connections: 0, bytes: 0 }
   #lastError: SettledCall | null = null
   #restarts = 0
   #endedCpuMs = 0

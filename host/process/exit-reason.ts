@@ -19,7 +19,7 @@ export type EndCause =
   | 'memory_refused'
   /** A call used more of the processor than it may. */
   | 'cpu_limit'
-  /** It met another limit: of its disk, its results, its files. */
+  /** It met another limit: of its disk, its results, its files, its network. */
   | 'resource_limit'
   | 'protocol'
   | 'start_timeout'

@@ -5,6 +5,8 @@ import type { Permission } from '../../src/contract/permission.ts'
 import { PhantomError } from '../../src/contract/phantom-error.ts'
 import type { PermissionInfo } from '../../src/contract/plugin-info.ts'
 import { PROTOCOL_VERSION } from '../../src/contract/version.ts'
+import type { EgressDoor, EgressDoors } from '../egress/egress-doors.ts'
+import { judgeNetwork } from '../monitor/network-guard.ts'
 import type { DenialDesk } from '../denials/denial-desk.ts'
 import type { AuditEvent } from '../audit/audit-log.ts'
 import type { InstanceLane } from '../execution/instance-lane.ts'
@@ -23,6 +25,7 @@ import { makeDataDirectory, makeGrantedFolders } from './data-directory.ts'
 import { preparePlugin, type PreparedPlugin } from './prepare-plugin.ts'
 import type { RunnerFiles } from './runner-bundle.ts'
 import { shortageError } from './start-error.ts'
+import { reachOf } from './instance-reach.ts'
 import type { InstanceConfig, InstanceSpec } from './instance-spec.ts'
 import { RunnerInstance } from './runner-instance.ts'
 
@@ -58,6 +61,7 @@ export interface LauncherOptions {
   readonly onLog: (line: PluginLogLine) => void
   readonly onDenied: DenialDesk['denied']
   readonly record: (event: AuditEvent) => void
+  readonly egress: EgressDoors
 }
 
 interface Asked {
@@ -72,6 +76,8 @@ interface PlannedStart {
   readonly prepared: PreparedPlugin
   readonly baseDataBytes: number
   readonly identity: RunnerIdentity | null
+  readonly policy: Policy
+  readonly egress: EgressDoor | null
   readonly release: () => void
 }
 
@@ -148,20 +154,42 @@ export class InstanceLauncher {
     const release = (): void => {
       if (identity !== null) identities?.release(identity.uid)
     }
+    let egress: EgressDoor | null = null
     try {
-      return this.#spawnPlanned({ generation, lane, prepared, baseDataBytes, identity, release })
+      const policy = this.policyOf(generation, lane.workspace, identity)
+      egress = await this.#openEgress(lane, policy, identity)
+      return this.#spawnPlanned({
+        generation,
+        lane,
+        prepared,
+        baseDataBytes,
+        identity,
+        policy,
+        egress,
+        release,
+      })
     } catch (error) {
+      await egress?.close()
       release()
       throw error
     }
   }
 
+  async #openEgress(
+    { plugin, workspace }: InstanceLane,
+    { network: rules }: Policy,
+    identity: RunnerIdentity | null,
+  ): Promise<EgressDoor | null> {
+    if (rules.length === 0) return null
+    const { id: pluginId, metrics } = plugin
+    return await this.#options.egress.open({ pluginId, workspace, rules, identity, total: metrics.network })
+  }
+
   #spawnPlanned(start: PlannedStart): RunnerInstance {
-    const { generation, lane, prepared } = start
+    const { generation, lane, prepared, policy, egress } = start
     if (prepared.notice !== null) this.#logNotice(generation, prepared.notice)
     const { machine } = this.#options
     const dataDir = this.#dataDirectory(generation)
-    const policy = this.policyOf(generation, lane.workspace, start.identity)
     this.#options.variables.granted(generation.id, policy.env)
     makeGrantedFolders(policy.createPaths, start.identity)
     const plan = planRunner(machine, {
@@ -176,6 +204,7 @@ export class InstanceLauncher {
       policy,
       limits: generation.limits,
       baseDataBytes: start.baseDataBytes,
+      egressSocket: egress?.socketPath ?? null,
       identity: start.identity,
     })
     for (const notice of policy.notices) this.#logNotice(generation, notice)
@@ -190,12 +219,14 @@ export class InstanceLauncher {
         startTimeoutMs: this.#options.startTimeoutMs(),
         shutdownMs: generation.manifest.restart.shutdownMs,
         initialize: this.#initializeParams(start, { plan, dataDir }),
+        egress,
         configuration: () => this.#options.configurationOf(generation),
       },
       {
         onAnswer: (execution, answer) => lane.answered(instance, execution, answer),
         onExit: (exit, inFlight, cause) => {
           start.release()
+          void egress?.close()
           lane.exited(instance, { exit, inFlight, cause })
         },
         onNotAttested: (error) => this.#recordRefusal(generation.id, error),
@@ -206,6 +237,10 @@ export class InstanceLauncher {
           this.#options.onLog({ ...line, plugin_id: generation.id, time: new Date().toISOString() }),
       },
     )
+    egress?.meter.watch({
+      onUse: () => judgeNetwork(instance),
+      onRefused: (refusal) => instance.denials.refusedByProxy(refusal, instance.inFlight()),
+    })
     return instance
   }
 
@@ -305,27 +340,5 @@ export class InstanceLauncher {
       plugin_id: generation.id,
       time,
     })
-  }
-}
-
-function reachOf(
-  { id, directory, manifest }: Generation,
-  workspace: string,
-  { policy, dataDir, tier }: { policy: Policy; dataDir: string; tier: RunnerPlan['tier'] },
-): InstanceSpec['reach'] {
-  return {
-    pluginId: id,
-    workspace,
-    pluginDir: directory,
-    dataDir,
-    readPaths: [...policy.readPaths, directory],
-    writePaths: [...policy.writePaths, dataDir],
-    grantedWritePaths: policy.writePaths,
-    privateFolders: tier === 'namespace' ? ['/tmp'] : [],
-    network: policy.network,
-    process: policy.process,
-    runtime: { ...manifest.runtime },
-    declared: manifest.permissions,
-    permissions: policy.permissions,
   }
 }

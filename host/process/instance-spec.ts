@@ -8,6 +8,7 @@ import type { Generation } from '../generations/generation.ts'
 import type { Denial, Reach } from '../denials/denial.ts'
 import type { Redactor } from '../secrets/redactor.ts'
 import type { Attestor } from '../sandbox/attest/attestor.ts'
+import type { EgressDoor } from '../egress/egress-doors.ts'
 import type { RunnerPlan } from '../sandbox/plan-runner.ts'
 import type { EndCause } from './exit-reason.ts'
 
@@ -31,6 +32,8 @@ export interface InstanceSpec {
   /** What it may reach, as it was granted at its start; canonical and absolute. */
   readonly reach: InstanceReach
   readonly initialize: Omit<RunnerParams['initialize'], keyof InstanceConfig | 'previous_state'>
+  /** Its way to the network; null where it has none. */
+  readonly egress: EgressDoor | null
   /** Asked when it starts: a standby may have waited for long. */
   readonly configuration: () => InstanceConfig
   readonly startTimeoutMs: number

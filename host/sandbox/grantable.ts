@@ -9,6 +9,6 @@ export const GRANTABLE: Readonly<Record<Permission['kind'], boolean>> = {
   fs_read: true,
   fs_write: true,
   env: true,
-  network: false,
+  network: true,
   process: false,
 }

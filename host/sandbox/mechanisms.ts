@@ -24,7 +24,8 @@ export const PERMISSION_MECHANISMS = {
   process: {
     files: 'node --permission',
     env: 'exact environment',
-    network: 'node --permission + proxy of the daemon',
+    // Granted to nobody there.
+    network: 'node --permission',
     process: 'node --permission',
   },
 } as const satisfies Record<IsolationTier, Record<'files' | 'env' | 'network' | 'process', string>>

@@ -3,6 +3,8 @@ export interface NodeFlagsRequest {
   readonly readPaths: readonly string[]
   readonly writePaths: readonly string[]
   readonly maxMemoryMb: number
+  /** Sockets, all or none: which hosts, the network namespace and the proxy hold. */
+  readonly allowNet: boolean
 }
 
 export function nodeFlags(request: NodeFlagsRequest): string[] {
@@ -10,6 +12,8 @@ export function nodeFlags(request: NodeFlagsRequest): string[] {
     '--permission',
     ...outermostFirst(request.readPaths).map((path) => `--allow-fs-read=${path}`),
     ...outermostFirst(request.writePaths).map((path) => `--allow-fs-write=${path}`),
+    // Node calls the flag experimental in every process that has it; a plugin's log is not the place for that.
+    ...(request.allowNet ? ['--allow-net', '--disable-warning=ExperimentalWarning'] : []),
     '--no-addons',
     // Opens files without asking the permission model (https://nodejs.org/api/permissions.html, limitations).
     '--no-experimental-sqlite',

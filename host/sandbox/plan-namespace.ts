@@ -2,8 +2,8 @@ import type { Machine } from './machine.ts'
 import { planMounts } from './mounts.ts'
 import type { RunnerRequest, WallPlan } from './plan-runner.ts'
 import { countsProcessesAlone, rlimitsOf } from './rlimits.ts'
-import { baseEnvironment, runnerCommand } from './runner-command.ts'
-import { ENTRY_INSIDE, MAIN_INSIDE, NODE_INSIDE, SDK_INSIDE } from './runner-paths.ts'
+import { baseEnvironment, egressEnvironment, runnerCommand } from './runner-command.ts'
+import { EGRESS_INSIDE, ENTRY_INSIDE, MAIN_INSIDE, NODE_INSIDE, SDK_INSIDE } from './runner-paths.ts'
 import type { SeccompArch } from './seccomp/seccomp-program.ts'
 
 /** Behind the four streams of a runner, the sandbox's status and its entry program. */
@@ -40,7 +40,12 @@ export function planNamespace(machine: Machine, request: RunnerRequest): WallPla
       ),
     ],
     // bubblewrap sets PWD by itself.
-    env: { ...baseEnvironment('/tmp'), ...request.policy.env, PWD: request.workspace },
+    env: {
+      ...baseEnvironment('/tmp'),
+      ...request.policy.env,
+      ...egressEnvironment(request.egressSocket, EGRESS_INSIDE),
+      PWD: request.workspace,
+    },
     cwd: '/',
     statusFd: 4,
     entry: {
@@ -53,7 +58,10 @@ export function planNamespace(machine: Machine, request: RunnerRequest): WallPla
     pluginPath: request.pluginDir,
     mechanisms: {
       files: `mount namespace${machine.hasBindFd ? '' : ' (by path)'} + node --permission`,
-      network: 'network namespace without a way out + seccomp + node --permission',
+      network:
+        request.egressSocket === null
+          ? 'network namespace without a way out + seccomp + node --permission'
+          : 'network namespace with no way out but the proxy of the daemon',
       processes: 'pid namespace + seccomp + node --permission + RLIMIT_NPROC',
       memory: 'RLIMIT_DATA',
       systemCalls: 'seccomp allowlist',

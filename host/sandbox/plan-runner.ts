@@ -26,6 +26,8 @@ export interface RunnerRequest {
   readonly limits: ManifestLimits
   /** See `measureMemoryBase`. */
   readonly baseDataBytes: number
+  /** Of the proxy behind which the granted hosts lie; null where the policy grants none. */
+  readonly egressSocket: string | null
   /** Whom to run as; null only where the daemon is not root. */
   readonly identity: RunnerIdentity | null
 }

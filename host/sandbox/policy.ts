@@ -123,6 +123,9 @@ interface Draft {
   readonly notices: string[]
 }
 
+const NO_NETWORK_WITHOUT_NAMESPACE =
+  'only a network namespace holds a plugin to its hosts, and tier "process" has none. Install bubblewrap ("phantom doctor" tells)'
+
 function canonicalRoots(roots: PolicyRoots): GrantRoots {
   return {
     workspace: canonicalPath(roots.workspace).path,
@@ -158,6 +161,8 @@ function applyPermission(
     case 'fs_write':
       return applyPath(permission, draft)
     case 'network':
+      // Node's own permission model knows no hosts: what is open is open to the whole machine, our sockets included.
+      if (draft.tier === 'process') return refused(permission, NO_NETWORK_WITHOUT_NAMESPACE)
       draft.network.push(...permission.hosts)
       return held(permission, `connect to ${permission.hosts.join(', ')}`, draft.tier)
     case 'process':

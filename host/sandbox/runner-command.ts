@@ -23,8 +23,31 @@ export function runnerCommand(places: RunnerPlaces, request: RunnerRequest): str
     ...writePaths,
     ...policy.readPaths,
   ]
-  const { maxMemoryMb } = request.limits
-  return [places.node, ...nodeFlags({ readPaths, writePaths, maxMemoryMb }), places.main]
+  const { egressSocket, limits } = request
+  const { maxMemoryMb } = limits
+  const allowNet = egressSocket !== null
+  return [places.node, ...nodeFlags({ readPaths, writePaths, maxMemoryMb, allowNet }), places.main]
+}
+
+/** In a network namespace of its own every port is free. */
+const PROXY = 'http://127.0.0.1:3128'
+
+/**
+ * Makes `fetch`, `node:http`, `node:https` and whatever honours `HTTP_PROXY` go through the proxy, which the runner
+ * opens at that place. What does not ask for a proxy has no way out.
+ */
+export function egressEnvironment(egressSocket: string | null, socketInside: string): Record<string, string> {
+  if (egressSocket === null) return {}
+  return {
+    HTTP_PROXY: PROXY,
+    HTTPS_PROXY: PROXY,
+    NO_PROXY: '',
+    http_proxy: PROXY,
+    https_proxy: PROXY,
+    no_proxy: '',
+    NODE_USE_ENV_PROXY: '1',
+    PHANTOM_EGRESS: socketInside,
+  }
 }
 
 /** What every runner has, below what was granted. */

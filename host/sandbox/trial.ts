@@ -83,6 +83,7 @@ async function prepareTrial(
     },
     limits: { ...SILENT_LIMITS, maxMemoryMb: trial.maxMemoryMb ?? 64 },
     baseDataBytes: trial.baseDataBytes ?? ROOMY_DATA_BYTES,
+    egressSocket: null,
     identity: machine.uid === 0 ? TRIAL_IDENTITY : null,
   }
 }

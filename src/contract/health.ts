@@ -68,6 +68,7 @@ export interface PluginHealth {
   operations: OperationFigures[]
   queue: QueueFigures
   denials: DenialCounts
+  network: NetworkFigures
   breakers: BreakerInfo[]
   /** Of all its processes; null where none runs. */
   memory_bytes: number | null
@@ -81,6 +82,16 @@ export interface PluginHealth {
   last_error: { at: string; code: string; message: string; operation: string } | null
   /** What its own `health()` says, per process; empty where it has none. */
   reported: { workspace: string; health: unknown }[]
+}
+
+/** What a plugin's processes did through the daemon's proxy since the daemon's start. */
+export interface NetworkFigures {
+  /** Plain HTTP requests and tunnels: what happens inside a tunnel is the plugin's and the server's alone. */
+  requests: number
+  /** Tunnels (CONNECT): what `https:` and `wss:` go through. */
+  connections: number
+  /** Both ways: heads and bodies of plain requests, and all that went through tunnels. */
+  bytes: number
 }
 
 export interface PluginMetrics {
@@ -97,6 +108,7 @@ export interface PluginMetrics {
   queue: QueueFigures
   /** What it was refused, by kind of permission. */
   denials: DenialCounts
+  network: NetworkFigures
 }
 
 export interface SystemMetrics {

@@ -4,6 +4,8 @@ import { basename, dirname, join, resolve } from 'node:path'
 
 /** sockaddr_un's `sun_path` holds 108 bytes, the last of them NUL (unix(7)). */
 const MAX_SOCKET_PATH_BYTES = 107
+/** `/123456789.sock` */
+const NUMBERED_SOCKET_BYTES = 15
 
 /**
  * The one state folder of a plugin directory: `.phantom/<name>` beside it, so that two plugin directories with one
@@ -20,6 +22,17 @@ export function socketPathOf(stateDirectory: string): string {
   if (Buffer.byteLength(path) <= MAX_SOCKET_PATH_BYTES) return path
   const name = createHash('sha256').update(path).digest('hex').slice(0, 24)
   return join(runtimeDirectory(), `${name}.sock`)
+}
+
+/**
+ * A folder for the daemon's further sockets, of which each has a short number for a name: in the state folder, or as
+ * above.
+ */
+export function socketFolderOf(stateDirectory: string, name: string): string {
+  const path = join(resolve(stateDirectory), name)
+  if (Buffer.byteLength(path) + NUMBERED_SOCKET_BYTES <= MAX_SOCKET_PATH_BYTES) return path
+  const hash = createHash('sha256').update(path).digest('hex').slice(0, 24)
+  return join(runtimeDirectory(), hash)
 }
 
 /** A short folder of this user's own; the daemon makes it with mode 0700 and refuses one that is another's. */

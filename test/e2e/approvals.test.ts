@@ -133,7 +133,7 @@ describe('an approval', function () {
         addAsking(world, 'revoked', ['fs_read:./data'])
         addAsking(world, 'back', ['fs_read:./data', 'fs_read:./other'])
         addAsking(world, 'computes', ['fs_read:/root'], '[runtime]\neval = true\n')
-        addAsking(world, 'unheld', ['network:api.example.org'])
+        addAsking(world, 'unheld', ['process'])
       },
     })
   })

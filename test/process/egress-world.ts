@@ -30,7 +30,7 @@ export function mirror(): http.Server {
 /** One plugin's proxy on a socket of its own, and what it reached and refused. */
 export class EgressWorld {
   readonly folder = fs.mkdtempSync(path.join(os.tmpdir(), 'phantom-egress-'))
-  readonly meter = new EgressMeter()
+  readonly meter = new EgressMeter({ requests: 0, connections: 0, bytes: 0 })
   readonly refusals: EgressRefusal[] = []
   readonly allowed: string[] = []
   readonly asked: string[] = []

@@ -45,7 +45,7 @@ export class RunnerDriver {
       path.dirname(settings.entry),
       ...(settings.readable ?? []),
     ]
-    const flags = nodeFlags({ readPaths, writePaths: [], maxMemoryMb: 256 })
+    const flags = nodeFlags({ readPaths, writePaths: [], maxMemoryMb: 256, allowNet: false })
     this.child = spawn(process.execPath, [...flags, settings.runner], {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
       env: {},

@@ -131,6 +131,7 @@ export class SandboxWorld {
       validatorDir: null,
       limits: { ...SILENT_LIMITS, ...options.limits, maxMemoryMb },
       baseDataBytes: BASE_DATA_BYTES,
+      egressSocket: null,
     })
     return this.#asDaemon(options.kernelOnly === true ? withoutNodeLayer(plan) : plan)
   }

@@ -10,7 +10,6 @@ import {
 } from '../limits.ts'
 import type { ManifestLimits, ManifestRestart, ManifestRuntime } from '../manifest.ts'
 import { SILENT_LIMITS } from './silent-limits.ts'
-import type { IssueList } from './issue-list.ts'
 import type { TableReader } from './table-reader.ts'
 
 const DAY_MS = 86_400_000
@@ -25,25 +24,14 @@ const MAX_CONCURRENCY = 1024
 const MAX_SHUTDOWN_MS = 600_000
 const MAX_INTENSITY = 1000
 
-/** Checked as they will be, and not held yet. */
-const LATER_LIMITS: ReadonlySet<string> = new Set([
-  'max_network_connections',
-  'max_network_bytes',
-  'max_network_requests',
-])
-
 /** OTP's words for what becomes of a plugin whose process ended. */
 const RESTART_POLICIES = ['permanent', 'transient', 'temporary'] as const
 const ACTIVATIONS = ['on_call', 'eager'] as const
 const MAX_CALLS_PER_SECOND = 1_000_000
 
 /** `[resource_limits]`. */
-export function parseLimits(reader: TableReader, issues: IssueList): ManifestLimits {
-  const integer = (key: string, min: number, max: number): number | null => {
-    const value = reader.integer(key, { min, max })
-    if (value !== null && LATER_LIMITS.has(key)) warnUnenforced(reader, issues, key)
-    return value
-  }
+export function parseLimits(reader: TableReader): ManifestLimits {
+  const integer = (key: string, min: number, max: number): number | null => reader.integer(key, { min, max })
   const { maxMemoryMb, maxExecutionTimeMs } = SILENT_LIMITS
   return {
     maxMemoryMb: integer('max_memory_mb', 1, TEBIBYTE_IN_MB) ?? maxMemoryMb,
@@ -83,10 +71,4 @@ export function parseRestart(reader: TableReader): ManifestRestart {
     periodMs: reader.integer('period_ms', { min: 1, max: DAY_MS }) ?? DEFAULT_RESTART_PERIOD_MS,
     shutdownMs: reader.integer('shutdown_ms', { min: 0, max: MAX_SHUTDOWN_MS }) ?? DEFAULT_SHUTDOWN_MS,
   }
-}
-
-function warnUnenforced(reader: TableReader, issues: IssueList, key: string): void {
-  const path = reader.pathOf(key)
-  const remedy = 'Keep the line for a later version, and do not rely on it until then'
-  issues.warning(path, `Cannot enforce "${path.join('.')}": this version does not enforce it yet. ${remedy}`)
 }

@@ -101,7 +101,7 @@ function readDocument(
       check: (range) => (isVersionRange(range) ? null : `${quoteText(range)} is no range of versions`),
     }),
     permissions: parsePermissions(section('permissions'), issues),
-    limits: parseLimits(section('resource_limits'), issues),
+    limits: parseLimits(section('resource_limits')),
     runtime: parseRuntime(section('runtime')),
     restart: parseRestart(section('restart')),
     tags: parseTags(document['tags'], issues),

@@ -45,6 +45,7 @@ export function pluginHealth(other: Partial<PluginHealth>): PluginHealth {
     operations: [],
     queue: emptyQueue,
     denials: noDenials,
+    network: { requests: 0, connections: 0, bytes: 0 },
     breakers: [],
     memory_bytes: null,
     cpu_time_ms: 0,
@@ -71,6 +72,7 @@ export function pluginMetrics(other: Partial<PluginMetrics>): PluginMetrics {
     operations: [],
     queue: emptyQueue,
     denials: noDenials,
+    network: { requests: 0, connections: 0, bytes: 0 },
     ...other,
   }
 }

@@ -47,6 +47,7 @@ const REQUEST: RunnerRequest = {
   policy: POLICY,
   limits: { ...SILENT_LIMITS, maxMemoryMb: 100 },
   baseDataBytes: 500 * 1024 * 1024,
+  egressSocket: null,
   identity: null,
 }
 const withPolicy = (policy: Partial<Policy>): RunnerRequest => ({

@@ -220,17 +220,31 @@ describe('resolvePolicy()', () => {
     expect(policy.notices.join()).not.to.include('/x.so')
   })
 
-  it('grants network and programs to nobody, in words', () => {
-    const network: Permission = { kind: 'network', declared: 'network:example.com', hosts: ['example.com'] }
+  it('grants hosts where a network namespace holds a plugin to them, and nowhere else', () => {
+    const network: Permission = {
+      kind: 'network',
+      declared: 'network:example.com,*.ok.test:8443',
+      hosts: ['example.com', '*.ok.test:8443'],
+    }
+    const { network: hosts, permissions } = resolve([network])
+    expect(hosts).to.deep.equal(['example.com', '*.ok.test:8443'])
+    expect(permissions[0]).to.deep.include({
+      effective: 'connect to example.com, *.ok.test:8443',
+      mechanism: 'network namespace + proxy of the daemon',
+      refused: null,
+    })
+    expect(resolve([network], {}, 'process').network).to.deep.equal([])
+    expect(refusal(network, {}, 'process')).to.include('only a network namespace holds a plugin to its hosts')
+  })
+
+  it('grants programs to nobody, in words', () => {
     const programs: Permission = { kind: 'process', declared: 'process' }
-    expect(refusal(network)).to.equal(
-      '"network" is not enforced on this build, so it is granted to nobody. It comes with a later version',
+    expect(refusal(programs)).to.equal(
+      '"process" is not enforced on this build, so it is granted to nobody. It comes with a later version',
     )
-    expect(refusal(programs)).to.include('to nobody')
-    const { network: hosts, process: mayStart } = resolve([network, programs])
-    expect({ hosts, mayStart }).to.deep.equal({ hosts: [], mayStart: false })
-    const asked = [network, read('./data'), programs, read('/tmp'), env('X')]
-    expect(asked.filter((one) => refusalOf(one) !== null)).to.deep.equal([network, programs, read('/tmp')])
+    expect(resolve([programs]).process).to.equal(false)
+    const asked = [read('./data'), programs, read('/tmp'), env('X')]
+    expect(asked.filter((one) => refusalOf(one) !== null)).to.deep.equal([programs, read('/tmp')])
   })
 
   it("tells where ordinary file permissions will stop the runner's uid", () => {
