@@ -1,6 +1,5 @@
 import type {
   InstanceInfo,
-  LimitInfo,
   OperationInfo,
   PermissionInfo,
   PluginInfo,
@@ -11,6 +10,8 @@ import type { IsolationTier } from '../../src/contract/life.ts'
 import type { RightsVerdict } from '../approvals/judge-rights.ts'
 import { heldOf, rightsOfPermission, rightText } from '../approvals/right.ts'
 import type { InstanceLane } from '../execution/instance-lane.ts'
+import type { Machine } from '../sandbox/machine.ts'
+import { describeLimits } from './describe-limits.ts'
 import { askHealth } from '../process/runner-hooks.ts'
 import type { RunnerInstance } from '../process/runner-instance.ts'
 import type { PluginRecord } from '../registry/plugin-record.ts'
@@ -40,13 +41,18 @@ export function describeSummary(record: PluginRecord): PluginSummary {
 /** @param policy of the asking session's workspace; null for a plugin that cannot run */
 export async function describePlugin(
   record: PluginRecord,
-  options: { policy: Policy | null; verdict: RightsVerdict | null; tier: IsolationTier },
+  options: {
+    policy: Policy | null
+    verdict: RightsVerdict | null
+    machine: Machine
+    maxPayloadBytes: number
+  },
 ): Promise<PluginInfo> {
   const { manifest } = record
   const lanes = [...record.lanes.values()]
   const instances = await Promise.all(
     lanes.flatMap((lane) =>
-      Array.from(lane.instances(), (instance) => describeInstance(lane, instance, options.tier)),
+      Array.from(lane.instances(), (instance) => describeInstance(lane, instance, options.machine.tier)),
     ),
   )
   const reported = lanes.map((lane) => lane.instance?.reported ?? null).find((found) => found !== null)
@@ -59,7 +65,10 @@ export async function describePlugin(
     plugin_dependencies: { ...manifest?.pluginDependencies },
     operation_details: (manifest?.operations ?? []).map(describeOperation),
     permissions: [...(options.policy?.permissions ?? []), ...notHeld(record, options.verdict)],
-    limits: manifest === null ? [] : describeLimits(manifest),
+    limits:
+      manifest === null
+        ? []
+        : describeLimits({ ...options, manifest, limits: record.current?.limits ?? manifest.limits }),
     configuration_schema: manifest?.configuration ?? null,
     issues: [...record.issues],
     reported: reported ?? null,
@@ -98,22 +107,6 @@ function describeOperation(operation: Manifest['operations'][number]): Operation
     idempotent: operation.idempotent,
     timeout_ms: operation.timeoutMs,
   }
-}
-
-function describeLimits({ limits, runtime }: Manifest): LimitInfo[] {
-  return [
-    {
-      name: 'max_memory_mb',
-      declared: limits.maxMemoryMb,
-      mechanism: 'RLIMIT_DATA, resident memory watched',
-    },
-    {
-      name: 'max_execution_time_ms',
-      declared: limits.maxExecutionTimeMs,
-      mechanism: 'host deadline, then SIGKILL',
-    },
-    { name: 'concurrency', declared: runtime.concurrency, mechanism: 'host queue' },
-  ]
 }
 
 async function describeInstance(

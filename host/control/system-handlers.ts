@@ -66,7 +66,8 @@ export function createSystemHandlers(powers: HandlerPowers): SystemHandlers {
       return await describePlugin(record, {
         policy: policyOf(powers, record, session),
         verdict: record.manifest === null ? null : powers.rights.judge(record, record.manifest),
-        tier: powers.machine.tier,
+        machine: powers.machine,
+        maxPayloadBytes: powers.maxPayloadBytes,
       })
     },
     get_status: () => describeStatus(powers),

@@ -5,6 +5,7 @@ import type { Answer } from '../../src/rpc/connection.ts'
 import type { RunnerInstance } from '../process/runner-instance.ts'
 import { memoryError, memoryUseOf, runnerError } from './call-errors.ts'
 import type { Execution } from './execution.ts'
+import { limitBehind, limitNote } from './limit-behind.ts'
 import { toResultText } from './execution-result.ts'
 
 const NO_FILES: readonly string[] = []
@@ -20,7 +21,7 @@ interface Outcome {
 export function readAnswer(instance: RunnerInstance, execution: Execution, answer: Answer): void {
   if (execution.isSettled) return
   if (answer.error !== null && rejectFor(instance, execution, answer.error)) return
-  const error = answer.error === null ? null : answer.error.message.slice(0, MAX_PLUGIN_TEXT_CHARS)
+  const error = answer.error === null ? null : faultWords(instance, answer.error)
   const payload = answer.error === null ? answer.payload : null
   const { grantedWritePaths } = instance.spec.reach
   // It came just now, and the instance has asked the clock: once more for each step would show in small calls.
@@ -49,8 +50,20 @@ function rejectFor(instance: RunnerInstance, execution: Execution, error: WireEr
     return true
   }
   const rejection = runnerError(execution, error) ?? instance.denials.behindCall(execution, error)
-  if (rejection !== null) execution.settle({ kind: 'rejected', error: rejection })
-  return rejection !== null
+  if (rejection !== null) {
+    execution.settle({ kind: 'rejected', error: rejection })
+    return true
+  }
+  const behind = limitBehind(instance, error)
+  if (behind?.isSeen === true) instance.breakLimit(execution, behind.breach, 'resource_limit')
+  return behind?.isSeen === true
+}
+
+/** The plugin's own failure; where it names a limit that the host did not see met, with the limit's name. */
+function faultWords(instance: RunnerInstance, error: WireError): string {
+  const behind = limitBehind(instance, error)
+  const words = error.message.slice(0, MAX_PLUGIN_TEXT_CHARS)
+  return behind === null ? words : `${words}${limitNote(behind)}`
 }
 
 async function settleWithFiles(

@@ -4,6 +4,7 @@ import { ProcessSampler } from '../monitor/process-sampler.ts'
 /** What the host measures of one process; nothing before its pid is known. */
 export class RunnerFigures {
   #pid: number | null = null
+  #rootPid: number | null = null
   #sampler: ProcessSampler | null = null
   #cpu: CpuMeter | null = null
   #idleRssBytes = 0
@@ -22,12 +23,17 @@ export class RunnerFigures {
     return this.#idleRssBytes
   }
 
-  /** @param root the process that all others of its sandbox come from; null where the runner is alone */
-  learn(pid: number, root: number | null): void {
+  /** The process that all others of its sandbox come from. */
+  get rootPid(): number | null {
+    return this.#rootPid
+  }
+
+  learn(pid: number, rootPid: number | null, mayStartProcesses: boolean): void {
     if (this.#pid !== null) return
     this.#pid = pid
+    this.#rootPid = rootPid
     this.#sampler = new ProcessSampler(pid)
-    this.#cpu = root === null ? meterProcess(this.#sampler) : meterTree(root)
+    this.#cpu = mayStartProcesses && rootPid !== null ? meterTree(rootPid) : meterProcess(this.#sampler)
   }
 
   becameReady(nowMs: number): void {

@@ -301,7 +301,7 @@ export class RunnerInstance {
 
   #learnPid(pid: number | null): void {
     if (pid === null || this.#state === 'stopped') return
-    this.figures.learn(pid, this.spec.mayStartProcesses ? this.#runner.findRootPid() : null)
+    this.figures.learn(pid, this.#runner.findRootPid(), this.spec.mayStartProcesses)
   }
 
   #violated(what: string): void {

@@ -96,9 +96,14 @@ function formatRights(permissions: readonly PermissionInfo[]): string[] {
 
 function formatLimits(info: PluginInfo): string[] {
   const rows = info.limits.map((limit) => ({
-    cells: [limit.name, String(limit.declared), limit.mechanism ?? 'nothing enforces it yet'],
+    cells: [
+      limit.name,
+      String(limit.declared ?? ''),
+      String(limit.effective ?? 'none'),
+      limit.mechanism ?? (limit.declared === null ? '' : 'nothing enforces it here'),
+    ],
   }))
-  return rows.length === 0 ? [] : formatTable([{ cells: ['LIMIT', 'DECLARED', 'HELD BY'] }, ...rows])
+  return rows.length === 0 ? [] : formatTable([{ cells: ['LIMIT', 'DECLARED', 'HOLDS', 'HELD BY'] }, ...rows])
 }
 
 function formatOperations(info: PluginInfo): string[] {

@@ -52,8 +52,11 @@ export interface PermissionInfo {
 
 export interface LimitInfo {
   name: string
-  declared: number
-  /** `RLIMIT_DATA`, `host deadline`, …; null when nothing enforces it yet. */
+  /** By the manifest; null where it says nothing. */
+  declared: number | null
+  /** What holds: as declared, narrowed since, or the house's default; null where nothing does. */
+  effective: number | null
+  /** `RLIMIT_DATA`, `host deadline`, …; null when nothing enforces it here. */
   mechanism: string | null
 }
 

@@ -38,7 +38,7 @@ const info: PluginInfo = {
     { declared: 'fs_read:./data', effective: '/w/data', mechanism: 'mount namespace', refused: null },
     { declared: 'network:*', effective: null, mechanism: null, refused: 'comes later' },
   ],
-  limits: [{ name: 'max_memory_mb', declared: 256, mechanism: null }],
+  limits: [{ name: 'max_memory_mb', declared: 256, effective: null, mechanism: null }],
   configuration_schema: null,
   issues: [
     { file: '/p/echo/plugin.toml', line: 1, column: 2, field: '', severity: 'warning', message: 'odd' },
@@ -100,8 +100,8 @@ Rights
   network:*       refused: comes later
 
 Limits
-  LIMIT          DECLARED  HELD BY
-  max_memory_mb  256       nothing enforces it yet
+  LIMIT          DECLARED  HOLDS  HELD BY
+  max_memory_mb  256       none   nothing enforces it here
 
 Operations
   echo  input unchecked, idempotent, at most 2.0 s  Answers its input

@@ -1,0 +1,80 @@
+import {
+  DEFAULT_MAX_DISK_MB,
+  DEFAULT_MAX_FILE_SIZE_MB,
+  DEFAULT_MAX_OPEN_FILES,
+  DEFAULT_MAX_PROCESSES,
+} from '../../src/contract/limits.ts'
+import type { Manifest, ManifestLimits } from '../../src/contract/manifest.ts'
+import type { LimitInfo } from '../../src/contract/plugin-info.ts'
+import type { Machine } from '../sandbox/machine.ts'
+import { countsProcessesAlone } from '../sandbox/rlimits.ts'
+
+interface Facts {
+  readonly manifest: Manifest
+  /** What holds now. */
+  readonly limits: ManifestLimits
+  readonly machine: Machine
+  /** The daemon's own, for every payload. */
+  readonly maxPayloadBytes: number
+}
+
+/** Every limit, what the manifest says of it, what holds, and by which mechanism; null where nothing does. */
+export function describeLimits(facts: Facts): LimitInfo[] {
+  const { concurrency, maxQueuedCalls } = facts.manifest.runtime
+  return [
+    ...LIMITS.map(([name, key, hold]) => {
+      const { effective, mechanism } = hold(facts.limits[key], facts)
+      return { name, declared: facts.manifest.limits[key], effective, mechanism }
+    }),
+    { name: 'concurrency', declared: concurrency, effective: concurrency, mechanism: 'host queue' },
+    {
+      name: 'max_queued_calls',
+      declared: maxQueuedCalls,
+      effective: maxQueuedCalls,
+      mechanism: 'host queue',
+    },
+  ]
+}
+
+type Hold = (value: number | null, facts: Facts) => Pick<LimitInfo, 'effective' | 'mechanism'>
+
+const LIMITS: readonly (readonly [string, keyof ManifestLimits, Hold])[] = [
+  ['max_memory_mb', 'maxMemoryMb', rlimit('RLIMIT_DATA, resident memory watched')],
+  ['max_execution_time_ms', 'maxExecutionTimeMs', host('host deadline, then SIGKILL')],
+  ['max_cpu_time_ms', 'maxCpuTimeMs', host("the kernel's count, watched by the host, then SIGKILL")],
+  ['max_open_files', 'maxOpenFiles', rlimit('RLIMIT_NOFILE', DEFAULT_MAX_OPEN_FILES)],
+  ['max_processes', 'maxProcesses', holdProcesses],
+  ['max_file_size_mb', 'maxFileSizeMb', rlimit('RLIMIT_FSIZE', DEFAULT_MAX_FILE_SIZE_MB)],
+  ['max_disk_mb', 'maxDiskMb', host('data_dir watched by the host, then SIGKILL', DEFAULT_MAX_DISK_MB)],
+  ['max_output_bytes', 'maxOutputBytes', holdOutput],
+  ['max_calls_per_second', 'maxCallsPerSecond', host('host queue')],
+  ['max_network_connections', 'maxNetworkConnections', nothing],
+  ['max_network_bytes', 'maxNetworkBytes', nothing],
+  ['max_network_requests', 'maxNetworkRequests', nothing],
+]
+
+function host(mechanism: string, houseDefault: number | null = null): Hold {
+  return (value) => {
+    const effective = value ?? houseDefault
+    return { effective, mechanism: effective === null ? null : mechanism }
+  }
+}
+
+function rlimit(mechanism: string, houseDefault: number | null = null): Hold {
+  const held = host(mechanism, houseDefault)
+  return (value, facts) => (facts.machine.prlimitPath === null ? nothing() : held(value, facts))
+}
+
+function holdProcesses(value: number | null, facts: Facts): ReturnType<Hold> {
+  if (!countsProcessesAlone(facts.machine)) return nothing()
+  return rlimit('RLIMIT_NPROC, threads counted', DEFAULT_MAX_PROCESSES)(value, facts)
+}
+
+function holdOutput(value: number | null, { maxPayloadBytes }: Facts): ReturnType<Hold> {
+  const effective = Math.min(value ?? maxPayloadBytes, maxPayloadBytes)
+  return { effective, mechanism: 'host, when a result is announced' }
+}
+
+function nothing(): ReturnType<Hold> {
+  return { effective: null, mechanism: null }
+}

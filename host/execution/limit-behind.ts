@@ -1,0 +1,75 @@
+import { opendirSync, readdirSync } from 'node:fs'
+import {
+  DEFAULT_MAX_FILE_SIZE_MB,
+  DEFAULT_MAX_OPEN_FILES,
+  DEFAULT_MAX_PROCESSES,
+} from '../../src/contract/limits.ts'
+import type { WireError } from '../../src/contract/phantom-error.ts'
+import { processesBelow } from '../monitor/process-tree.ts'
+import type { RunnerInstance } from '../process/runner-instance.ts'
+import type { LimitBreach } from './limit-error.ts'
+
+/** The daemon's loop counts no more than so many descriptors. */
+const MAX_COUNTED = 20_000
+/** A plugin may have closed some of what it had open when the kernel refused it the next. */
+const NEARLY = 0.9
+
+/** What the error of a call says of a limit of the kernel's: the host saw it met, or has the plugin's word alone. */
+export interface LimitBehind {
+  readonly breach: LimitBreach
+  readonly isSeen: boolean
+}
+
+/**
+ * The kernel refuses a process what is beyond its limit, the plugin meets an error (EMFILE, EAGAIN, EFBIG), and its
+ * call fails of that or not, as the plugin likes. The code of the error is the plugin's word: the host counts itself.
+ */
+export function limitBehind(instance: RunnerInstance, { data }: WireError): LimitBehind | null {
+  const { limits } = instance.generation
+  const { code, syscall } = data?.details ?? {}
+  if (code === 'EMFILE') {
+    const declared = limits.maxOpenFiles ?? DEFAULT_MAX_OPEN_FILES
+    return judge('max_open_files', declared, countDescriptors(instance.pid))
+  }
+  if (code === 'EAGAIN' && typeof syscall === 'string' && syscall.startsWith('spawn')) {
+    const declared = limits.maxProcesses ?? DEFAULT_MAX_PROCESSES
+    return judge('max_processes', declared, countTasks(instance.figures.rootPid))
+  }
+  // Which file it was, and how large, nobody says.
+  if (code === 'EFBIG')
+    return judge('max_file_size_mb', limits.maxFileSizeMb ?? DEFAULT_MAX_FILE_SIZE_MB, null)
+  return null
+}
+
+/** For the words of a failure that stays the plugin's own. */
+export function limitNote({ breach: { limit, declared, measured } }: LimitBehind): string {
+  const seen = measured === null ? '' : `; the daemon counts ${measured}`
+  return ` (its limit ${limit} is ${declared}${seen}: to allow more, raise it in [resource_limits] of its plugin.toml)`
+}
+
+function judge(limit: LimitBreach['limit'], declared: number, measured: number | null): LimitBehind {
+  return { breach: { limit, declared, measured }, isSeen: measured !== null && measured >= declared * NEARLY }
+}
+
+function countDescriptors(pid: number | null): number | null {
+  if (pid === null) return null
+  try {
+    const directory = opendirSync(`/proc/${pid}/fd`)
+    let count = 0
+    while (count < MAX_COUNTED && directory.readSync() !== null) count += 1
+    directory.closeSync()
+    return count
+  } catch {
+    // It is gone, or not ours to look into.
+    return null
+  }
+}
+
+function countTasks(root: number | null): number | null {
+  if (root === null) return null
+  try {
+    return processesBelow(root).reduce((sum, pid) => sum + readdirSync(`/proc/${pid}/task`).length, 0)
+  } catch {
+    return null
+  }
+}
