@@ -44,8 +44,10 @@ export class ResultLines {
     } catch {
       return null
     }
-    // Lists are handed to the application, which may change them: shared ones must be empty, and are made anew.
-    if (text.length > MAX_KNOWN_CHARS || !hasEmptyLists(steady)) return null
+    // Just what our own daemon writes, or else the real parser's. Lists are handed to the application, which may
+    // change them: shared ones must be empty, and are made anew.
+    if (text.length > MAX_KNOWN_CHARS || toSteadyText(steady) !== text.slice(1)) return null
+    if (!hasEmptyLists(steady)) return null
     if (this.#known.size >= MAX_KNOWN) this.#known.clear()
     this.#known.set(text, steady)
     return steady
@@ -58,7 +60,7 @@ type Steady = Omit<
 >
 
 const HEAD =
-  /^\{"jsonrpc":"2\.0","id":(\d{1,15}),"result":\{"execution_id":"([\w-]+)","execution_time_ms":(\d+(?:\.\d+)?),"memory_used_bytes":(\d+),"cpu_time_ms":(\d+(?:\.\d+)?),/
+  /^\{"jsonrpc":"2\.0","id":(0|[1-9]\d{0,14}),"result":\{"execution_id":"([\w-]+)","execution_time_ms":((?:0|[1-9]\d*)(?:\.\d+)?),"memory_used_bytes":(0|[1-9]\d*),"cpu_time_ms":((?:0|[1-9]\d*)(?:\.\d+)?),/
 const PAYLOAD = ',"payload_bytes":'
 const CLOSING_NUMBER = /^(0|[1-9]\d{0,14})\}$/
 const MAX_KNOWN = 64
@@ -81,7 +83,7 @@ function steadyText(result: PluginExecutionResult): string {
 
 const MAX_WRITTEN = 4096
 
-function toSteadyText(result: PluginExecutionResult): string {
+function toSteadyText(result: Steady): string {
   return JSON.stringify({
     plugin_id: result.plugin_id,
     success: result.success,

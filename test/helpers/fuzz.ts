@@ -1,0 +1,39 @@
+import * as fc from 'fast-check'
+
+/** Cases of one property; a quiet machine has time for all of them. */
+const CASES = Number(process.env['PHANTOM_FUZZ_CASES'] ?? 100_000)
+/** A busy machine ends here, and says how far it came. */
+const TIME_LIMIT_MS = Number(process.env['PHANTOM_FUZZ_MS'] ?? 15_000)
+const LEAST_CASES = 2_000
+
+/** Tries a property with as many cases as there is time for; a failure names its seed, which tries the same again. */
+export function fuzz<Values>(property: fc.IProperty<Values>): void {
+  const details = fc.check(property, {
+    numRuns: CASES,
+    plugins: [fc.interruptAfterTimeLimit(TIME_LIMIT_MS, { failOnInterrupt: false })],
+    ...(process.env['PHANTOM_FUZZ_SEED'] === undefined
+      ? {}
+      : { seed: Number(process.env['PHANTOM_FUZZ_SEED']) }),
+  })
+  if (details.failed) throw new Error(fc.defaultReportMessage(details), { cause: details.errorInstance })
+  if (details.interrupted) {
+    process.stdout.write(
+      `      ${details.numRuns} of ${CASES} cases in ${TIME_LIMIT_MS} ms (seed ${details.seed})\n`,
+    )
+  }
+  if (details.numRuns < Math.min(CASES, LEAST_CASES)) {
+    throw new Error(
+      `only ${details.numRuns} cases in ${TIME_LIMIT_MS} ms: a case takes too long (seed ${details.seed})`,
+    )
+  }
+}
+
+/** Texts made of parts that mean something to what reads them, and of any others. */
+export function textOf(parts: readonly string[], maxParts = 12): fc.Arbitrary<string> {
+  const part = fc.oneof(
+    { weight: 8, arbitrary: fc.constantFrom(...parts) },
+    { weight: 1, arbitrary: fc.string({ maxLength: 6 }) },
+    { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 4 }) },
+  )
+  return fc.array(part, { maxLength: maxParts }).map((all) => all.join(''))
+}
