@@ -203,6 +203,7 @@ export class InstanceLauncher {
       dataDir,
       policy,
       limits: generation.limits,
+      runtime: generation.runtime,
       baseDataBytes: start.baseDataBytes,
       egressSocket: egress?.socketPath ?? null,
       identity: start.identity,

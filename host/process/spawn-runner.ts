@@ -52,9 +52,7 @@ export function spawnRunner(plan: RunnerPlan): SpawnedRunner {
   let sandboxPid = status === undefined ? child.pid : null
   if (status !== undefined) void readSandboxPid(status).then((pid) => (sandboxPid = pid))
   const findPid = (): number | null =>
-    status === undefined || sandboxPid === null
-      ? sandboxPid
-      : findRunnerPid(sandboxPid, process.getuid?.() ?? -1)
+    status === undefined || sandboxPid === null ? sandboxPid : findRunnerPid(sandboxPid, plan)
   const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
     child.once('exit', (code, signal) => resolve({ code, signal }))
   })

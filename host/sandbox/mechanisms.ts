@@ -19,7 +19,7 @@ export const PERMISSION_MECHANISMS = {
     files: 'mount namespace + node --permission',
     env: 'exact environment + pid namespace',
     network: 'network namespace + proxy of the daemon',
-    process: 'pid namespace',
+    process: 'the same namespaces and system calls, read-only /usr, RLIMIT_NPROC',
   },
   process: {
     files: 'node --permission',
@@ -37,7 +37,8 @@ const EVERYWHERE = [
 
 const UNENFORCED = {
   namespace: [
-    'sockets that lie inside a granted folder: whoever may read the folder may connect to them',
+    'sockets that lie inside a granted folder, for a plugin that has the permission network as well',
+    'memory of all programs together that a plugin with the permission process starts: each has the limit for itself',
     'the 16 MiB of the private /tmp, which the memory limit does not count',
     ...EVERYWHERE,
   ],

@@ -17,7 +17,7 @@ export interface MountPlan {
 
 /** bubblewrap's arguments for the file system of one runner: nothing is there but what stands here. */
 export function planMounts(machine: Machine, request: RunnerRequest, firstDescriptor: number): MountPlan {
-  const outer = [...grantMounts(request), ...ownMounts(request)]
+  const outer = [...grantMounts(machine, request), ...ownMounts(request)]
   const mounts = [...systemMounts(machine, request), ...temporaryFolders(outer, request), ...outer]
   const binds: string[] = []
   const descriptorOf = (path: string): number => firstDescriptor + binds.push(path) - 1
@@ -47,8 +47,10 @@ function temporaryFolders(mounts: readonly Mount[], { workspace }: RunnerRequest
     .map((folder) => empty(folder))
 }
 
-function grantMounts({ policy, pluginDir, dataDir }: RunnerRequest): Mount[] {
-  const grants = [...policy.readPaths, ...policy.writePaths]
+function grantMounts(machine: Machine, { policy, pluginDir, dataDir }: RunnerRequest): Mount[] {
+  // What a plugin with programs sees of the host counts as a grant to read.
+  const programs = policy.process ? machine.programFolders.map(({ path }) => path) : []
+  const grants = [...policy.readPaths, ...policy.writePaths, ...programs]
   const covered = (inner: string): boolean => grants.some((granted) => reaches(granted, inner))
   const protect = policy.protect.filter(covered)
   const hide = policy.hide.filter(covered)

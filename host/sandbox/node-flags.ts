@@ -1,3 +1,5 @@
+import type { RuntimeCapabilities } from '../../src/contract/manifest.ts'
+
 /** What a runner's Node is started with. Its permission model is the inner layer: it narrows, the kernel holds. */
 export interface NodeFlagsRequest {
   readonly readPaths: readonly string[]
@@ -5,19 +7,28 @@ export interface NodeFlagsRequest {
   readonly maxMemoryMb: number
   /** Sockets, all or none: which hosts, the network namespace and the proxy hold. */
   readonly allowNet: boolean
+  readonly process: boolean
+  readonly runtime: RuntimeCapabilities
 }
 
 export function nodeFlags(request: NodeFlagsRequest): string[] {
+  const { runtime } = request
   return [
     '--permission',
     ...outermostFirst(request.readPaths).map((path) => `--allow-fs-read=${path}`),
     ...outermostFirst(request.writePaths).map((path) => `--allow-fs-write=${path}`),
     // Node calls the flag experimental in every process that has it; a plugin's log is not the place for that.
     ...(request.allowNet ? ['--allow-net', '--disable-warning=ExperimentalWarning'] : []),
-    '--no-addons',
+    ...(request.process ? ['--allow-child-process'] : []),
+    runtime.addons ? '--allow-addons' : '--no-addons',
     // Opens files without asking the permission model (https://nodejs.org/api/permissions.html, limitations).
-    '--no-experimental-sqlite',
-    '--no-experimental-ffi',
+    ...(runtime.sqlite ? [] : ['--no-experimental-sqlite']),
+    runtime.ffi ? '--allow-ffi' : '--no-experimental-ffi',
+    ...(runtime.inspector ? ['--allow-inspector'] : []),
+    // Whoever approved it was told; its log need not say so at each start.
+    ...(request.process || Object.values(runtime).includes(true)
+      ? ['--disable-warning=SecurityWarning']
+      : []),
     '--no-experimental-webstorage',
     // SIGUSR1 would open a debugger.
     '--disable-sigusr1',

@@ -1,4 +1,5 @@
 import type { Machine } from './machine.ts'
+import type { Mechanisms } from './mechanisms.ts'
 import { planMounts } from './mounts.ts'
 import type { RunnerRequest, WallPlan } from './plan-runner.ts'
 import { countsProcessesAlone, rlimitsOf } from './rlimits.ts'
@@ -8,6 +9,7 @@ import type { SeccompArch } from './seccomp/seccomp-program.ts'
 
 /** Behind the four streams of a runner, the sandbox's status and its entry program. */
 export const FIRST_BIND = 6
+const PROGRAM_PATH = '/usr/bin:/bin'
 /** Inside a user namespace; on the host it is the daemon's own uid. */
 const NOBODY = '65534'
 
@@ -16,12 +18,15 @@ export function planNamespace(machine: Machine, request: RunnerRequest): WallPla
   const asRoot = machine.uid === 0
   const { process, network } = request.policy
   const { baseDataBytes, limits } = request
+  // Whoever may start programs needs somebody to reap those that lost their parent.
+  const hasReaper = asRoot || process
   const mounts = planMounts(machine, request, FIRST_BIND)
   return {
     tier: 'namespace',
     file: machine.bwrapPath ?? 'bwrap',
     args: [
       ...(asRoot ? ROOT_NAMESPACES : USER_NAMESPACES),
+      ...(hasReaper ? [] : ['--as-pid-1']),
       ...COMMON,
       ...mounts.args,
       '--json-status-fd',
@@ -42,33 +47,41 @@ export function planNamespace(machine: Machine, request: RunnerRequest): WallPla
     // bubblewrap sets PWD by itself.
     env: {
       ...baseEnvironment('/tmp'),
+      ...(process ? { PATH: PROGRAM_PATH } : {}),
       ...request.policy.env,
       ...egressEnvironment(request.egressSocket, EGRESS_INSIDE),
       PWD: request.workspace,
     },
     cwd: '/',
     statusFd: 4,
+    hasReaper,
     entry: {
       rlimits: rlimitsOf({ baseDataBytes, limits, limitProcesses: countsProcessesAlone(machine) }),
       identity: request.identity,
       lastCapability: machine.lastCapability,
-      filter: { arch: architectureOf(machine), process, network: network.length > 0 },
+      filter: { arch: architectureOf(machine), process, network: network.length > 0, setGroupId: asRoot },
     },
     binds: mounts.binds,
     pluginPath: request.pluginDir,
-    mechanisms: {
-      files: `mount namespace${machine.hasBindFd ? '' : ' (by path)'} + node --permission`,
-      network:
-        request.egressSocket === null
-          ? 'network namespace without a way out + seccomp + node --permission'
-          : 'network namespace with no way out but the proxy of the daemon',
-      processes: 'pid namespace + seccomp + node --permission + RLIMIT_NPROC',
-      memory: 'RLIMIT_DATA',
-      systemCalls: 'seccomp allowlist',
-      uid: asRoot ? 'a uid for each instance' : 'user namespace',
-      privileges: 'no_new_privs, no capability',
-      lifetime: 'parent death signal of bubblewrap + pid namespace',
-    },
+    mechanisms: mechanismsFor(machine, request),
+  }
+}
+
+function mechanismsFor(machine: Machine, { egressSocket, policy }: RunnerRequest): Mechanisms {
+  return {
+    files: `mount namespace${machine.hasBindFd ? '' : ' (by path)'} + node --permission`,
+    network:
+      egressSocket === null
+        ? 'network namespace without a way out + seccomp + node --permission'
+        : 'network namespace with no way out but the proxy of the daemon',
+    processes: policy.process
+      ? 'pid namespace + RLIMIT_NPROC'
+      : 'pid namespace + seccomp + node --permission + RLIMIT_NPROC',
+    memory: 'RLIMIT_DATA',
+    systemCalls: 'seccomp allowlist',
+    uid: machine.uid === 0 ? 'a uid for each instance' : 'user namespace',
+    privileges: 'no_new_privs, no capability',
+    lifetime: 'parent death signal of bubblewrap + pid namespace',
   }
 }
 
@@ -110,14 +123,4 @@ const ROOT_NAMESPACES = [
   'CAP_DAC_READ_SEARCH',
 ]
 
-/** `--as-pid-1` saves a process: the runner starts no others that somebody would have to reap. */
-const USER_NAMESPACES = [
-  '--unshare-user',
-  '--uid',
-  NOBODY,
-  '--gid',
-  NOBODY,
-  '--cap-drop',
-  'ALL',
-  '--as-pid-1',
-]
+const USER_NAMESPACES = ['--unshare-user', '--uid', NOBODY, '--gid', NOBODY, '--cap-drop', 'ALL']

@@ -21,6 +21,7 @@ export function planProcess(machine: Machine, request: RunnerRequest): WallPlan 
     env: { ...baseEnvironment(dataDir), TMPDIR: dataDir, ...request.policy.env, PWD: request.workspace },
     cwd: request.workspace,
     statusFd: null,
+    hasReaper: false,
     entry: null,
     binds: [],
     pluginPath,

@@ -1,6 +1,10 @@
 import { PhantomError } from '../../src/contract/phantom-error.ts'
 import type { IsolationTier } from '../../src/contract/life.ts'
-import type { ManifestLimits } from '../../src/contract/manifest.ts'
+import {
+  RUNTIME_CAPABILITIES,
+  type ManifestLimits,
+  type RuntimeCapabilities,
+} from '../../src/contract/manifest.ts'
 import type { EntryRequest } from './entry/entry-program.ts'
 import type { Expected } from './attest/expected.ts'
 import { expectRunner } from './expect-runner.ts'
@@ -24,6 +28,8 @@ export interface RunnerRequest {
   readonly dataDir: string
   readonly policy: Policy
   readonly limits: ManifestLimits
+  /** What of Node's own is opened beyond permissions. */
+  readonly runtime: RuntimeCapabilities
   /** See `measureMemoryBase`. */
   readonly baseDataBytes: number
   /** Of the proxy behind which the granted hosts lie; null where the policy grants none. */
@@ -42,6 +48,8 @@ export interface WallPlan {
   readonly cwd: string
   /** Where the sandbox reports its process, see `readSandboxStatus`. */
   readonly statusFd: 4 | null
+  /** Whether the sandbox's first process is bubblewrap's and the runner its child, or the runner itself. */
+  readonly hasReaper: boolean
   /** The program that makes the last steps inside, which the sandbox reads from descriptor 5; null without a sandbox. */
   readonly entry: EntryRequest | null
   /** What is mounted by what it is when it is opened, from descriptor 6 on; see `openBind`. */
@@ -73,6 +81,20 @@ export function planRunner(machine: Machine, request: RunnerRequest): RunnerPlan
       { details: { tier: machine.tier, uid: machine.uid } },
     )
   }
+  if (machine.tier === 'process') refuseWhatPassesNode(machine, request)
   const plan = machine.tier === 'namespace' ? planNamespace(machine, request) : planProcess(machine, request)
   return { ...plan, expected: expectRunner(machine, request, plan) }
+}
+
+/** In tier `process` Node's permission model is all that holds files and network, and each of these goes past it. */
+function refuseWhatPassesNode(machine: Machine, { policy, pluginDir, runtime }: RunnerRequest): void {
+  const asked = RUNTIME_CAPABILITIES.filter((name) => runtime[name]).map((name) => `[runtime] ${name} = true`)
+  const [passing] = [...(policy.process ? ['the permission "process"'] : []), ...asked]
+  if (passing === undefined) return
+  throw new PhantomError(
+    'PLUGIN_BLOCKED',
+    `Cannot start a plugin from "${pluginDir}": it has ${passing}, which is allowed in tier "namespace" alone, and ` +
+      `this machine gives tier "process" (${machine.reasonNoNamespace}). Run "phantom doctor", or do without`,
+    { details: { tier: machine.tier } },
+  )
 }

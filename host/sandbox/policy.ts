@@ -5,7 +5,6 @@ import type { Permission } from '../../src/contract/permission.ts'
 import type { PermissionInfo } from '../../src/contract/plugin-info.ts'
 import { resolveEnvironment } from './environment.ts'
 import { explainDeniedAccess } from './file-access.ts'
-import { GRANTABLE } from './grantable.ts'
 import { anchor, refusalOfSpelling, resolveGrantPath, type GrantPath, type GrantRoots } from './grant-path.ts'
 import type { RunnerIdentity } from './identity.ts'
 import type { Machine } from './machine.ts'
@@ -101,11 +100,11 @@ export function resolvePolicy(
 
 /** Why nobody holds it, whoever approves it; null for what can be held. */
 export function refusalOf(permission: Permission): string | null {
-  if (!GRANTABLE[permission.kind]) {
-    return `"${permission.kind}" is not enforced on this build, so it is granted to nobody. It comes with a later version`
-  }
   return 'path' in permission ? refusalOfSpelling(permission.path) : null
 }
+
+const NO_WALLS =
+  'programs need walls around them, and in tier "process" there are none: they would reach all that the user does. Run "phantom doctor"'
 
 interface Draft {
   readonly roots: GrantRoots
@@ -166,6 +165,7 @@ function applyPermission(
       draft.network.push(...permission.hosts)
       return held(permission, `connect to ${permission.hosts.join(', ')}`, draft.tier)
     case 'process':
+      if (draft.tier === 'process') return refused(permission, NO_WALLS)
       draft.process = true
       return held(permission, 'start programs inside the same walls', draft.tier)
   }

@@ -7,6 +7,8 @@ import {
 import type { ManifestLimits } from '../../src/contract/manifest.ts'
 
 const MIB = 1024 * 1024
+/** What a program gets on any Linux unless somebody changed it. */
+const STACK_BYTES = 8 * MIB
 
 export interface RlimitRequest {
   /** What an idle runner already counts against RLIMIT_DATA, most of it V8's code range (562 MiB on x86-64). */
@@ -24,6 +26,8 @@ export interface Rlimits {
   readonly nproc: number | null
   readonly fsize: number
   readonly core: 0
+  /** Of the first thread; it grows by itself, and counts as no data. */
+  readonly stack: number
 }
 
 export function rlimitsOf({ baseDataBytes, limits, limitProcesses }: RlimitRequest): Rlimits {
@@ -33,6 +37,7 @@ export function rlimitsOf({ baseDataBytes, limits, limitProcesses }: RlimitReque
     nproc: limitProcesses ? (limits.maxProcesses ?? DEFAULT_MAX_PROCESSES) : null,
     fsize: (limits.maxFileSizeMb ?? DEFAULT_MAX_FILE_SIZE_MB) * MIB,
     core: 0,
+    stack: STACK_BYTES,
   }
 }
 

@@ -23,10 +23,14 @@ export function runnerCommand(places: RunnerPlaces, request: RunnerRequest): str
     ...writePaths,
     ...policy.readPaths,
   ]
-  const { egressSocket, limits } = request
+  const { egressSocket, limits, runtime } = request
   const { maxMemoryMb } = limits
   const allowNet = egressSocket !== null
-  return [places.node, ...nodeFlags({ readPaths, writePaths, maxMemoryMb, allowNet }), places.main]
+  return [
+    places.node,
+    ...nodeFlags({ readPaths, writePaths, maxMemoryMb, allowNet, process: policy.process, runtime }),
+    places.main,
+  ]
 }
 
 /** In a network namespace of its own every port is free. */

@@ -1,6 +1,8 @@
 import fs from 'node:fs'
 import type { Readable } from 'node:stream'
 
+import type { RunnerPlan } from './plan-runner.ts'
+
 /** More than bubblewrap ever says; a longer text is no status of its. */
 const MAX_STATUS_CHARS = 4096
 
@@ -22,11 +24,14 @@ export function readSandboxPid(status: Readable): Promise<number | null> {
 
 /**
  * The host's pid of the runner itself, for signals and monitoring; null while it is not there yet, which it is once
- * the runner has said anything. Under a root daemon the sandbox's first process is bubblewrap's reaper, which ignores
- * SIGTERM, and the runner is its only child.
+ * the runner has said anything. With a reaper the sandbox's first process is bubblewrap's, which ignores SIGTERM, and
+ * the runner its first child: those that lost their parent come behind it, and when it ends, all do.
  */
-export function findRunnerPid(sandboxPid: number, daemonUid: number): number | null {
-  if (daemonUid !== 0) return sandboxPid
+export function findRunnerPid(
+  sandboxPid: number,
+  { hasReaper }: Pick<RunnerPlan, 'hasReaper'>,
+): number | null {
+  if (!hasReaper) return sandboxPid
   try {
     const children = fs.readFileSync(`/proc/${sandboxPid}/task/${sandboxPid}/children`, 'utf8')
     const first = Number.parseInt(children, 10)

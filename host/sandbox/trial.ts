@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream'
 import { text as readAll } from 'node:stream/consumers'
 
 import { SILENT_LIMITS } from '../../src/contract/manifest/silent-limits.ts'
+import { NO_CAPABILITIES } from '../../src/contract/manifest.ts'
 import type { RunnerIdentity } from './identity.ts'
 import type { Machine } from './machine.ts'
 import { planRunner, type RunnerPlan } from './plan-runner.ts'
@@ -38,7 +39,7 @@ export async function runTrial(machine: Machine, trial: Trial): Promise<TrialRes
   const folder = await fs.realpath(await fs.mkdtemp(path.join(os.tmpdir(), 'phantom-trial-')))
   try {
     const plan = planRunner(machine, await prepareTrial(machine, folder, trial))
-    return await runPlan(machine, plan, trial.observe)
+    return await runPlan(plan, trial.observe)
   } finally {
     await fs.rm(folder, { recursive: true, force: true })
   }
@@ -81,6 +82,7 @@ async function prepareTrial(
       permissions: [],
       notices: [],
     },
+    runtime: NO_CAPABILITIES,
     limits: { ...SILENT_LIMITS, maxMemoryMb: trial.maxMemoryMb ?? 64 },
     baseDataBytes: trial.baseDataBytes ?? ROOMY_DATA_BYTES,
     egressSocket: null,
@@ -98,7 +100,7 @@ async function writeFile(file: string, text: string): Promise<void> {
   await fs.chmod(file, 0o644)
 }
 
-async function runPlan(machine: Machine, plan: RunnerPlan, observe: Trial['observe']): Promise<TrialResult> {
+async function runPlan(plan: RunnerPlan, observe: Trial['observe']): Promise<TrialResult> {
   const child = spawnPlan(plan)
   const [, stdout, stderr, channel, status] = child.stdio as unknown as (Duplex | undefined)[]
   const ended = new Promise<number | null>((resolve, reject) => {
@@ -109,7 +111,7 @@ async function runPlan(machine: Machine, plan: RunnerPlan, observe: Trial['obser
   const sandboxPid = status ? readSandboxPid(status) : Promise.resolve(child.pid ?? null)
   const runnerPid = async (): Promise<number | null> => {
     const pid = await sandboxPid
-    return pid === null || plan.statusFd === null ? pid : findRunnerPid(pid, machine.uid)
+    return pid === null || plan.statusFd === null ? pid : findRunnerPid(pid, plan)
   }
   try {
     const [code, out, err] = await Promise.all([

@@ -56,6 +56,14 @@ export interface ManifestRuntime {
   concurrency: number
   /** Whether the plugin may make code from strings (`eval`, `new Function`). */
   eval: boolean
+  /** Whether native addons load. */
+  addons: boolean
+  /** Whether `node:sqlite` is there. */
+  sqlite: boolean
+  /** Whether the plugin may debug itself by `node:inspector`. */
+  inspector: boolean
+  /** Whether `node:ffi` is there. */
+  ffi: boolean
   logLevel: LogLevel
   /** `eager` starts with the daemon, `on_call` with the first call. */
   activation: 'on_call' | 'eager'
@@ -67,6 +75,18 @@ export interface ManifestRuntime {
   exclusive: boolean
   /** Calls that may wait, all workspaces together; one more is answered with QUEUE_FULL. */
   maxQueuedCalls: number
+}
+
+/** Parts of Node that go past its own permission model: what is left are the walls around the process. */
+export const RUNTIME_CAPABILITIES = ['addons', 'sqlite', 'inspector', 'ffi'] as const
+
+export type RuntimeCapabilities = Readonly<Pick<ManifestRuntime, (typeof RUNTIME_CAPABILITIES)[number]>>
+
+export const NO_CAPABILITIES: RuntimeCapabilities = {
+  addons: false,
+  sqlite: false,
+  inspector: false,
+  ffi: false,
 }
 
 /**

@@ -16,6 +16,7 @@ const LIMITS: EntryRequest['rlimits'] = {
   nofile: 61,
   nproc: null,
   fsize: 5 * MIB,
+  stack: 8 * MIB,
   core: 0,
 }
 const IDENTITY = { uid: 0x7fff_fff0, gid: 0x7fff_fff1 }

@@ -2,6 +2,7 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import path from 'node:path'
+import { NO_CAPABILITIES } from '../../src/contract/manifest.ts'
 import { nodeFlags } from '../../host/sandbox/node-flags.ts'
 import type { RunnerNotifications, RunnerParams } from '../../src/contract/runner-methods.ts'
 import { Connection, type Answer } from '../../src/rpc/connection.ts'
@@ -45,7 +46,14 @@ export class RunnerDriver {
       path.dirname(settings.entry),
       ...(settings.readable ?? []),
     ]
-    const flags = nodeFlags({ readPaths, writePaths: [], maxMemoryMb: 256, allowNet: false })
+    const flags = nodeFlags({
+      readPaths,
+      writePaths: [],
+      maxMemoryMb: 256,
+      allowNet: false,
+      process: false,
+      runtime: NO_CAPABILITIES,
+    })
     this.child = spawn(process.execPath, [...flags, settings.runner], {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
       env: {},

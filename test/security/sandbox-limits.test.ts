@@ -167,17 +167,16 @@ function limits(world: SandboxWorld): void {
 
 function life(world: SandboxWorld): void {
   it('dies with a daemon that is killed, even while it spins', async () => {
-    const plan = JSON.stringify(world.plan('spin.cjs'))
+    const plan = world.plan('spin.cjs')
     const daemon = spawn(
       process.execPath,
-      [path.join(import.meta.dirname, '../fixtures/probes/spawner.mjs'), plan],
+      [path.join(import.meta.dirname, '../fixtures/probes/spawner.mjs'), JSON.stringify(plan)],
       {
         stdio: ['ignore', 'pipe', 'inherit'],
       },
     )
     const sandboxPid = Number(await new Promise((resolve) => daemon.stdout.once('data', resolve)))
-    const { tier, uid } = world.machine
-    const runnerPid = tier === 'process' ? sandboxPid : findRunnerPid(sandboxPid, uid)
+    const runnerPid = findRunnerPid(sandboxPid, plan)
     const command = fs.readFileSync(`/proc/${runnerPid}/cmdline`, 'utf8')
     daemon.kill('SIGKILL')
     expect(command, 'this was the runner').to.include('/node\0--permission\0')

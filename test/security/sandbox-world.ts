@@ -10,7 +10,11 @@ import { resolvePolicy, type Policy } from '../../host/sandbox/policy.ts'
 import { NODE_INSIDE } from '../../host/sandbox/runner-paths.ts'
 import { spawnPlan } from '../../host/sandbox/spawn-plan.ts'
 import type { IsolationTier } from '../../src/contract/life.ts'
-import type { ManifestLimits } from '../../src/contract/manifest.ts'
+import {
+  NO_CAPABILITIES,
+  type ManifestLimits,
+  type RuntimeCapabilities,
+} from '../../src/contract/manifest.ts'
 import { SILENT_LIMITS } from '../../src/contract/manifest/silent-limits.ts'
 import type { Permission } from '../../src/contract/permission.ts'
 
@@ -33,6 +37,7 @@ export interface ProbeOptions {
   readonly maxMemoryMb?: number
   readonly limits?: Partial<ManifestLimits>
   /** Policy that no permission of the test's gives: who grants it is another's test. */
+  readonly runtime?: Partial<RuntimeCapabilities>
   /** What the machine is to be taken for. */
   readonly machine?: Partial<Machine>
   readonly opened?: Partial<Pick<Policy, 'network' | 'process'>>
@@ -129,6 +134,7 @@ export class SandboxWorld {
       identity,
       overlayDir: null,
       validatorDir: null,
+      runtime: { ...NO_CAPABILITIES, ...options.runtime },
       limits: { ...SILENT_LIMITS, ...options.limits, maxMemoryMb },
       baseDataBytes: BASE_DATA_BYTES,
       egressSocket: null,

@@ -10,6 +10,7 @@ const KERNEL_NAMES: Readonly<Record<keyof Rlimits, string>> = {
   nproc: 'Max processes',
   fsize: 'Max file size',
   core: 'Max core file size',
+  stack: 'Max stack size',
 }
 
 export function compareLimits({ rlimits }: Expected, text: Reading<string>): Compared[] {

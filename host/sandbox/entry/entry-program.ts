@@ -15,7 +15,7 @@ export interface EntryRequest {
 }
 
 /** <asm-generic/resource.h>, which x86-64 and arm64 share. */
-const RLIMITS = { fsize: 1, data: 2, core: 4, nproc: 6, nofile: 7 } as const satisfies Record<
+const RLIMITS = { fsize: 1, data: 2, stack: 3, core: 4, nproc: 6, nofile: 7 } as const satisfies Record<
   keyof Rlimits,
   number
 >

@@ -33,7 +33,7 @@ export const ALLOWED_SYSCALLS: readonly SyscallName[] = words(`
 
   capget
 
-  connect accept accept4 bind listen getsockname getpeername shutdown getsockopt
+  accept accept4 bind listen getsockname getpeername shutdown getsockopt
   sendto recvfrom sendmsg recvmsg sendmmsg recvmmsg
 `)
 
@@ -42,6 +42,12 @@ export const ALLOWED_WITH_PROCESS: readonly SyscallName[] = words(`
   fork vfork setpgid setsid
   timer_create timer_settime timer_gettime timer_getoverrun timer_delete
 `)
+
+/**
+ * Beside them for plugins with a network. Without one there is nobody to connect to but unix sockets in granted
+ * folders, and what answers there (a container daemon, a key agent) was not granted with the folder.
+ */
+export const ALLOWED_WITH_NETWORK: readonly SyscallName[] = ['connect']
 
 /**
  * Answered as unknown rather than as forbidden: libraries then use an older call, whose arguments can be looked at.

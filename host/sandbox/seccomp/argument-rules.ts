@@ -10,6 +10,8 @@ export const ERRNO = { EPERM: 1, ENOSYS: 38, ENOPROTOOPT: 92, EAFNOSUPPORT: 97 }
 export interface ArgumentTest {
   readonly argument: 0 | 1 | 2 | 3 | 4 | 5
   readonly mask?: number
+  /** The upper half instead, for a pointer that must be null. */
+  readonly half?: 'upper'
   readonly oneOf: readonly number[]
 }
 
@@ -23,23 +25,23 @@ export interface ArgumentRule {
 export interface RuleRequest {
   readonly process: boolean
   readonly network: boolean
+  readonly setGroupId?: boolean
 }
 
 /** Calls that are needed, but not with every argument. */
-export function argumentRules({ process, network }: RuleRequest): ArgumentRule[] {
+export function argumentRules({ process, network, setGroupId = false }: RuleRequest): ArgumentRule[] {
   return [
     cloneRule(process),
     mmapRule(),
     socketRule(network),
-    socketpairRule(),
+    socketpairRule(network),
     socketOptionRule(network),
     rule(['ioctl'], [[{ argument: 1, oneOf: IOCTLS }]]),
     rule(['fcntl'], [[{ argument: 1, oneOf: FCNTLS }]]),
     rule(['prctl'], [[{ argument: 0, oneOf: process ? [...PRCTLS, PR_SET_CHILD_SUBREAPER] : PRCTLS }]]),
     rule(['madvise'], [[{ argument: 2, oneOf: ADVICE }]]),
-    // Of others' limits nothing is to be known or set.
-    rule(['prlimit64'], [[{ argument: 0, oneOf: [0] }]]),
-    ...modeRules(process),
+    limitRule(process),
+    ...modeRules(process, setGroupId ? SET_USER_ID : SET_USER_ID | SET_GROUP_ID),
   ]
 }
 
@@ -103,11 +105,18 @@ const IPPROTO_UDP = 17
 /** The default, or PF_UNIX by its own number. */
 const UNIX_PROTOCOLS = [0, 1]
 
-const UNIX_SOCKET: readonly ArgumentTest[] = [
-  { argument: 0, oneOf: [AF_UNIX] },
-  { argument: 1, mask: SOCKET_TYPE, oneOf: [SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET] },
-  { argument: 2, oneOf: UNIX_PROTOCOLS },
-]
+/** A datagram goes to whatever address stands on it: only those who may connect have them. */
+function unixSocket(network: boolean): ArgumentTest[] {
+  return [
+    { argument: 0, oneOf: [AF_UNIX] },
+    {
+      argument: 1,
+      mask: SOCKET_TYPE,
+      oneOf: network ? [SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM] : [SOCK_STREAM, SOCK_SEQPACKET],
+    },
+    { argument: 2, oneOf: UNIX_PROTOCOLS },
+  ]
+}
 
 /** No other protocol than TCP and UDP: asking for one makes the kernel load its module. */
 const INET_SOCKET: readonly ArgumentTest[] = [
@@ -117,11 +126,15 @@ const INET_SOCKET: readonly ArgumentTest[] = [
 ]
 
 function socketRule(network: boolean): ArgumentRule {
-  return rule(['socket'], network ? [UNIX_SOCKET, INET_SOCKET] : [UNIX_SOCKET], ERRNO.EAFNOSUPPORT)
+  return rule(
+    ['socket'],
+    network ? [unixSocket(network), INET_SOCKET] : [unixSocket(network)],
+    ERRNO.EAFNOSUPPORT,
+  )
 }
 
-function socketpairRule(): ArgumentRule {
-  return rule(['socketpair'], [UNIX_SOCKET], ERRNO.EAFNOSUPPORT)
+function socketpairRule(network: boolean): ArgumentRule {
+  return rule(['socketpair'], [unixSocket(network)], ERRNO.EAFNOSUPPORT)
 }
 
 const SOL_SOCKET = 1
@@ -154,6 +167,19 @@ function socketOptionRule(network: boolean): ArgumentRule {
   )
 }
 
+/**
+ * One's own limits may be looked at; a shell also lowers them. They can't be raised, but for those that are set soft
+ * alone; and of others' limits nothing is to be known or set.
+ */
+function limitRule(process: boolean): ArgumentRule {
+  const own: ArgumentTest = { argument: 0, oneOf: [0] }
+  const looks: ArgumentTest[] = [
+    { argument: 2, oneOf: [0] },
+    { argument: 2, half: 'upper', oneOf: [0] },
+  ]
+  return rule(['prlimit64'], [process ? [own] : [own, ...looks]])
+}
+
 /** TCGETS TIOCGWINSZ FIONREAD FIONBIO FIONCLEX FIOCLEX FIOASYNC. No TIOCSTI, no TIOCLINUX. */
 const IOCTLS = [0x5401, 0x5413, 0x541b, 0x5421, 0x5450, 0x5451, 0x5452]
 
@@ -164,24 +190,27 @@ const IOCTLS = [0x5401, 0x5413, 0x541b, 0x5421, 0x5450, 0x5451, 0x5452]
 const FCNTLS = [0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032, 1034]
 
 /**
- * PDEATHSIG DUMPABLE KEEPCAPS NAME CAPBSET SECUREBITS(get) TIMERSLACK NO_NEW_PRIVS THP_DISABLE CAP_AMBIENT, and names
- * for anonymous memory. Seccomp, ptrace and memory-map switches are not among them.
+ * PDEATHSIG DUMPABLE NAME CAPBSET(read) TIMERSLACK NO_NEW_PRIVS THP_DISABLE, and names for anonymous memory. Seccomp, ptrace and memory-map switches are not among them.
  */
-const PRCTLS = [1, 2, 3, 4, 7, 8, 15, 16, 23, 24, 27, 29, 30, 38, 39, 41, 42, 47, 0x5356_4d41]
+const PRCTLS = [1, 2, 3, 4, 15, 16, 23, 29, 30, 38, 39, 41, 42, 0x5356_4d41]
 const PR_SET_CHILD_SUBREAPER = 36
 
 /** All but MERGEABLE (tells what others have in memory), REMOVE and what poisons pages. */
 const ADVICE = [0, 1, 2, 3, 4, 8, 10, 11, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 25]
 
-const SET_ID_BITS = 0o6000
+const SET_USER_ID = 0o4000
+const SET_GROUP_ID = 0o2000
 const O_CREAT = 0o100
 const O_TMPFILE = 0o2000_0000
 const S_IFMT = 0o170000
 const S_IFIFO = 0o010000
 
-/** A file that runs as its owner would carry the plugin's uid, under an ordinary daemon a person's, to others. */
-function modeRules(process: boolean): ArgumentRule[] {
-  const noSetId = (argument: 0 | 1 | 2 | 3): ArgumentTest => ({ argument, mask: SET_ID_BITS, oneOf: [0] })
+/**
+ * A file that runs as its owner would carry the plugin's uid, under an ordinary daemon a person's, to others. A root
+ * daemon makes data folders set-group-ID; what is copied in them keeps that, and their group is the plugin's own.
+ */
+function modeRules(process: boolean, forbidden: number): ArgumentRule[] {
+  const noSetId = (argument: 0 | 1 | 2 | 3): ArgumentTest => ({ argument, mask: forbidden, oneOf: [0] })
   const makesNone = (argument: 1 | 2): ArgumentTest => ({
     argument,
     mask: O_CREAT | O_TMPFILE,
@@ -189,7 +218,7 @@ function modeRules(process: boolean): ArgumentRule[] {
   })
   const fifo = (argument: 1 | 2): ArgumentTest => ({
     argument,
-    mask: S_IFMT | SET_ID_BITS,
+    mask: S_IFMT | forbidden,
     oneOf: [S_IFIFO],
   })
   return [

@@ -1,4 +1,9 @@
-import { ALLOWED_SYSCALLS, ALLOWED_WITH_PROCESS, UNKNOWN_SYSCALLS } from './allowed-syscalls.ts'
+import {
+  ALLOWED_SYSCALLS,
+  ALLOWED_WITH_NETWORK,
+  ALLOWED_WITH_PROCESS,
+  UNKNOWN_SYSCALLS,
+} from './allowed-syscalls.ts'
 import { argumentRules, ERRNO, type ArgumentRule, type ArgumentTest } from './argument-rules.ts'
 import { BpfAssembler } from './bpf-assembler.ts'
 import { LAST_KNOWN_NUMBER, numberOf, type SeccompArch, type SyscallName } from './syscall-numbers.ts'
@@ -9,6 +14,8 @@ export interface SeccompRequest {
   readonly process: boolean
   /** Whether there are sockets of the internet families; the network namespace is empty all the same. */
   readonly network: boolean
+  /** Whether files may be set-group-ID: harmless where the group is the plugin's own. Absent: no. */
+  readonly setGroupId?: boolean
 }
 
 export type { SeccompArch }
@@ -56,7 +63,7 @@ export function seccompProgram(request: SeccompRequest): Buffer {
 type Outcome = number | ArgumentRule
 
 function outcomes(request: SeccompRequest, rules: readonly ArgumentRule[]): Map<number, Outcome> {
-  const { arch, process } = request
+  const { arch, process, network } = request
   const found = new Map<number, Outcome>()
   const put = (name: SyscallName, outcome: Outcome): void => {
     const number = numberOf(name, arch)
@@ -66,6 +73,7 @@ function outcomes(request: SeccompRequest, rules: readonly ArgumentRule[]): Map<
   }
   for (const name of ALLOWED_SYSCALLS) put(name, ALLOW)
   if (process) for (const name of ALLOWED_WITH_PROCESS) put(name, ALLOW)
+  if (network) for (const name of ALLOWED_WITH_NETWORK) put(name, ALLOW)
   for (const name of UNKNOWN_SYSCALLS) put(name, FAIL | ERRNO.ENOSYS)
   for (const rule of rules) for (const name of rule.calls) put(name, rule)
   return found
@@ -125,10 +133,10 @@ function emitRule(assembler: BpfAssembler, rule: ArgumentRule): void {
 /** Goes on behind the test where it holds, else to `next`. */
 function emitTest(
   assembler: BpfAssembler,
-  { argument, mask = ALL_BITS, oneOf }: ArgumentTest,
+  { argument, mask = ALL_BITS, half, oneOf }: ArgumentTest,
   { next, held }: { next: string; held: string },
 ): void {
-  assembler.load(ARGUMENTS_AT + argument * ARGUMENT_BYTES)
+  assembler.load(ARGUMENTS_AT + argument * ARGUMENT_BYTES + (half === 'upper' ? ARGUMENT_BYTES / 2 : 0))
   if (mask !== ALL_BITS) assembler.and(mask)
   for (const value of oneOf.slice(0, -1)) assembler.branch('jumpIfEqual', value, { ifTrue: held })
   assembler.branch('jumpIfEqual', oneOf.at(-1) ?? 0, { ifFalse: next })

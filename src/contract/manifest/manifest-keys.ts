@@ -21,6 +21,10 @@ export const MANIFEST_KEYS = {
   runtime: [
     'concurrency',
     'eval',
+    'addons',
+    'sqlite',
+    'inspector',
+    'ffi',
     'log_level',
     'activation',
     'idle_timeout_ms',

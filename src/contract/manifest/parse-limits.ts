@@ -54,6 +54,10 @@ export function parseRuntime(reader: TableReader): ManifestRuntime {
   return {
     concurrency: reader.integer('concurrency', { min: 1, max: MAX_CONCURRENCY }) ?? DEFAULT_CONCURRENCY,
     eval: reader.flag('eval') ?? false,
+    addons: reader.flag('addons') ?? false,
+    sqlite: reader.flag('sqlite') ?? false,
+    inspector: reader.flag('inspector') ?? false,
+    ffi: reader.flag('ffi') ?? false,
     logLevel: reader.choice('log_level', LOG_LEVELS) ?? 'info',
     activation: reader.choice('activation', ACTIVATIONS) ?? 'on_call',
     idleTimeoutMs: reader.integer('idle_timeout_ms', { min: 0, max: DAY_MS }),

@@ -10,6 +10,10 @@ const specification = readFileSync(new URL('../../../docs/specification.md', imp
 const DEFAULT_RUNTIME = {
   concurrency: 1,
   eval: false,
+  addons: false,
+  sqlite: false,
+  inspector: false,
+  ffi: false,
   logLevel: 'info',
   activation: 'on_call',
   idleTimeoutMs: null,
@@ -97,6 +101,10 @@ max_calls_per_second = 50
 [runtime]
 concurrency = 64
 eval = true
+addons = true
+sqlite = true
+inspector = true
+ffi = true
 log_level = "debug"
 activation = "eager"
 idle_timeout_ms = 0
@@ -134,6 +142,10 @@ name = "_"
     expect(manifest?.runtime).to.deep.equal({
       concurrency: 64,
       eval: true,
+      addons: true,
+      sqlite: true,
+      inspector: true,
+      ffi: true,
       logLevel: 'debug',
       activation: 'eager',
       idleTimeoutMs: 0,

@@ -3,6 +3,7 @@ import { expect } from 'chai'
 import type { Machine } from '../../../../host/sandbox/machine.ts'
 import { unenforced } from '../../../../host/sandbox/mechanisms.ts'
 import { planRunner, type RunnerPlan, type RunnerRequest } from '../../../../host/sandbox/plan-runner.ts'
+import { NO_CAPABILITIES } from '../../../../src/contract/manifest.ts'
 import { SILENT_LIMITS } from '../../../../src/contract/manifest/silent-limits.ts'
 import type { Policy } from '../../../../host/sandbox/policy.ts'
 
@@ -46,6 +47,7 @@ const REQUEST: RunnerRequest = {
   dataDir: '/ws/.phantom/data/mine',
   policy: POLICY,
   limits: { ...SILENT_LIMITS, maxMemoryMb: 100 },
+  runtime: NO_CAPABILITIES,
   baseDataBytes: 500 * 1024 * 1024,
   egressSocket: null,
   identity: null,
@@ -185,6 +187,18 @@ describe('planRunner()', () => {
     expect(named.args.join(' ')).to.include('--ro-bind /srv/a /srv/a')
     expect(named.binds).to.deep.equal([])
     expect(mounts(named)).to.deep.equal(mounts(open))
+  })
+
+  it('shows the programs of the host to who may start them, and still nothing of what is hidden', () => {
+    const request = withPolicy({ process: true, hide: ['/usr/share/phantom'] })
+    const plan = planRunner(MACHINE, request)
+    expect(plan.args.join(' '))
+      .to.include('--ro-bind /usr /usr --symlink usr/bin /bin')
+      .and.include('--tmpfs /usr/share/phantom')
+      .and.include('--allow-child-process')
+    expect(plan.args, 'somebody reaps').not.to.include('--as-pid-1')
+    expect(plan.env['PATH']).to.equal('/usr/bin:/bin')
+    expect(planRunner(MACHINE, REQUEST).args.join(' ')).not.to.match(/\/usr |allow-child/)
   })
 
   it('covers what tells of the host, and makes a /dev without memory or terminals', () => {

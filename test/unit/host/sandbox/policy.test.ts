@@ -237,14 +237,17 @@ describe('resolvePolicy()', () => {
     expect(refusal(network, {}, 'process')).to.include('only a network namespace holds a plugin to its hosts')
   })
 
-  it('grants programs to nobody, in words', () => {
+  it('grants the starting of programs where walls stand around them, and nowhere else', () => {
     const programs: Permission = { kind: 'process', declared: 'process' }
-    expect(refusal(programs)).to.equal(
-      '"process" is not enforced on this build, so it is granted to nobody. It comes with a later version',
-    )
-    expect(resolve([programs]).process).to.equal(false)
-    const asked = [read('./data'), programs, read('/tmp'), env('X')]
-    expect(asked.filter((one) => refusalOf(one) !== null)).to.deep.equal([programs, read('/tmp')])
+    expect(resolve([programs]).process).to.equal(true)
+    expect(resolve([]).process).to.equal(false)
+    expect(refusal(programs, {}, 'process')).to.match(/^programs need walls around them/)
+    expect(resolve([programs], {}, 'process').process).to.equal(false)
+  })
+
+  it('refuses some paths whoever approves them', () => {
+    const asked = [read('./data'), read('/tmp'), env('X')]
+    expect(asked.filter((one) => refusalOf(one) !== null)).to.deep.equal([read('/tmp')])
   })
 
   it("tells where ordinary file permissions will stop the runner's uid", () => {

@@ -14,7 +14,7 @@ const EXPECTED: Expected = {
   emptyCapabilities: CAPABILITY_SETS,
   seccompMode: 2,
   namespaces: ['net'],
-  rlimits: { data: 1000, nofile: 256, nproc: null, fsize: 1, core: 0 },
+  rlimits: { data: 1000, nofile: 256, nproc: null, fsize: 1, core: 0, stack: 8 },
   mounts: null,
   env: { HOME: '/tmp', TOKEN: 'topsecret' },
   node: [],

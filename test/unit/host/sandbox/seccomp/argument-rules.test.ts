@@ -6,12 +6,12 @@ import {
   ALLOW,
   alwaysThe,
   ask,
+  call,
   EPERM,
   registers,
   VARIANTS,
   variants,
   type Answer,
-  type Variant,
 } from './ask-filter.ts'
 
 const ENOPROTOOPT = 92
@@ -74,7 +74,10 @@ describe('the arguments that the filter looks at', () => {
     const flags = 0o2004000
     for (const variant of VARIANTS) {
       const inet = variant.network ? ALLOW : EAFNOSUPPORT
-      for (const type of [1, 2, 5]) {
+      alwaysThe(variant.network ? ALLOW : EPERM, variant, 'connect', 3)
+      alwaysThe(variant.network ? ALLOW : EAFNOSUPPORT, variant, 'socket', 1, 2 | flags, 0)
+      alwaysThe(variant.network ? ALLOW : EAFNOSUPPORT, variant, 'socketpair', 1, 2, 0)
+      for (const type of [1, 5]) {
         alwaysThe(ALLOW, variant, 'socket', 1, type | flags, 0)
         alwaysThe(ALLOW, variant, 'socketpair', 1, type, 0)
       }
@@ -114,11 +117,7 @@ describe('the arguments that the filter looks at', () => {
       // Netlink, packet, ALG, vsock, XDP.
       {
         numRuns: 2000,
-        examples: [16, 17, 38, 40, 44].map((family) => [
-          VARIANTS[1] as Variant,
-          family,
-          [0n, 3n, 0n, 0n, 0n, 0n],
-        ]),
+        examples: [16, 17, 38, 40, 44].map((family) => [VARIANTS[1]!, family, [0n, 3n, 0n, 0n, 0n, 0n]]),
       },
     )
   })
@@ -158,14 +157,27 @@ describe('the arguments that the filter looks at', () => {
       // F_SETOWN, F_SETSIG, F_SETLEASE, F_NOTIFY, F_SETPIPE_SZ, F_ADD_SEALS, F_SET_RW_HINT.
       for (const command of [8, 10, 1024, 1026, 1031, 1033, 1036])
         alwaysThe(EPERM, variant, 'fcntl', 1, command)
-      for (const option of [1, 15, 16, 23, 24, 38, 47]) alwaysThe(ALLOW, variant, 'prctl', option)
+      for (const option of [1, 15, 16, 23, 38]) alwaysThe(ALLOW, variant, 'prctl', option)
       // SET_SECCOMP, SET_SECUREBITS, SET_MM, SYSCALL_USER_DISPATCH, SCHED_CORE, SET_PTRACER, SET_MEMORY_MERGE.
-      for (const option of [22, 28, 35, 59, 62, 0x5961_6d61, 67]) alwaysThe(EPERM, variant, 'prctl', option)
+      for (const option of [8, 22, 24, 28, 35, 47, 59, 62, 0x5961_6d61, 67])
+        alwaysThe(EPERM, variant, 'prctl', option)
       alwaysThe(variant.process ? ALLOW : EPERM, variant, 'prctl', 36)
       for (const advice of [3, 4, 8, 14, 25]) alwaysThe(ALLOW, variant, 'madvise', 0, 0, advice)
       for (const advice of [9, 12, 100, 101]) alwaysThe(EPERM, variant, 'madvise', 0, 0, advice)
-      alwaysThe(ALLOW, variant, 'prlimit64', 0, 7)
+      expect(call(variant, 'prlimit64', 0, 3, 0, -1)).to.equal(ALLOW)
+      for (const pointer of [0x7fff_0000_1000n, 0x1_0000_0000n, 1n]) {
+        expect(call(variant, 'prlimit64', 0, 3, pointer)).to.equal(variant.process ? ALLOW : EPERM)
+      }
       alwaysThe(EPERM, variant, 'prlimit64', 1, 7)
+    }
+  })
+
+  it("makes files of the set group where the group is the plugin's own, and of the owner never", () => {
+    for (const variant of VARIANTS) {
+      const own = { ...variant, setGroupId: true }
+      alwaysThe(ALLOW, own, 'fchmodat', -100, 0, 0o2770)
+      alwaysThe(EPERM, own, 'fchmodat', -100, 0, 0o4770)
+      alwaysThe(EPERM, own, 'fchmodat', -100, 0, 0o6770)
     }
   })
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import * as fc from 'fast-check'
 
-import { seccompProgram } from '../../../../../host/sandbox/seccomp/seccomp-program.ts'
+import { seccompProgram, type SeccompRequest } from '../../../../../host/sandbox/seccomp/seccomp-program.ts'
 import {
   numberOf,
   type SeccompArch,
@@ -19,11 +19,16 @@ const ARCHES: readonly SeccompArch[] = ['x64', 'arm64']
 export const VARIANTS = ARCHES.flatMap((arch) =>
   [false, true].flatMap((process) => [false, true].map((network) => ({ arch, process, network }))),
 )
-export type Variant = (typeof VARIANTS)[number]
+export type Variant = SeccompRequest
 
-const programs = new Map(
-  VARIANTS.map((variant) => [JSON.stringify(variant), seccompProgram(variant)] as const),
-)
+const programs = new Map<string, Buffer>()
+
+function programOf(variant: Variant): Buffer {
+  const key = JSON.stringify(variant)
+  const program = programs.get(key) ?? seccompProgram(variant)
+  programs.set(key, program)
+  return program
+}
 
 interface Asked {
   readonly number: number
@@ -32,8 +37,7 @@ interface Asked {
 }
 
 export function ask(variant: Variant, { number, arguments: given = [], architecture }: Asked): Answer {
-  const program = programs.get(JSON.stringify(variant)) ?? Buffer.alloc(0)
-  const value = runFilter(program, {
+  const value = runFilter(programOf(variant), {
     architecture: architecture ?? AUDIT[variant.arch],
     number,
     arguments: [...given, ...Array<bigint>(6 - given.length).fill(0n)],
