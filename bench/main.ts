@@ -8,6 +8,7 @@ import { Findings } from './harness/findings.ts'
 import { judge, type Outcome } from './harness/judge.ts'
 import { observeMachine, type Machine } from './harness/machine.ts'
 import { measureCalls, measurePayloadMemory } from './harness/measure-calls.ts'
+import { measureEgress } from './harness/measure-egress.ts'
 import { measureIdle, measureInstalled } from './harness/measure-many.ts'
 import { measureNeighbours } from './harness/measure-neighbours.ts'
 import { measureProcesses } from './harness/measure-processes.ts'
@@ -31,6 +32,7 @@ const PARTS = {
   idle: measureIdle,
   installed: measureInstalled,
   neighbours: measureNeighbours,
+  egress: measureEgress,
 } as const
 type PartName = keyof typeof PARTS
 const PART_NAMES = Object.keys(PARTS) as PartName[]

@@ -33,6 +33,7 @@ export type Measurement =
   | `installed_${'peak' | 'settled'}_bytes`
   | `beside_trouble_${'p50' | 'p99'}_us`
   | 'flood_per_s'
+  | `get_${'http' | 'fetch'}_${'p50' | 'p99'}_us`
 export type PayloadName = '100b' | '10kb' | '1mb'
 type ReloadMeasurement =
   | `reload_${'call' | 'file' | 'loaded'}_ms`

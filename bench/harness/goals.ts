@@ -151,6 +151,20 @@ const ENGINE_GOALS: readonly Goal[] = [
     decides: 'worst',
   },
   {
+    what: 'proxied GET p50 / direct',
+    measurement: 'get_http_p50_us',
+    floor: 'direct',
+    atMost: 8,
+    decides: 'best',
+  },
+  {
+    what: 'proxied fetch p50 / direct',
+    measurement: 'get_fetch_p50_us',
+    floor: 'direct',
+    atMost: 8,
+    decides: 'best',
+  },
+  {
     what: 'p99 beside trouble / bare pair',
     measurement: 'beside_trouble_p99_us',
     floor: 'bare-pair',

@@ -91,6 +91,19 @@ export interface PingPongQuestions {
   close: { params: null; answer: null }
 }
 
+export interface EgressParams {
+  /** What makes the request: `node:http` with its kept connections, or `fetch`. */
+  way: 'http' | 'fetch'
+  slot: Slot
+}
+
+export interface EgressQuestions {
+  start: { params: null; answer: { tier: string } }
+  proxied: { params: EgressParams; answer: Latency }
+  direct: { params: EgressParams; answer: Latency }
+  close: { params: null; answer: null }
+}
+
 export interface Question {
   params: unknown
   answer: unknown

@@ -33,7 +33,8 @@ export class UpstreamPools {
 
   /** Undici is loaded by the first request of the first plugin that makes one. */
   async of(target: Target, addresses: readonly CanonicalHost[]): Promise<Dispatcher> {
-    const { Pool } = await import('undici')
+    // By its default export: of a bundled CommonJS module that is all there is.
+    const { default: undici } = await import('undici')
     const origin = `http://${hostInUrl(target.host)}:${target.port}`
     const key = [origin, ...addresses.map(({ text }) => text)].join(' ')
     const known = this.#pools.get(key)
@@ -43,7 +44,7 @@ export class UpstreamPools {
     }
     if (this.#pools.size >= MAX_POOLS) this.#closeOldest()
     const { signal } = this.#closing
-    const pool = new Pool(origin, {
+    const pool = new undici.Pool(origin, {
       connections: MAX_CONNECTIONS,
       pipelining: 1,
       keepAliveTimeout: IDLE_MS,

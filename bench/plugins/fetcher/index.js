@@ -1,0 +1,3 @@
+import { timeGets } from './time-gets.js'
+
+export default { operations: { get: timeGets } }
