@@ -1,5 +1,7 @@
 import { DAEMON_EXIT_CODES } from '../src/contract/exit-codes.ts'
 import { isPhantomError, messageOf } from '../src/contract/phantom-error.ts'
+import { stateDirectoryOf } from '../src/rpc/endpoint.ts'
+import { verifyOffline } from './audit/verify-offline.ts'
 import { parseDaemonOptions } from './lifecycle/daemon-options.ts'
 import { startDaemon } from './lifecycle/start-daemon.ts'
 import { reportStart } from './lifecycle/starter-report.ts'
@@ -10,6 +12,11 @@ async function main(): Promise<number> {
   // Whoever started us may be gone: that must not end what he started.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
   const options = parseDaemonOptions(process.argv.slice(2))
+  if (options.verifiesAudit) {
+    const found = await verifyOffline(options.stateDirectory ?? stateDirectoryOf(options.pluginDirectory))
+    process.stdout.write(`${JSON.stringify(found)}\n`)
+    return DAEMON_EXIT_CODES.ok
+  }
   closeInheritedDescriptors(options.isPrivate ? [3] : [])
   const daemon = await startDaemon(options)
   process.on('SIGHUP', () =>

@@ -8,7 +8,14 @@ export {
 export { PluginSystemApi, type ExecuteOptions } from './client/plugin-system-api.ts'
 export type { FollowOptions } from './client/attached-system.ts'
 export type { PluginConfigChanges, UpdateConfigOptions } from './client/configuration-methods.ts'
-export type { HistoryOptions, LogOptions } from './client/observation-methods.ts'
+export type { AuditOptions, HistoryOptions, LogOptions } from './client/observation-methods.ts'
+export type {
+  AuditActor,
+  AuditOutcome,
+  AuditProblem,
+  AuditRecord,
+  AuditVerification,
+} from './contract/audit.ts'
 export { isPhantomError, PhantomError, type ErrorDetails } from './contract/phantom-error.ts'
 export { ERROR_CODES, type ErrorCode } from './contract/error-codes.ts'
 export type {

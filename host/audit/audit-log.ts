@@ -31,10 +31,13 @@ export interface AuditLogOptions {
   readonly onError: (error: unknown) => void
 }
 
-/** What waits for a disk that is full; beyond it refusals are counted alone. */
+/** What waits for a disk that is full; beyond it what was not done is counted alone. */
 const MAX_WAITING = 2_000
 /** Lines that nobody waits for are on the disk, and have their checkpoint, after this time. */
 const IDLE_MS = 1_000
+
+/** An act that has no line of its beginning is not done. */
+const MAY_BE_LOST: ReadonlySet<AuditOutcome> = new Set<AuditOutcome>(['refused', 'begun'])
 
 interface Waiter {
   readonly resolve: () => void
@@ -75,6 +78,11 @@ export class AuditLog {
    * @throws PhantomError AUDIT_UNAVAILABLE
    */
   async settled(): Promise<void> {
+    if (this.#isClosed) return
+    await this.#settle()
+  }
+
+  async #settle(): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.#waiters.push({ resolve, reject })
       void this.#write()
@@ -117,7 +125,7 @@ export class AuditLog {
   }
 
   #enqueue(event: AuditEvent): void {
-    if (this.#waiting.length >= MAX_WAITING && event.outcome === 'refused') {
+    if (this.#waiting.length >= MAX_WAITING && MAY_BE_LOST.has(event.outcome)) {
       this.#lost += 1
       return
     }
@@ -207,7 +215,7 @@ export class AuditLog {
 
   async #tryToSettle(): Promise<void> {
     // Whoever needs to know asks `settled`; the failure is in the daemon's log.
-    await this.settled().catch(() => undefined)
+    await this.#settle().catch(() => undefined)
   }
 
   #inWords(error: unknown): PhantomError {

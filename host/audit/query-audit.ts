@@ -37,13 +37,16 @@ async function queryFile(
     const record = readChainLine(text)?.record
     if (record === undefined) continue
     if (query.since !== undefined && record.time < query.since) isOlder = true
-    else if (matches(record, query)) records.push(record)
+    else if (matchesAudit(record, query)) records.push(record)
     if (records.length > 2 * query.limit) records.splice(0, records.length - query.limit)
   }
   return { records, isOlder }
 }
 
-function matches(record: AuditRecord, { pluginId, action, since }: Omit<AuditQuery, 'limit'>): boolean {
+export function matchesAudit(
+  record: AuditRecord,
+  { pluginId, action, since }: Omit<AuditQuery, 'limit'>,
+): boolean {
   if (pluginId !== undefined && record.plugin_id !== pluginId) return false
   if (since !== undefined && record.time < since) return false
   if (action === undefined) return true

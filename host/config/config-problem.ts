@@ -44,7 +44,7 @@ function expectation(error: ErrorObject): string {
     case 'type':
       return typeWords(params['type'])
     case 'enum':
-      return `one of ${(params['allowedValues'] as unknown[]).join(', ')}`
+      return `one of ${(params['allowedValues'] as unknown[]).map(toWritten).join(', ')}`
     case 'minimum':
       return `at least ${String(params['limit'])}`
     case 'maximum':
@@ -54,6 +54,12 @@ function expectation(error: ErrorObject): string {
     default:
       return `a value that ${error.message ?? 'fits'}`
   }
+}
+
+/** As it must stand in YAML, where `0660` without quotes is the number 660. */
+function toWritten(value: unknown): string {
+  const isDigits = typeof value === 'string' && /^\d+$/.test(value)
+  return isDigits ? `"${value}"` : String(value)
 }
 
 function typeWords(type: unknown): string {

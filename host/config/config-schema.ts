@@ -72,7 +72,12 @@ export const CONFIG_SCHEMA = section({
     nice: integer(0, 19),
     daemon_nice: integer(-20, 0),
   }),
-  daemon: section({ private_linger_ms: integer(0, 600_000) }),
+  daemon: section({
+    private_linger_ms: integer(0, 600_000),
+    socket_mode: { enum: ['0600', '0660', '0666'] },
+    socket_group: { type: 'string', maxLength: 64 },
+  }),
+  audit: section({ max_file_mb: integer(1, 1024), max_files: integer(2, 1000) }),
   log: section({ level: { enum: ['debug', 'info', 'warn', 'error'] } }),
 })
 
@@ -98,6 +103,7 @@ export const RELOADS: Readonly<Record<SectionName, boolean | readonly string[]>>
   egress: true,
   throttle: true,
   daemon: false,
+  audit: false,
   log: true,
 }
 

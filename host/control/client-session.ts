@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { METHOD_ROLES, type SocketRole } from '../../src/contract/method-roles.ts'
 import { MAX_PENDING_CALLS } from '../../src/contract/limits.ts'
 import { isPhantomError, PhantomError } from '../../src/contract/phantom-error.ts'
 import type {
@@ -9,8 +10,11 @@ import type {
 } from '../../src/contract/system-methods.ts'
 import { Connection, type IncomingRequest, type RequestId } from '../../src/rpc/connection.ts'
 import { RequestTable } from '../../src/rpc/request-table.ts'
-import type { Execution, Settlement } from '../execution/execution.ts'
+import type { Caller, Execution, Settlement } from '../execution/execution.ts'
 import type { DaemonLog } from '../observe/daemon-log.ts'
+import { ClientActor } from './client-actor.ts'
+import type { ControlAudit, Request } from './control-audit.ts'
+import { operatorOnly } from './operator-only.ts'
 import { checkMethod, checkParams } from './param-checks.ts'
 
 /** Every method but `execute_plugin` and `cancel`, which the session itself takes care of. */
@@ -24,6 +28,10 @@ export type SystemHandlers = {
 
 /** What a session needs from the daemon. */
 export interface SessionPowers {
+  /** Of the socket: all its clients may the same. */
+  readonly role: SocketRole
+  readonly adminSocketPath: string
+  readonly audit: ControlAudit
   readonly handlers: SystemHandlers
   readonly maxPayloadBytes: number
   readonly defaultWorkspace: string
@@ -35,11 +43,10 @@ export interface SessionPowers {
   onClosed(session: ClientSession): void
 }
 
-type FollowedMethod = 'log' | 'health' | 'metrics'
+type FollowedMethod = 'log' | 'health' | 'metrics' | 'audit'
 
 interface SessionCall {
-  /** Whoever calls: an identity, to be fair between callers. */
-  readonly caller: object
+  readonly caller: Caller
   readonly params: SystemParams<'execute_plugin'>
   readonly workspace: string
   readonly onProgress: ((progress: object) => void) | null
@@ -67,8 +74,13 @@ const MAX_FOLLOWS = 64
 const STILL_THERE_MS = 1000
 
 /** One client on the socket: what it asked, what it still waits for, and what happens when it leaves. */
-export class ClientSession {
+export class ClientSession implements Caller {
   workspace: string
+  readonly role: SocketRole
+  readonly actor: ClientActor
+  readonly connectionId = nextConnectionId()
+  /** It said goodbye: a private daemon does not stay for it. */
+  hasLeft = false
   readonly #powers: SessionPowers
   readonly #connection: Connection
   readonly #calls = new RequestTable<PendingCall>()
@@ -82,6 +94,8 @@ export class ClientSession {
   constructor(socket: Socket, powers: SessionPowers) {
     this.#powers = powers
     this.workspace = powers.defaultWorkspace
+    this.role = powers.role
+    this.actor = new ClientActor(socket, powers.role)
     this.#connection = new Connection(socket, {
       maxPayloadBytes: powers.maxPayloadBytes,
       payloadFrames: false,
@@ -155,7 +169,7 @@ export class ClientSession {
       if (method === 'execute_plugin') this.#execute(request)
       else this.#handle(method, request)
     } catch (error) {
-      this.#refuse(request.id, error)
+      this.#refuse(request, error)
     }
   }
 
@@ -190,7 +204,7 @@ export class ClientSession {
   #settled(id: RequestId, call: PendingCall, settlement: Settlement): void {
     this.#release(id, call)
     if (settlement.kind === 'resolved') this.#connection.respond(id, settlement.result, settlement.payload)
-    else this.#refuse(id, settlement.error)
+    else this.#refuse({ id, method: 'execute_plugin' }, settlement.error)
     this.#endWhenDone()
   }
 
@@ -212,6 +226,8 @@ export class ClientSession {
 
   #handle(method: Exclude<SystemMethod, 'execute_plugin'>, request: IncomingRequest): void {
     const { id, payload } = request
+    if (this.role !== 'operator' && METHOD_ROLES[method] === 'operator')
+      throw operatorOnly(method, this.#powers.adminSocketPath)
     if (payload !== null) {
       throw new PhantomError(
         'PARAMS_INVALID',
@@ -219,32 +235,41 @@ export class ClientSession {
       )
     }
     const params = checkParams(method, request.params)
-    if (method === 'cancel') {
-      this.#connection.respond(id, { cancelled: this.#cancel(params as SystemParams<'cancel'>) }, null)
-      return
-    }
-    const handler = this.#powers.handlers[method] as (
-      ...request: [unknown, ClientSession, RequestId]
-    ) => unknown
+    const handler =
+      method === 'cancel'
+        ? () => ({ cancelled: this.#cancel(params as SystemParams<'cancel'>) })
+        : (this.#powers.handlers[method] as (...request: [unknown, ClientSession, RequestId]) => unknown)
     this.#open += 1
-    void this.#answer(id, async () => await handler(params, this, id))
+    void this.#answer({ id, method, params }, async () => await handler(params, this, id))
   }
 
-  async #answer(id: RequestId, handle: () => Promise<unknown>): Promise<void> {
+  async #answer(request: Request, handle: () => Promise<unknown>): Promise<void> {
     try {
-      this.#connection.respond(id, await handle(), null)
+      const { audit } = this.#powers
+      const result = audit.isAct(request, this.role)
+        ? await audit.perform(request, this.actor, handle)
+        : await handle()
+      this.#connection.respond(request.id, result, null)
     } catch (error) {
-      this.#refuse(id, error)
+      this.#refuse(request, error)
     }
     this.#open -= 1
     this.#endWhenDone()
   }
 
   #cancel(params: SystemParams<'cancel'>): boolean {
-    if (params.execution_id !== undefined) return this.#powers.cancelById(params.execution_id)
+    if (params.execution_id !== undefined) return this.#cancelById(params.execution_id)
     const execution = this.#calls.get(params.id!)?.execution ?? null
     if (execution === null) return this.#unfollow(params.id!)
     return this.#powers.cancel(execution)
+  }
+
+  /** Of others' calls an application learns not even whether they are. */
+  #cancelById(executionId: string): boolean {
+    if (this.role === 'operator') return this.#powers.cancelById(executionId)
+    for (const { execution } of this.#calls.values())
+      if (execution !== null && execution.executionId === executionId) return this.#powers.cancel(execution)
+    return false
   }
 
   #unfollow(id: RequestId): boolean {
@@ -262,11 +287,10 @@ export class ClientSession {
     }
   }
 
-  #refuse(id: RequestId, error: unknown): void {
-    if (!isPhantomError(error)) {
-      this.#powers.log.error('a request failed by a defect of ours', { error: stackOf(error) })
-    }
-    this.#connection.respondError(id, error)
+  #refuse(request: Request, error: unknown): void {
+    if (isPhantomError(error)) this.#powers.audit.refused(request, this, error)
+    else this.#powers.log.error('a request failed by a defect of ours', { error: stackOf(error) })
+    this.#connection.respondError(request.id, error)
   }
 
   /**
@@ -293,6 +317,7 @@ export class ClientSession {
   #closed(error: PhantomError | null): void {
     if (error !== null && error.code === 'PROTOCOL_VIOLATION') {
       this.#powers.log.warn('a client was refused', { reason: error.message })
+      this.#powers.audit.clientRefused(this.actor, error.message)
     }
     if (this.#asking !== null) clearInterval(this.#asking)
     for (const unsubscribe of this.#follows.values()) unsubscribe()
@@ -303,6 +328,14 @@ export class ClientSession {
     this.#unpark()
     this.#powers.onClosed(this)
   }
+}
+
+let lastConnectionId = 0
+
+/** Differs from those of earlier daemons, too: the history outlives them. */
+function nextConnectionId(): number {
+  lastConnectionId = Math.max(lastConnectionId + 1, Date.now() * 1000)
+  return lastConnectionId
 }
 
 function tooManyFollows(): PhantomError {

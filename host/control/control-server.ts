@@ -1,18 +1,22 @@
-import { chmodSync, existsSync, lstatSync, mkdirSync, unlinkSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, unlinkSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { PhantomError } from '../../src/contract/phantom-error.ts'
+import { ClientActor } from './client-actor.ts'
 import { ClientSession, type SessionPowers } from './client-session.ts'
+import type { SocketAccess } from './socket-access.ts'
 
 export interface ControlServerOptions extends Omit<SessionPowers, 'onClosed'> {
   readonly socketPath: string
+  /** Who may open it is who may call. */
+  readonly access: SocketAccess
   /** Asked at each new client: the configuration may change. */
   readonly maxClients: () => number
   /** The number of clients changed. */
   readonly onClients: (count: number) => void
 }
 
-/** The unix socket where applications attach. Its file mode (0600) is the authorisation. */
+/** A unix socket where clients of one role attach. Its file's owner and mode are the authorisation. */
 export class ControlServer {
   readonly #options: ControlServerOptions
   readonly #server: Server
@@ -28,13 +32,20 @@ export class ControlServer {
     return this.#sessions.size
   }
 
+  /** Those that have not said goodbye. */
+  get stayingCount(): number {
+    let count = 0
+    for (const session of this.#sessions) if (!session.hasLeft) count += 1
+    return count
+  }
+
   /**
    * The caller holds the state folder's lock, so a socket file that lies there belongs to a dead daemon.
    *
    * @throws PhantomError DAEMON_UNREACHABLE when the socket cannot be made
    */
   async listen(): Promise<void> {
-    const path = this.#options.socketPath
+    const { socketPath: path, access } = this.#options
     prepareFolder(dirname(path))
     if (existsSync(path)) unlinkSync(path)
     const mask = process.umask(0o177)
@@ -43,7 +54,9 @@ export class ControlServer {
         this.#server.once('error', reject)
         this.#server.listen(path, resolve)
       })
-      chmodSync(path, 0o600)
+      // The group before the mode: nobody else's may open it in between.
+      if (access.groupId !== null) chownSync(path, process.getuid?.() ?? 0, access.groupId)
+      chmodSync(path, access.mode)
     } catch (error) {
       throw new PhantomError(
         'DAEMON_UNREACHABLE',
@@ -76,7 +89,10 @@ export class ControlServer {
 
   #accept(socket: Socket): void {
     if (this.#sessions.size >= this.#options.maxClients()) {
-      this.#options.log.warn('a client was refused: too many', { limit: this.#options.maxClients() })
+      const limit = this.#options.maxClients()
+      this.#options.log.warn('a client was refused: too many', { limit })
+      const actor = new ClientActor(socket, this.#options.role)
+      this.#options.audit.clientRefused(actor, `there are ${limit} already`)
       socket.destroy()
       return
     }

@@ -32,11 +32,13 @@ export function createHealthHandlers(powers: HandlerPowers): Pick<SystemHandlers
       }
       return observer.metrics(registry.records)
     },
-    get_execution_history: ({ plugin_id: pluginId, outcome, limit, before }) => {
+    get_execution_history: ({ plugin_id: pluginId, outcome, limit, before }, session) => {
       const entries = history.query({
         ...(pluginId === undefined ? {} : { pluginId }),
         ...(outcome === undefined ? {} : { outcome }),
         ...(before === undefined ? {} : { before }),
+        // What others called, on which workspaces, is the operators'.
+        connection: session.role === 'operator' ? null : session.connectionId,
         limit: limit ?? DEFAULT_HISTORY_ENTRIES,
       })
       // One that is gone may have a past; one that has none was never there.

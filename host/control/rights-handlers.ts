@@ -15,15 +15,15 @@ export function createRightsHandlers({
   return {
     get_permissions: ({ plugin_id: id }, { workspace }) =>
       describePermissions(registry.get(id), { rights, launcher, workspace }),
-    approve_plugin: ({ plugin_id: id, digest, permissions }) =>
+    approve_plugin: ({ plugin_id: id, digest, permissions }, session) =>
       rightsChanges.approve(registry.get(id), {
         digest,
         ...(permissions === undefined ? {} : { granted: permissions }),
-        actor: null,
+        actor: session.actor.describe(),
       }),
-    revoke_plugin: async ({ plugin_id: id }) => {
+    revoke_plugin: async ({ plugin_id: id }, session) => {
       const record = registry.get(id)
-      await rightsChanges.revoke(record, null)
+      await rightsChanges.revoke(record, session.actor.describe())
       return describeSummary(record)
     },
   }

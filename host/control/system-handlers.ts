@@ -1,9 +1,14 @@
 import { basename, dirname } from 'node:path'
-import type { PluginLogLine } from '../../src/contract/execution.ts'
 import { PhantomError } from '../../src/contract/phantom-error.ts'
-import type { DaemonStatus, HandshakeResult, PluginValidation } from '../../src/contract/system-methods.ts'
+import type {
+  DaemonStatus,
+  HandshakeResult,
+  PluginValidation,
+  SystemParams,
+} from '../../src/contract/system-methods.ts'
 import { PACKAGE_VERSION, PROTOCOL_VERSION } from '../../src/contract/version.ts'
 import type { PluginRights } from '../approvals/plugin-rights.ts'
+import type { AuditLog } from '../audit/audit-log.ts'
 import type { HostConfigSource } from '../config/host-config-source.ts'
 import type { PolicySource } from '../config/policy/policy-source.ts'
 import type { Engine } from '../lifecycle/engine.ts'
@@ -16,16 +21,15 @@ import { MANIFEST_FILE, readManifest } from '../registry/read-manifest.ts'
 import { doctorChecks } from '../sandbox/doctor.ts'
 import type { Machine } from '../sandbox/machine.ts'
 import type { Store } from '../store/store.ts'
+import { createAuditHandlers } from './audit-handlers.ts'
 import type { ClientSession, SystemHandlers } from './client-session.ts'
 import { createConfigHandlers } from './config-handlers.ts'
 import { describePlugin, describeSummary } from './describe-plugin.ts'
 import { createHealthHandlers } from './health-handlers.ts'
+import { newestThatFit } from './newest-that-fit.ts'
 import { createPluginHandlers } from './plugin-handlers.ts'
 import { createRightsHandlers } from './rights-handlers.ts'
 import type { Workspaces } from './workspaces.ts'
-
-/** Up to three bytes a character: well inside of one line of the wire. */
-const MAX_LOG_ANSWER_CHARS = 4 * 1024 * 1024
 
 /** What the daemon is and has, as its methods need it. */
 export interface HandlerPowers {
@@ -39,6 +43,7 @@ export interface HandlerPowers {
   readonly observer: PluginObserver
   readonly history: ExecutionHistory
   readonly store: Store
+  readonly audit: AuditLog
   readonly configSource: HostConfigSource
   readonly policy: Pick<PolicySource, 'reload'>
   readonly launcher: InstanceLauncher
@@ -46,7 +51,7 @@ export interface HandlerPowers {
   readonly logs: PluginLogs
   readonly workspaces: Workspaces
   clientCount(): number
-  /** Ends the daemon when it is private and this is its last client; true when it ended. */
+  /** Ends the daemon when it is private and all its clients have said goodbye; true when it ended. */
   readonly leave: () => Promise<boolean>
 }
 
@@ -59,6 +64,7 @@ export function createSystemHandlers(powers: HandlerPowers): SystemHandlers {
     ...createRightsHandlers(powers),
     ...createConfigHandlers(powers),
     ...createHealthHandlers(powers),
+    ...createAuditHandlers(powers),
     handshake: (params, session) => shakeHands(powers, params, session),
     list_plugins: () => [...registry.records].map(describeSummary),
     get_plugin_info: async ({ plugin_id: id }, session) => {
@@ -75,7 +81,7 @@ export function createSystemHandlers(powers: HandlerPowers): SystemHandlers {
       if (id !== undefined) registry.get(id)
       const found = await powers.logs.tail({ lines, ...(id === undefined ? {} : { plugin_id: id }) })
       if (follow) session.follow(requestId, 'log', (listener) => powers.logs.subscribe(id ?? null, listener))
-      return { lines: lastThatFit(found) }
+      return { lines: newestThatFit(found) }
     },
     validate_plugin: ({ path }) => validatePlugin(path),
     get_doctor_report: async () => ({
@@ -84,15 +90,20 @@ export function createSystemHandlers(powers: HandlerPowers): SystemHandlers {
       runtime: { path: process.execPath, version: process.versions.node },
       checks: await doctorChecks(powers.machine),
     }),
-    shutdown: async () => ({ stopped: await powers.leave() }),
+    shutdown: async (_params, session) => {
+      session.hasLeft = true
+      return { stopped: await powers.leave() }
+    },
   }
 }
 
 function shakeHands(
   powers: HandlerPowers,
-  params: { protocol_version: string; payload_frames?: boolean; workspace?: string },
+  params: SystemParams<'handshake'>,
   session: ClientSession,
 ): HandshakeResult {
+  const { name = 'unnamed', version = '' } = params.client ?? {}
+  session.actor.client = `${name} ${version}`.trim()
   const [major] = params.protocol_version.split('.')
   if (major !== PROTOCOL_VERSION.split('.')[0]) {
     throw new PhantomError(
@@ -114,6 +125,8 @@ function shakeHands(
     state_directory: facts.state_directory,
     private: facts.private,
     max_payload_bytes: powers.maxPayloadBytes,
+    role: session.role,
+    admin_socket: facts.admin_socket,
   }
 }
 
@@ -135,13 +148,6 @@ function describeStatus(powers: HandlerPowers): DaemonStatus {
     calls: executor.figures(),
     memory_bytes: process.memoryUsage.rss(),
   }
-}
-
-/** The newest lines that one answer can carry. */
-function lastThatFit(lines: readonly PluginLogLine[]): PluginLogLine[] {
-  let room = MAX_LOG_ANSWER_CHARS
-  const first = lines.findLastIndex((line) => (room -= JSON.stringify(line).length + 1) < 0)
-  return lines.slice(first + 1)
 }
 
 async function validatePlugin(path: string): Promise<PluginValidation> {

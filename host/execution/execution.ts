@@ -8,14 +8,19 @@ import type { RunnablePlugin } from '../registry/plugin-record.ts'
 import type { CircuitBreaker, Permit } from '../supervisor/circuit-breaker.ts'
 import type { WheelEntry } from './timing-wheel.ts'
 
+/** Whoever calls: calls of different callers take turns. */
+export interface Caller {
+  /** Names it in the history. */
+  readonly connectionId?: number
+}
+
 /** A call as control hands it over: authorised, its plugin found, its workspace canonical. */
 export interface CallRequest {
   readonly plugin: RunnablePlugin
   readonly operation: string
   readonly workspace: string
   readonly priority: Priority
-  /** Whoever calls: calls of different callers take turns. */
-  readonly caller: object
+  readonly caller: Caller
   /** What the caller allows, waiting included; null where he did not say. */
   readonly timeoutMs: number | null
   /** Null where nobody wants progress. */

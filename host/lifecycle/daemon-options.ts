@@ -13,6 +13,8 @@ export interface DaemonOptions {
   readonly stateDirectory: string | null
   /** Ends with its last application, and reports its start on fd 3. */
   readonly isPrivate: boolean
+  /** Serves nothing: verifies the audit log of the state folder, prints what it found, and ends. */
+  readonly verifiesAudit: boolean
 }
 
 /** @throws TypeError for an unknown or missing option, in words of `node:util` */
@@ -26,6 +28,7 @@ export function parseDaemonOptions(argv: readonly string[]): DaemonOptions {
       'config-file': { type: 'string' },
       state: { type: 'string' },
       private: { type: 'boolean', default: false },
+      'verify-audit': { type: 'boolean', default: false },
     },
   })
   return {
@@ -35,5 +38,6 @@ export function parseDaemonOptions(argv: readonly string[]): DaemonOptions {
     configFile: values['config-file'] === undefined ? null : resolve(values['config-file']),
     stateDirectory: values.state === undefined ? null : resolve(values.state),
     isPrivate: values.private,
+    verifiesAudit: values['verify-audit'],
   }
 }

@@ -4,8 +4,7 @@ import { createDaemonLog, type DaemonLog, type OpenDaemonLog } from '../observe/
 import { PluginLogs } from '../observe/plugin-log.ts'
 import type { CoreOptions } from './daemon-core.ts'
 
-const AUDIT_FILE_BYTES = 16 * 1024 * 1024
-const AUDIT_FILES = 20
+const MEGABYTE = 1024 * 1024
 
 export function openLog(options: CoreOptions, redact: (text: string) => string): OpenDaemonLog {
   return createDaemonLog({
@@ -18,15 +17,16 @@ export function openLog(options: CoreOptions, redact: (text: string) => string):
 }
 
 export function openAudit(
-  { stateDirectory, store }: CoreOptions,
+  { stateDirectory, store, configSource }: CoreOptions,
   log: DaemonLog,
   redact: (text: string) => string,
 ): AuditLog {
+  const { maxFileMb, maxFiles } = configSource.current.config.audit
   return new AuditLog({
     stateDirectory,
     checkpoints: store.auditCheckpoints,
-    maxFileBytes: AUDIT_FILE_BYTES,
-    maxFiles: AUDIT_FILES,
+    maxFileBytes: maxFileMb * MEGABYTE,
+    maxFiles,
     redact,
     now: () => Date.now(),
     onError: (error) =>

@@ -1,22 +1,18 @@
-import { existsSync, realpathSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { realpathSync } from 'node:fs'
+import { join } from 'node:path'
 import { messageOf, PhantomError } from '../../src/contract/phantom-error.ts'
-import { PACKAGE_VERSION } from '../../src/contract/version.ts'
 import { socketPathOf, stateDirectoryOf } from '../../src/rpc/endpoint.ts'
 import { HostConfigSource } from '../config/host-config-source.ts'
-import { ControlServer } from '../control/control-server.ts'
-import { createSystemHandlers, type HandlerPowers } from '../control/system-handlers.ts'
-import { Workspaces } from '../control/workspaces.ts'
+import { applicationAccess, OPERATOR_ACCESS } from '../control/socket-access.ts'
 import type { DaemonLog } from '../observe/daemon-log.ts'
 import type { EndCause } from '../process/exit-reason.ts'
 import { endOrphans } from '../process/end-orphans.ts'
 import { packageDirectory } from '../process/runner-bundle.ts'
 import { openStore } from '../store/store.ts'
+import { createControl } from './create-control.ts'
 import { DaemonCore } from './daemon-core.ts'
 import type { DaemonOptions } from './daemon-options.ts'
 import { PrivateLife } from './private-life.ts'
-
-const MEGABYTE = 1024 * 1024
 
 /** A daemon that listens. */
 export interface Daemon {
@@ -45,7 +41,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     environment: options.environment,
     variables: process.env,
   })
-  const store = openStore(stateDirectory)
+  const access = applicationAccess(configSource.current.config.daemon)
+  const store = openStore(stateDirectory, undefined, access.mode !== OPERATOR_ACCESS.mode)
   try {
     const orphans = endOrphans(stateDirectory)
     const core = await DaemonCore.open({ ...options, pluginDirectory, stateDirectory, configSource, store })
@@ -69,14 +66,14 @@ async function listen(core: DaemonCore, environment: string): Promise<Daemon> {
         end: () => void stop('host_shutdown'),
       })
     : null
-  const server = createServer(core, {
+  const server = createControl(core, {
     environment,
     onClients: (count) => {
       if (stopping === null) life?.clientsChanged(count)
     },
     /** The last application of a private daemon ends it by leaving. */
     leave: async () => {
-      if (!isPrivate || server.clientCount > 1) return false
+      if (!isPrivate || server.stayingCount > 0) return false
       await stop('host_shutdown')
       return true
     },
@@ -137,77 +134,6 @@ function followConfiguration(core: DaemonCore): { reload: () => void } {
   }
 }
 
-interface ServerPowers {
-  readonly environment: string
-  readonly onClients: (count: number) => void
-  readonly leave: () => Promise<boolean>
-}
-
-function createServer(core: DaemonCore, powers: ServerPowers): ControlServer {
-  const { stateDirectory, pluginDirectory, isPrivate, configSource, store } = core.options
-  const { engine, machine, launcher, logs, log } = core
-  const { registry, executor } = engine
-  const { config } = configSource.current
-  const parent = dirname(pluginDirectory)
-  const workspaces = new Workspaces({
-    roots: isPrivate
-      ? null
-      : () => [parent, ...configSource.current.config.workspace.roots.map(canonicalRoot)],
-    stateDirectory,
-  })
-  const socketPath = socketPathOf(stateDirectory)
-  const maxPayloadBytes = config.limits.maxPayloadMb * MEGABYTE
-  const server: ControlServer = new ControlServer({
-    socketPath,
-    maxClients: () => configSource.current.config.limits.maxClients,
-    maxPayloadBytes,
-    defaultWorkspace: parent,
-    log,
-    onClients: powers.onClients,
-    cancel: (execution) => executor.cancel(execution),
-    cancelById: (executionId) => executor.cancelById(executionId),
-    // Field by field: to take it apart and spread it costs as much as its way through the queue.
-    execute: ({ params, workspace, caller, onProgress, park, onSettled }, input) =>
-      executor.submit(
-        {
-          plugin: registry.getRunnable(params.plugin_id, params.operation),
-          operation: params.operation,
-          workspace: workspaces.canonical(workspace),
-          timeoutMs: params.timeout_ms ?? null,
-          priority: params.priority ?? 'normal',
-          caller,
-          onProgress,
-          park,
-          onSettled,
-        },
-        input,
-      ),
-    handlers: createSystemHandlers({
-      facts: factsOf(core, powers.environment),
-      maxPayloadBytes,
-      machine,
-      engine,
-      observer: core.observer,
-      history: core.history,
-      store,
-      configSource,
-      policy: core.policy,
-      launcher,
-      rights: core.rights,
-      logs,
-      workspaces,
-      clientCount: () => server.clientCount,
-      leave: powers.leave,
-    }),
-  })
-  return server
-}
-
-/** A root that is not there yet stands as it is written. */
-function canonicalRoot(path: string): string {
-  return existsSync(path) ? realpathSync(path) : resolve(path)
-}
-
 function realDirectory(path: string): string {
   try {
     return realpathSync(path)
@@ -217,22 +143,5 @@ function realDirectory(path: string): string {
       `Cannot open plugin directory "${path}": ${messageOf(error)}. Create it first`,
       { cause: error },
     )
-  }
-}
-
-/** What `get_status` says that never changes. */
-function factsOf({ options, machine }: DaemonCore, environment: string): HandlerPowers['facts'] {
-  return {
-    version: PACKAGE_VERSION,
-    pid: process.pid,
-    uid: process.getuid?.() ?? 0,
-    runtime: `node ${process.versions.node}`,
-    environment,
-    plugin_directory: options.pluginDirectory,
-    state_directory: options.stateDirectory,
-    socket: socketPathOf(options.stateDirectory),
-    private: options.isPrivate,
-    tier: machine.tier,
-    required_tier: options.configSource.current.config.security.requiredTier,
   }
 }

@@ -28,11 +28,13 @@ const LONGEST_BURST_US = 1_000_000
 const DAY_US = 86_400_000_000
 
 /** An entry as it comes off a call: the time is a number still. */
-export type ExecutionEntry = Omit<HistoryEntry, 'at'> & { readonly atEpochMs: number }
+export type ExecutionEntry = Omit<ExecutionRow, 'at_us'> & { readonly atEpochMs: number }
 
 export interface HistoryQuery {
   readonly pluginId?: string | null
   readonly outcome?: HistoryEntry['outcome'] | null
+  /** Only that connection's calls. */
+  readonly connection?: number | null
   /** Only what is older: the `at` of an entry. */
   readonly before?: string | null
   readonly limit: number
@@ -124,9 +126,10 @@ export class ExecutionHistory {
   }
 
   /** The newest first, those that wait to be written among them. */
-  query({ pluginId = null, outcome = null, before = null, limit }: HistoryQuery): HistoryEntry[] {
+  query(query: HistoryQuery): HistoryEntry[] {
+    const { pluginId = null, outcome = null, connection = null, before = null, limit } = query
     const beforeUs = before === null ? null : toMicroseconds(before)
-    const filter: ExecutionFilter = { pluginId, outcome, beforeUs, limit }
+    const filter: ExecutionFilter = { pluginId, outcome, connection, beforeUs, limit }
     const unwritten = this.flush()
       ? []
       : this.#unwritten.filter((row) => isAskedFor(row, filter)).toReversed()
@@ -227,6 +230,7 @@ export class ExecutionHistory {
       execution_time_ms: finite(entry.execution_time_ms),
       memory_used_bytes: finite(entry.memory_used_bytes),
       cpu_time_ms: finite(entry.cpu_time_ms),
+      connection: entry.connection,
     }
   }
 

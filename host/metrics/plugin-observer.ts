@@ -82,6 +82,7 @@ export class PluginObserver {
       memory_used_bytes: sample?.rssBytes ?? 0,
       cpu_time_ms:
         sample === null || started === null ? 0 : Math.max(0, sample.cpuTimeMs - started.cpuTimeMs),
+      connection: execution.call.caller.connectionId ?? null,
     })
     if (this.#options.isVerbose(generation)) this.#logCall(execution, outcome, executionTimeMs)
   }
@@ -107,6 +108,7 @@ export class PluginObserver {
       execution_time_ms: 0,
       memory_used_bytes: 0,
       cpu_time_ms: 0,
+      connection: call.caller.connectionId ?? null,
     })
   }
 

@@ -2,19 +2,25 @@ import type { DatabaseSync, StatementResultingChanges, StatementSync } from 'nod
 import type { HistoryEntry, Priority } from '../../src/contract/health.ts'
 
 /** As in SQLite's statements: `at_us` is microseconds since 1970, and the key. */
-export type ExecutionRow = Omit<HistoryEntry, 'at'> & { readonly at_us: number }
+export type ExecutionRow = Omit<HistoryEntry, 'at'> & {
+  readonly at_us: number
+  /** Of whoever called; null where nobody knows. Never shown. */
+  readonly connection: number | null
+}
 
 export interface ExecutionFilter {
   readonly pluginId: string | null
   readonly outcome: HistoryEntry['outcome'] | null
+  /** Only that connection's calls; null for everybody's. */
+  readonly connection: number | null
   /** Only what is older. */
   readonly beforeUs: number | null
   readonly limit: number
 }
 
 const COLUMNS = `at_us, plugin_id, operation, execution_id, workspace, generation, priority, outcome, code, error,
-  execution_time_ms, memory_used_bytes, cpu_time_ms`
-const INSERT = `INSERT INTO executions (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  execution_time_ms, memory_used_bytes, cpu_time_ms, connection`
+const INSERT = `INSERT INTO executions (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
   ON CONFLICT (at_us) DO NOTHING`
 /** A fact, as the store keeps them: how many executions its history lacks. */
 const ADD_LEFT_OUT = `INSERT INTO facts (key, value) VALUES ('executions_left_out', CAST(?1 AS INTEGER))
@@ -28,9 +34,9 @@ const DROP_BEFORE =
   'DELETE FROM executions WHERE at_us IN (SELECT at_us FROM executions WHERE at_us < ? ORDER BY at_us LIMIT ?)'
 /** Conditions that are not asked for are true of every row; SQLite plans each text by the key or the plugin's index. */
 const QUERY_ALL = `SELECT * FROM executions
-  WHERE at_us < ?1 AND (?2 IS NULL OR outcome = ?2) ORDER BY at_us DESC LIMIT ?3`
+  WHERE at_us < ?1 AND (?2 IS NULL OR outcome = ?2) AND (?4 IS NULL OR connection = ?4) ORDER BY at_us DESC LIMIT ?3`
 const QUERY_PLUGIN = `SELECT * FROM executions
-  WHERE plugin_id = ?4 AND at_us < ?1 AND (?2 IS NULL OR outcome = ?2) ORDER BY at_us DESC LIMIT ?3`
+  WHERE plugin_id = ?5 AND at_us < ?1 AND (?2 IS NULL OR outcome = ?2) AND (?4 IS NULL OR connection = ?4) ORDER BY at_us DESC LIMIT ?3`
 
 /** The history's rows on disk. */
 export class ExecutionTable {
@@ -79,12 +85,12 @@ export class ExecutionTable {
   }
 
   /** The newest first. */
-  query({ pluginId, outcome, beforeUs, limit }: ExecutionFilter): ExecutionRow[] {
+  query({ pluginId, outcome, connection, beforeUs, limit }: ExecutionFilter): ExecutionRow[] {
     const before = beforeUs ?? Number.MAX_SAFE_INTEGER
     const rows =
       pluginId === null
-        ? this.#queryAll.all(before, outcome, limit)
-        : this.#queryPlugin.all(before, outcome, limit, pluginId)
+        ? this.#queryAll.all(before, outcome, limit, connection)
+        : this.#queryPlugin.all(before, outcome, limit, connection, pluginId)
     return rows.map(fromColumns)
   }
 
@@ -127,6 +133,7 @@ export class ExecutionTable {
       row.execution_time_ms,
       row.memory_used_bytes,
       row.cpu_time_ms,
+      row.connection,
     )
   }
 }
@@ -146,5 +153,6 @@ function fromColumns(row: Record<string, unknown>): ExecutionRow {
     execution_time_ms: Number(row['execution_time_ms']),
     memory_used_bytes: Number(row['memory_used_bytes']),
     cpu_time_ms: Number(row['cpu_time_ms']),
+    connection: row['connection'] as number | null,
   }
 }

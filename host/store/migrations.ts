@@ -73,6 +73,7 @@ export const MIGRATIONS: readonly string[] = [
      actor TEXT,
      at TEXT NOT NULL
    ) STRICT;`,
+  `ALTER TABLE executions ADD COLUMN connection INTEGER;`,
 ]
 
 export function readSchemaVersion(database: DatabaseSync): number {

@@ -5,13 +5,15 @@ const OTHERS_MAY_LOOK = 0o055
 const OTHERS_MAY_WRITE = 0o022
 
 /**
- * Makes the folder with mode 0700, 0711 for a root daemon: without bubblewrap its runners, who have uids of their
- * own, must get through to what is theirs in it. What is not theirs has a mode that keeps them out. One that is there already and only readable for others is narrowed; one that
- * others may write into is refused, since it may be shared (`/tmp`) and what lies in it may not be ours.
+ * Makes the folder with mode 0700, or 0711 where others must get through to what is theirs in it: without bubblewrap
+ * the runners of a root daemon, who have uids of their own, and whoever the applications' socket is opened to. What is
+ * not theirs has a mode that keeps them out. One that is there already and only readable for others is narrowed; one
+ * that others may write into is refused, since it may be shared (`/tmp`) and what lies in it may not be ours.
  */
-export function prepareStateFolder(stateDirectory: string): void {
+export function prepareStateFolder(stateDirectory: string, letsOthersThrough = false): void {
+  const wanted = letsOthersThrough || process.getuid?.() === 0 ? 0o711 : 0o700
   try {
-    mkdirSync(stateDirectory, { recursive: true, mode: folderMode() })
+    mkdirSync(stateDirectory, { recursive: true, mode: wanted })
     const { mode } = statSync(stateDirectory)
     if ((mode & OTHERS_MAY_WRITE) !== 0) {
       throw new PhantomError(
@@ -21,7 +23,7 @@ export function prepareStateFolder(stateDirectory: string): void {
         { details: { path: stateDirectory, mode: octal(mode) } },
       )
     }
-    if ((mode & OTHERS_MAY_LOOK) !== folderMode() - 0o700) chmodSync(stateDirectory, folderMode())
+    if ((mode & OTHERS_MAY_LOOK) !== wanted - 0o700) chmodSync(stateDirectory, wanted)
   } catch (error) {
     if (error instanceof PhantomError) throw error
     throw new PhantomError(
@@ -31,10 +33,6 @@ export function prepareStateFolder(stateDirectory: string): void {
       { cause: error, details: { path: stateDirectory } },
     )
   }
-}
-
-function folderMode(): number {
-  return process.getuid?.() === 0 ? 0o711 : 0o700
 }
 
 function octal(mode: number): string {

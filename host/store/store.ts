@@ -47,8 +47,12 @@ export interface StoredPlugin {
  * Opens the daemon's state. The open store is the lock of the state folder: a second one, in whatever process,
  * throws `DAEMON_ALREADY_RUNNING`.
  */
-export function openStore(stateDirectory: string, now: () => Date = () => new Date()): Store {
-  prepareStateFolder(stateDirectory)
+export function openStore(
+  stateDirectory: string,
+  now: () => Date = () => new Date(),
+  letsOthersThrough = false,
+): Store {
+  prepareStateFolder(stateDirectory, letsOthersThrough)
   const { database, warnings } = openDatabase(stateDirectory, now())
   return new Store(database, warnings, now)
 }

@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises'
 import { Option, type Command } from 'commander'
 import { LOG_LEVELS, type LogLevel, type PluginLogLine } from '../contract/execution.ts'
 import { CLI_EXIT_CODES } from '../contract/exit-codes.ts'
@@ -9,11 +8,11 @@ import { openSystem, type OpenSystem } from './open-system.ts'
 import { paint, printJsonLine, printLine } from './output.ts'
 import { printable, printableLine } from './printable.ts'
 import { withNearest } from './suggest-plugin.ts'
+import { untilInterrupted } from './until-interrupted.ts'
 import { wholeNumber } from './whole-number.ts'
 
 /** The contract's ceiling of `lines`. */
 const MAX_LINES = 10_000
-const LIVENESS_MS = 1_000
 const LEVEL_WIDTH = 5
 const COLOUR_OF = { debug: 'gray', info: 'cyan', warn: 'yellow', error: 'red' } as const satisfies Record<
   LogLevel,
@@ -80,14 +79,6 @@ async function showLogs({ api }: OpenSystem, { pluginId, own, common }: LogsRequ
   if (own.follow !== true) return
   await untilInterrupted(api, interrupt.signal)
   process.exitCode = CLI_EXIT_CODES.interrupted
-}
-
-/** A daemon that goes away sends nothing more; asked now and then, its loss rejects in words. */
-async function untilInterrupted(api: OpenSystem['api'], signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    await api.get_status()
-    await setTimeout(LIVENESS_MS, undefined, { signal }).catch(() => undefined) // aborts by Ctrl-C alone
-  }
 }
 
 export function formatLogLine(line: PluginLogLine): string {

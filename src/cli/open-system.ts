@@ -33,15 +33,28 @@ export async function openSystemAnywhere(options: CommonOptions): Promise<OpenSy
 
 /** @throws PhantomError DAEMON_UNREACHABLE when none runs: nothing is started. */
 export async function attachSystem(options: CommonOptions): Promise<OpenSystem> {
-  const { attachIfRunning, connect } = await import('../client/create-plugin-system.ts')
-  if (options.socket !== undefined) return owned(await connect(path.resolve(options.socket)))
-  const api = await attachIfRunning(path.resolve(options.plugins))
-  if (api !== null) return owned(api)
+  if (options.socket !== undefined) {
+    const { connect } = await import('../client/create-plugin-system.ts')
+    return owned(await connect(path.resolve(options.socket)))
+  }
+  const system = await attachIfRunning(options)
+  if (system !== null) return system
   throw new PhantomError(
     'DAEMON_UNREACHABLE',
     `Cannot reach the daemon of "${options.plugins}": none runs. Start one: phantom serve --plugins ${options.plugins}`,
     { details: { plugin_directory: path.resolve(options.plugins) } },
   )
+}
+
+/** Null when no daemon runs on that plugin directory, or on that state folder: nothing is started. */
+export async function attachIfRunning(
+  options: CommonOptions,
+  stateDirectory?: string,
+): Promise<OpenSystem | null> {
+  const client = await import('../client/create-plugin-system.ts')
+  const state = stateDirectory === undefined ? {} : { state_directory: stateDirectory }
+  const api = await client.attachIfRunning(path.resolve(options.plugins), state)
+  return api === null ? null : owned(api)
 }
 
 async function createSystem(options: CommonOptions, pluginDirectory: string): Promise<PluginSystemApi> {

@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { PACKAGE_VERSION } from '../contract/version.ts'
 import { addCommonOptions } from './common-options.ts'
 import { defineLoad, defineReload, defineReset, defineRollback, defineUnload } from './change-plugin.ts'
+import { defineAudit } from './audit.ts'
 import { defineComplete } from './complete.ts'
 import { defineCompletion } from './completion.ts'
 import { defineConfig } from './config.ts'
@@ -56,6 +57,7 @@ export function buildProgram(): Command {
   defineHistory(program)
   defineWhy(program)
   defineGenerations(program)
+  defineAudit(program)
   defineReload(program)
   defineRollback(program)
   defineLoad(program)

@@ -1,6 +1,8 @@
+import { METHOD_ROLES } from '../contract/method-roles.ts'
 import type { SystemMethod, SystemParams, SystemResults } from '../contract/system-methods.ts'
 import type { Attached } from './attach.ts'
 import type { DaemonSession, FollowedMethod, FollowedUpdate } from './daemon-session.ts'
+import { openOperatorSession } from './open-operator-session.ts'
 
 /** How a subscription goes on after its first answer. */
 export interface FollowOptions<Update> {
@@ -23,6 +25,7 @@ export interface Following<M extends FollowedMethod> {
 export abstract class AttachedSystem implements AsyncDisposable {
   #attached: Attached | null = null
   #leaving: Promise<void> | null = null
+  #operator: Promise<DaemonSession> | null = null
 
   /**
    * Leaves the system. A private daemon ends with its last application, and then this settles when it and every
@@ -55,13 +58,27 @@ export abstract class AttachedSystem implements AsyncDisposable {
     method: M,
     params: SystemParams<M>,
   ): Promise<SystemResults[M]> {
-    return await this.session().request(method, params)
+    const session = this.session()
+    return METHOD_ROLES[method] === 'operator'
+      ? await (await this.#operatorSession(session)).request(method, params)
+      : await session.request(method, params)
+  }
+
+  /** For what applications may ask of their own and operators of everybody's: as operator where this process may be. */
+  protected async requestWidest<M extends SystemMethod>(
+    method: M,
+    params: SystemParams<M>,
+  ): Promise<SystemResults[M]> {
+    const session = this.session()
+    const widest = await this.#operatorSession(session).catch(() => session)
+    return await widest.request(method, params)
   }
 
   /** Resolves with the first answer; with a listener the request then goes on. */
   protected async follow<M extends FollowedMethod>(asked: Following<M>): Promise<SystemResults[M]> {
     const { method, params, listener, signal } = asked
-    const session = this.session()
+    const own = this.session()
+    const session = METHOD_ROLES[method] === 'operator' ? await this.#operatorSession(own) : own
     if (listener === undefined || signal?.aborted === true) return await session.request(method, params.once)
     const following = session.follow(method, params.follow, listener)
     signal?.addEventListener('abort', following.stop, { once: true })
@@ -73,9 +90,24 @@ export abstract class AttachedSystem implements AsyncDisposable {
     }
   }
 
+  /** Opened by the first method that needs it, again where it broke, and then kept. */
+  async #operatorSession(session: DaemonSession): Promise<DaemonSession> {
+    if (session.handshake.role === 'operator' || session.isClosed) return session
+    const known = await this.#operator?.catch(() => null)
+    if (known !== undefined && known !== null && !known.isClosed) return known
+    this.#operator = openOperatorSession(session)
+    return await this.#operator
+  }
+
   async #leave(): Promise<void> {
     if (this.#attached === null) return
     const { session, daemonExited } = this.#attached
+    // Its goodbye first: a private daemon ends with the last one.
+    const operator = await this.#operator?.catch(() => null)
+    if (operator !== undefined && operator !== null && !operator.isClosed) {
+      await operator.request('shutdown', {}).catch(() => undefined)
+      await operator.close()
+    }
     if (session.isClosed) return
     const { stopped } = await session.request('shutdown', {}).catch(() => ({ stopped: true }))
     await session.close()

@@ -45,8 +45,8 @@ export async function connect(socket?: string): Promise<PluginSystemApi> {
 /** Attaches to the daemon that serves `plugin_directory`; null when none does. */
 export async function attachIfRunning(
   plugin_directory: string,
-  workspace = process.cwd(),
+  options: { state_directory?: string } = {},
 ): Promise<PluginSystemApi | null> {
-  const session = await attachSession({ plugin_directory, workspace })
+  const session = await attachSession({ plugin_directory, workspace: process.cwd(), ...options })
   return session === null ? null : PluginSystemApi.ofSession({ session, daemonExited: null })
 }

@@ -20,13 +20,17 @@ export interface DaemonOptions {
   private: boolean
 }
 
+/** The file with which the daemon's process starts. */
+export function daemonMain(): string {
+  return join(packageRoot(), isCheckout ? 'host/main.ts' : 'dist/host/main.js')
+}
+
 /** How a daemon is started, on which Node. The environment is the caller's. */
 export async function daemonCommand(options: DaemonOptions): Promise<{ file: string; args: string[] }> {
   const runtime = await findRuntime()
-  const main = isCheckout ? 'host/main.ts' : 'dist/host/main.js'
   const args = [
     NODE_FLAG,
-    join(packageRoot(), main),
+    daemonMain(),
     '--plugins',
     resolve(options.plugin_directory),
     '--environment',

@@ -30,6 +30,7 @@ const FOLLOWED_AS = {
   get_plugin_logs: 'log',
   get_plugin_health: 'health',
   get_metrics: 'metrics',
+  get_audit_log: 'audit',
 } as const satisfies Partial<Record<SystemMethod, keyof SystemNotifications>>
 
 export type FollowedMethod = keyof typeof FOLLOWED_AS
@@ -49,6 +50,7 @@ type ProgressListener = (progress: ExecutionProgress) => void
 /** One connection to a daemon, after its handshake. Requests go out at once; answers come as promises. */
 export class DaemonSession {
   readonly socketPath: string
+  readonly workspace: string
   readonly #socket: Socket
   readonly #connection: Connection
   readonly #progress = new Map<number, ProgressListener>()
@@ -58,8 +60,12 @@ export class DaemonSession {
   #isReferenced = true
   #idleTimer: NodeJS.Timeout | null = null
 
-  private constructor(socketPath: string, { socket, reading }: { socket: Socket; reading: ReadBuffer }) {
+  private constructor(
+    { socketPath, workspace }: { socketPath: string; workspace: string },
+    { socket, reading }: { socket: Socket; reading: ReadBuffer },
+  ) {
     this.socketPath = socketPath
+    this.workspace = workspace
     this.#socket = socket
     this.#closed = new Promise((resolve) => socket.once('close', () => resolve()))
     const results = new ResultLines()
@@ -90,13 +96,14 @@ export class DaemonSession {
 
   /** @throws PhantomError DAEMON_UNREACHABLE, DAEMON_LOST, VERSION_UNSUPPORTED, WORKSPACE_DENIED */
   static async open(socketPath: string, options: SessionOptions): Promise<DaemonSession> {
-    const session = new DaemonSession(socketPath, await connectSocket(socketPath))
+    const { workspace } = options
+    const session = new DaemonSession({ socketPath, workspace }, await connectSocket(socketPath))
     try {
       session.#handshake = await session.request('handshake', {
         protocol_version: PROTOCOL_VERSION,
         client: { name: '@phantom-ml/core', version: PACKAGE_VERSION },
         payload_frames: true,
-        workspace: options.workspace,
+        workspace,
       })
     } catch (error) {
       // Refused: it must not count as one of the daemon's clients any longer.

@@ -1,3 +1,4 @@
+import type { AuditRecord, AuditVerification } from '../contract/audit.ts'
 import type { PluginLogLine } from '../contract/execution.ts'
 import type { GenerationInfo, Incident } from '../contract/generations.ts'
 import type { HistoryEntry, PluginHealth, SystemMetrics } from '../contract/health.ts'
@@ -14,6 +15,12 @@ export interface LogOptions {
   lines?: number
   /** Follows the log: called with every later line until `signal` aborts or the system is shut down. */
   on_line?: (line: PluginLogLine) => void
+  signal?: AbortSignal
+}
+
+export type AuditOptions = Omit<SystemParams<'get_audit_log'>, 'follow'> & {
+  /** Called with every later line that matches until `signal` aborts or the system is shut down. */
+  on_record?: (record: AuditRecord) => void
   signal?: AbortSignal
 }
 
@@ -64,13 +71,14 @@ export abstract class ObservationMethods extends AttachedSystem {
   }
 
   /**
-   * Answered calls, the newest first, also those of earlier daemons; inputs and results are never kept.
+   * Answered calls, the newest first; inputs and results are never kept. Where this process may be operator
+   * everybody's, also those of earlier daemons; else those of this system.
    *
    * @param options `before` is the `at` of the last entry seen: so the next page is asked for
    * @throws PhantomError PLUGIN_NOT_FOUND
    */
   async get_execution_history(options: HistoryOptions = {}): Promise<HistoryEntry[]> {
-    return (await this.request('get_execution_history', options)).entries
+    return (await this.requestWidest('get_execution_history', options)).entries
   }
 
   /**
@@ -95,5 +103,26 @@ export abstract class ObservationMethods extends AttachedSystem {
 
   get_doctor_report(): Promise<DoctorReport> {
     return this.request('get_doctor_report', {})
+  }
+
+  /**
+   * What operators did and what was refused: the last lines of the audit log that match, the oldest first.
+   *
+   * @param options `action` is a whole one, or with a dot at its end the beginning of many; `on_record` gets what comes
+   * @throws PhantomError PERMISSION_DENIED
+   */
+  async get_audit_log(options: AuditOptions = {}): Promise<AuditRecord[]> {
+    const { on_record: listener, signal, ...once } = options
+    const params = { once, follow: { ...once, follow: true } }
+    return (await this.follow({ method: 'get_audit_log', params, listener, signal })).records
+  }
+
+  /**
+   * Reads the whole audit log and says which lines were changed, removed or cut off.
+   *
+   * @throws PhantomError PERMISSION_DENIED
+   */
+  verify_audit_log(): Promise<AuditVerification> {
+    return this.request('verify_audit_log', {})
   }
 }

@@ -109,9 +109,13 @@ export class PluginSystemApi extends ConfigurationMethods {
     }
   }
 
-  /** Cancels a call by its execution id, whoever made it. False when no such call runs. */
+  /**
+   * Cancels a call by its execution id: one of this system's, or anybody's where this process may be operator. False
+   * when no such call runs.
+   */
   async cancel(execution_id: string): Promise<boolean> {
-    return (await this.request('cancel', { execution_id })).cancelled
+    if ((await this.request('cancel', { execution_id })).cancelled) return true
+    return (await this.requestWidest('cancel', { execution_id })).cancelled
   }
 
   /** Checks a plugin folder, or a `plugin.toml`, without loading it. */

@@ -10,12 +10,14 @@ import type {
   PluginConfigUpdate,
   PluginConfigValidation,
 } from './plugin-config.ts'
+import type { AuditRecord, AuditVerification } from './audit.ts'
 import type { GenerationInfo, Incident, ReloadResult } from './generations.ts'
 import { PRIORITIES, type HistoryEntry, type PluginHealth, type SystemMetrics } from './health.ts'
 import type { ExecutionProgress, PluginExecutionResult, PluginLogLine } from './execution.ts'
 import type { FromSchema } from './json-schema.ts'
 import type { IsolationTier } from './life.ts'
 import type { ApprovalResult, PluginPermissions } from './permissions-info.ts'
+import type { SocketRole } from './method-roles.ts'
 import type { ManifestIssue, PluginInfo, PluginSummary } from './plugin-info.ts'
 
 const id = { type: 'string', minLength: 1, maxLength: 128 } as const
@@ -69,7 +71,10 @@ export const SYSTEM_PARAMS = {
       priority: { enum: PRIORITIES },
     },
   },
-  /** Cancels a request of this connection by its JSON-RPC id (a call, or a log that is followed), or any call by its execution id. */
+  /**
+   * Cancels a request of this connection by its JSON-RPC id (a call, or a log that is followed), or a call by its
+   * execution id: one of this connection, on the operators' socket anybody's.
+   */
   cancel: {
     type: 'object',
     additionalProperties: false,
@@ -187,6 +192,21 @@ export const SYSTEM_PARAMS = {
     properties: { path },
   },
   get_doctor_report: { type: 'object', additionalProperties: false, properties: {} },
+  /** The last lines that match, the oldest first; `follow` sends what comes as `audit`. */
+  get_audit_log: {
+    type: 'object',
+    additionalProperties: false,
+    properties: {
+      plugin_id: id,
+      /** A whole action, or with a dot at its end all that begin so. */
+      action: id,
+      since: { type: 'string', minLength: 10, maxLength: 40 },
+      limit: { type: 'integer', minimum: 1, maximum: 10_000 },
+      follow: { type: 'boolean' },
+    },
+  },
+  /** Reads the whole audit log and says which lines were changed, removed or cut off. */
+  verify_audit_log: nothing,
   /** Says goodbye. The last application of a private daemon ends it; the answer comes when every runner is gone. */
   shutdown: { type: 'object', additionalProperties: false, properties: {} },
 } as const
@@ -224,6 +244,8 @@ export interface SystemResults {
   reload_config: ConfigReload
   validate_plugin: PluginValidation
   get_doctor_report: DoctorReport
+  get_audit_log: { records: AuditRecord[] }
+  verify_audit_log: AuditVerification
   shutdown: { stopped: boolean }
 }
 
@@ -233,6 +255,7 @@ export interface SystemNotifications {
   log: PluginLogLine & { id: number | string }
   health: PluginHealth & { id: number | string }
   metrics: SystemMetrics & { id: number | string }
+  audit: AuditRecord & { id: number | string }
   /** Once a second to a plain client that closed its writing half while this many of its requests are open. */
   waiting: { calls: number }
 }
@@ -247,6 +270,10 @@ export interface HandshakeResult {
   /** A private daemon ends with its last application. */
   private: boolean
   max_payload_bytes: number
+  /** What this connection may: `operator` on the admin socket. */
+  role: SocketRole
+  /** Where operators attach; whether its caller may open it, the file's owner and mode say. */
+  admin_socket: string
 }
 
 export interface DaemonStatus {
@@ -259,6 +286,7 @@ export interface DaemonStatus {
   plugin_directory: string
   state_directory: string
   socket: string
+  admin_socket: string
   private: boolean
   tier: IsolationTier
   required_tier: IsolationTier

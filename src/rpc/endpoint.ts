@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto'
 import { tmpdir, userInfo } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
+import type { SocketRole } from '../contract/method-roles.ts'
 
 /** sockaddr_un's `sun_path` holds 108 bytes, the last of them NUL (unix(7)). */
 const MAX_SOCKET_PATH_BYTES = 107
 /** `/123456789.sock` */
 const NUMBERED_SOCKET_BYTES = 15
+const SOCKET_NAMES = { application: 'phantom.sock', operator: 'phantom-admin.sock' } as const
 
 /**
  * The one state folder of a plugin directory: `.phantom/<name>` beside it, so that two plugin directories with one
@@ -16,9 +18,12 @@ export function stateDirectoryOf(pluginDirectory: string): string {
   return join(dirname(directory), '.phantom', basename(directory))
 }
 
-/** Where the daemon of a state folder listens: in that folder, or under a hashed name where the path is too long. */
-export function socketPathOf(stateDirectory: string): string {
-  const path = join(resolve(stateDirectory), 'phantom.sock')
+/**
+ * Where the daemon of a state folder listens for each role: in that folder, or under a hashed name where the path is
+ * too long.
+ */
+export function socketPathOf(stateDirectory: string, role: SocketRole = 'application'): string {
+  const path = join(resolve(stateDirectory), SOCKET_NAMES[role])
   if (Buffer.byteLength(path) <= MAX_SOCKET_PATH_BYTES) return path
   const name = createHash('sha256').update(path).digest('hex').slice(0, 24)
   return join(runtimeDirectory(), `${name}.sock`)

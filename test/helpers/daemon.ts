@@ -6,6 +6,7 @@ import { create_plugin_system, type PluginSystemApi } from '../../src/index.ts'
 import type { ErrorCode } from '../../src/contract/error-codes.ts'
 import type { PluginExecutionResult } from '../../src/contract/execution.ts'
 import type { ApprovalResult } from '../../src/contract/permissions-info.ts'
+import type { DaemonStatus } from '../../src/contract/system-methods.ts'
 import type { PluginInfo } from '../../src/contract/plugin-info.ts'
 import { isPhantomError, type PhantomError } from '../../src/contract/phantom-error.ts'
 import { manifestText } from './plugin-folders.ts'
@@ -89,6 +90,7 @@ export class TestDaemon {
   readonly system: PluginSystemApi
   readonly pid: number
   readonly socketPath: string
+  readonly adminSocketPath: string
   readonly #clients: RawClient[] = []
 
   static async start(options: DaemonOptions): Promise<TestDaemon> {
@@ -96,19 +98,19 @@ export class TestDaemon {
     try {
       options.prepare?.(world)
       const system = await withEnvironment(options.environment ?? {}, () => world.attach())
-      const { pid, socket } = await system.get_status()
-      return new TestDaemon(world, system, { pid, socket })
+      return new TestDaemon(world, system, await system.get_status())
     } catch (error) {
       world.remove()
       throw error
     }
   }
 
-  private constructor(world: World, system: PluginSystemApi, daemon: { pid: number; socket: string }) {
+  private constructor(world: World, system: PluginSystemApi, daemon: DaemonStatus) {
     this.world = world
     this.system = system
     this.pid = daemon.pid
     this.socketPath = daemon.socket
+    this.adminSocketPath = daemon.admin_socket
   }
 
   call<Result = unknown>(
@@ -150,6 +152,13 @@ export class TestDaemon {
   /** A client that speaks to the socket by hand. */
   async connect(): Promise<RawClient> {
     const client = await RawClient.open(this.socketPath)
+    this.#clients.push(client)
+    return client
+  }
+
+  /** The same on the operators' socket. */
+  async connectOperator(): Promise<RawClient> {
+    const client = await RawClient.open(this.adminSocketPath)
     this.#clients.push(client)
     return client
   }

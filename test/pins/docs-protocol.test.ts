@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import * as limits from '../../src/contract/limits.ts'
+import { METHOD_ROLES } from '../../src/contract/method-roles.ts'
 import { RUNNER_ERRORS } from '../../src/contract/runner-methods.ts'
 import { SYSTEM_PARAMS, type SystemMethod } from '../../src/contract/system-methods.ts'
 import { columnsOf, wordOf } from '../helpers/docs-pages.ts'
@@ -9,6 +10,7 @@ import { interfaceMembers } from '../helpers/type-words.ts'
 /** What the methods of contract System answer, by the file that declares it; each has a table of its fields. */
 const ANSWERS: Readonly<Record<string, readonly string[]>> = {
   'src/contract/system-methods.ts': ['HandshakeResult', 'DaemonStatus', 'PluginValidation', 'DoctorReport'],
+  'src/contract/audit.ts': ['AuditRecord', 'AuditVerification'],
   'src/contract/plugin-info.ts': ['PluginSummary', 'PluginInfo'],
   'src/contract/execution.ts': ['PluginExecutionResult', 'PluginLogLine'],
   'src/contract/health.ts': [
@@ -59,6 +61,11 @@ describe('docs/protocol.md', () => {
     }
     const figures = interfaceMembers(health, 'OperationFigures')
     expect(figures, 'those of CallFigures and its own').to.deep.equal(['operation'])
+  })
+
+  it('has the role of every method', () => {
+    const documented = columnsOf(page, 'method-roles').map(([method, role]) => [wordOf(method), role])
+    expect(documented).to.have.deep.members(Object.entries(METHOD_ROLES))
   })
 
   it('has every notification', () =>

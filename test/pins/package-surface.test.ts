@@ -23,7 +23,15 @@ const TOP_LEVEL = [
   'tsconfig.json',
 ]
 /** Protected in TypeScript, and no promise. */
-const INTERNAL_METHODS = ['attach', 'constructor', 'follow', 'isAttached', 'request', 'session']
+const INTERNAL_METHODS = [
+  'attach',
+  'constructor',
+  'follow',
+  'isAttached',
+  'request',
+  'requestWidest',
+  'session',
+]
 /** Made by npm and the build, ignored by git. */
 const MADE = ['dist', 'node_modules', 'coverage']
 
@@ -138,6 +146,7 @@ describe('PluginSystemApi', () => {
       'cancel',
       'execute_plugin',
       'explain_config',
+      'get_audit_log',
       'get_doctor_report',
       'get_execution_history',
       'get_generations',
@@ -164,6 +173,7 @@ describe('PluginSystemApi', () => {
       'update_plugin_config',
       'validate_plugin',
       'validate_plugin_config',
+      'verify_audit_log',
     ])
   })
 })

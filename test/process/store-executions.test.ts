@@ -38,6 +38,7 @@ const WRITER = `
 function entry(change: Partial<ExecutionEntry> = {}): ExecutionEntry {
   return {
     execution_id: 'e1',
+    connection: null,
     plugin_id: 'one',
     operation: 'run',
     workspace: '/w',
@@ -319,7 +320,7 @@ describe('ExecutionHistory', () => {
       expect(reopened.executions.count)
         .to.be.at.least(written)
         .and.at.least(round * 2000)
-      const all = { pluginId: null, outcome: null, beforeUs: null, limit: 1_000_000 }
+      const all = { pluginId: null, outcome: null, connection: null, beforeUs: null, limit: 1_000_000 }
       expect(reopened.executions.query(all)).to.have.length(reopened.executions.count)
     }
   })

@@ -109,7 +109,7 @@ const ANSWERED: Readonly<Record<string, { text: string; name: string; words: Reg
     words: /takes no input/,
   },
   'a plugin id that is a path': {
-    text: line({ id: 7, method: 'get_plugin_logs', params: { plugin_id: '../../../../etc/passwd' } }),
+    text: line({ id: 7, method: 'get_plugin_info', params: { plugin_id: '../../../../etc/passwd' } }),
     name: 'PLUGIN_NOT_FOUND',
     words: /passwd/,
   },

@@ -164,6 +164,7 @@ describe('formatStatus()', () => {
       plugin_directory: '/p',
       state_directory: '/s',
       socket: '/s/phantom.sock',
+      admin_socket: '/s/phantom-admin.sock',
       private: true,
       tier: 'process',
       required_tier: 'namespace',

@@ -21,6 +21,7 @@ function allowedWords({
   minimum,
   maximum,
   maxItems,
+  minLength,
   maxLength,
   pattern,
 }: JsonSchema): string {
@@ -28,7 +29,7 @@ function allowedWords({
   if (type === 'boolean') return '`true`, `false`'
   if (type === 'array') return `at most ${maxItems}`
   if (pattern !== undefined) return 'an absolute path, or empty'
-  return type === 'string' ? `1 to ${maxLength} characters` : `${minimum} to ${maximum}`
+  return type === 'string' ? `${minLength ?? 0} to ${maxLength} characters` : `${minimum} to ${maximum}`
 }
 
 describe(PAGE, () => {

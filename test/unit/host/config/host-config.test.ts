@@ -85,7 +85,8 @@ describe('loadHostConfig()', () => {
       breaker: { failureRate: 0.5, minCalls: 10, windowMs: 30_000, openMs: 10_000 },
       history: { retentionDays: 14, maxEntries: 100_000 },
       throttle: { cpuShare: 0.9, windowMs: 2_000, nice: 19, daemonNice: -10 },
-      daemon: { privateLingerMs: 300 },
+      daemon: { privateLingerMs: 300, socketMode: '0600', socketGroup: '' },
+      audit: { maxFileMb: 16, maxFiles: 20 },
       log: { level: 'debug' },
     })
     expect(warnings).to.eql([])
@@ -223,7 +224,7 @@ describe('loadHostConfig()', () => {
     expect(problems('log:\n  levle: info\nnonsense: 1\n')).to.have.members([
       '2:3: "levle" is no key of "log". Did you mean "level"?',
       '3:1: "nonsense" is no key of the configuration. Remove it, or use one of plugins, security, workspace, ' +
-        'limits, execution, restart, reload, breaker, history, throttle, daemon, log',
+        'limits, execution, restart, reload, breaker, history, throttle, daemon, audit, log',
     ])
   })
 

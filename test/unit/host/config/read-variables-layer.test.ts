@@ -91,7 +91,7 @@ describe('readVariablesLayer()', () => {
   it('refuses an unknown variable of a known section, and names the nearest', () => {
     expect(problems({ PHANTOM_LOG_LEVLE: 'info', PHANTOM_LOG: 'info', PHANTOM_DAEMON_X: '1' })).to.eql([
       '"PHANTOM_DAEMON_X" is no variable of the configuration. Unset it, or use one of ' +
-        'PHANTOM_DAEMON_PRIVATE_LINGER_MS',
+        'PHANTOM_DAEMON_PRIVATE_LINGER_MS, PHANTOM_DAEMON_SOCKET_MODE, PHANTOM_DAEMON_SOCKET_GROUP',
       '"PHANTOM_LOG" is no variable of the configuration. Unset it, or use one of PHANTOM_LOG_LEVEL',
       '"PHANTOM_LOG_LEVLE" is no variable of the configuration. Did you mean "PHANTOM_LOG_LEVEL"?',
     ])
