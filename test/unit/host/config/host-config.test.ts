@@ -87,6 +87,7 @@ describe('loadHostConfig()', () => {
       throttle: { cpuShare: 0.9, windowMs: 2_000, nice: 19, daemonNice: -10 },
       daemon: { privateLingerMs: 300, socketMode: '0600', socketGroup: '' },
       audit: { maxFileMb: 16, maxFiles: 20 },
+      egress: { nameServers: [], resolve: [] },
       log: { level: 'debug' },
     })
     expect(warnings).to.eql([])
@@ -224,7 +225,7 @@ describe('loadHostConfig()', () => {
     expect(problems('log:\n  levle: info\nnonsense: 1\n')).to.have.members([
       '2:3: "levle" is no key of "log". Did you mean "level"?',
       '3:1: "nonsense" is no key of the configuration. Remove it, or use one of plugins, security, workspace, ' +
-        'limits, execution, restart, reload, breaker, history, throttle, daemon, audit, log',
+        'limits, execution, restart, reload, breaker, history, egress, throttle, daemon, audit, log',
     ])
   })
 
