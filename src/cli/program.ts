@@ -3,6 +3,7 @@ import { PACKAGE_VERSION } from '../contract/version.ts'
 import { addCommonOptions } from './common-options.ts'
 import { defineLoad, defineReload, defineReset, defineRollback, defineUnload } from './change-plugin.ts'
 import { defineAudit } from './audit.ts'
+import { defineApprove } from './approve.ts'
 import { defineComplete } from './complete.ts'
 import { defineCompletion } from './completion.ts'
 import { defineConfig } from './config.ts'
@@ -14,6 +15,7 @@ import { defineInfo } from './info.ts'
 import { defineList } from './list.ts'
 import { defineLogs } from './logs.ts'
 import { defineMetrics } from './metrics.ts'
+import { definePermissions } from './permissions.ts'
 import { defineRun } from './run.ts'
 import { defineSelftest } from './selftest.ts'
 import { defineServe } from './serve.ts'
@@ -58,6 +60,8 @@ export function buildProgram(): Command {
   defineWhy(program)
   defineGenerations(program)
   defineAudit(program)
+  definePermissions(program)
+  defineApprove(program)
   defineReload(program)
   defineRollback(program)
   defineLoad(program)

@@ -133,7 +133,7 @@ describe('an approval', function () {
         addAsking(world, 'revoked', ['fs_read:./data'])
         addAsking(world, 'back', ['fs_read:./data', 'fs_read:./other'])
         addAsking(world, 'computes', ['fs_read:/root'], '[runtime]\neval = true\n')
-        addAsking(world, 'unheld', ['process'])
+        addAsking(world, 'unheld', ['fs_read:/tmp'])
       },
     })
   })
@@ -257,13 +257,13 @@ describe('an approval', function () {
     expect((await daemon.call('computes', 'compute', 'return 6 * 7')).result).to.equal(42)
   })
 
-  it('of a right that this build does not hold a plugin to starts nothing', async () => {
+  it('of a right that nobody holds starts nothing', async () => {
     const { state, waiting } = await daemon.system.get_permissions('unheld')
     expect(state).to.equal('blocked')
-    expect(waiting).to.include('not enforced on this build')
+    expect(waiting).to.include('"fs_read:/tmp": every plugin has a /tmp of its own')
     const result = await daemon.approve('unheld')
     expect(result).to.deep.include({ state: 'blocked' })
-    expect(result.problem).to.include('not enforced on this build')
+    expect(result.problem).to.include('every plugin has a /tmp of its own')
   })
 
   it('stands in the audit log with what was asked and given', async () => {
