@@ -44,8 +44,18 @@ export function isSeccompArch(arch: string): arch is SeccompArch {
   return Object.hasOwn(AUDIT_ARCHITECTURES, arch)
 }
 
-/** The allowlist of system calls as the program that `bwrap --seccomp` takes. */
+const made = new Map<string, Buffer>()
+
+/** The allowlist of system calls as the kernel takes it, an array of `struct sock_filter`. There are few, and each is kept. */
 export function seccompProgram(request: SeccompRequest): Buffer {
+  const { arch, process, network, setGroupId = false } = request
+  const key = `${arch} ${process} ${network} ${setGroupId}`
+  const program = made.get(key) ?? makeProgram(request)
+  made.set(key, program)
+  return program
+}
+
+function makeProgram(request: SeccompRequest): Buffer {
   const { arch } = request
   const rules = argumentRules(request)
   const assembler = new BpfAssembler()

@@ -21,15 +21,6 @@ export const VARIANTS = ARCHES.flatMap((arch) =>
 )
 export type Variant = SeccompRequest
 
-const programs = new Map<string, Buffer>()
-
-function programOf(variant: Variant): Buffer {
-  const key = JSON.stringify(variant)
-  const program = programs.get(key) ?? seccompProgram(variant)
-  programs.set(key, program)
-  return program
-}
-
 interface Asked {
   readonly number: number
   readonly arguments?: readonly bigint[]
@@ -37,7 +28,7 @@ interface Asked {
 }
 
 export function ask(variant: Variant, { number, arguments: given = [], architecture }: Asked): Answer {
-  const value = runFilter(programOf(variant), {
+  const value = runFilter(seccompProgram(variant), {
     architecture: architecture ?? AUDIT[variant.arch],
     number,
     arguments: [...given, ...Array<bigint>(6 - given.length).fill(0n)],
