@@ -23,7 +23,8 @@ function failureOf(attempt: () => unknown): string {
   }
 }
 
-/** Without the model everything is. */
+/** Without the model everything is, and where it only tells. */
 function isGranted(scope: string): boolean {
-  return process.permission === undefined || process.permission.has(scope)
+  if (process.permission === undefined || process.execArgv.includes('--permission-audit')) return true
+  return process.permission.has(scope)
 }

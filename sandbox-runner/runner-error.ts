@@ -105,7 +105,6 @@ function causeOf(thrown: unknown): unknown {
   return readValue(thrown, 'cause')
 }
 
-/** Node's own message only names a flag that nobody here can set. */
 function accessDenied(
   thrown: unknown,
   { code, permission }: { code: string; permission: string },
@@ -113,7 +112,12 @@ function accessDenied(
   const named = readText(thrown, 'resource', MAX_PATH_CHARS) ?? networkTarget(thrown) ?? ''
   const resource = fullResource(permission, named)
   const what = resource === '' ? permission : quoteText(resource)
-  return runnerError('access_denied', `Cannot access ${what}: ${permission} is not granted there`, {
+  // Node's own message names a flag that nobody here can set; those of other codes say more than we could.
+  const message =
+    code === 'ERR_ACCESS_DENIED'
+      ? `Cannot access ${what}: ${permission} is not granted there`
+      : textOf(thrown)
+  return runnerError('access_denied', message, {
     permission,
     resource,
     code,

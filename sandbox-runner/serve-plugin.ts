@@ -17,7 +17,7 @@ import { ReadBuffer } from '../src/rpc/read-buffer.ts'
 import { textOf, toRunnerError } from './runner-error.ts'
 import { startFailure } from './start-failure.ts'
 import { initializePlugin, loadCode } from './start-plugin.ts'
-import { watchPermissions, type PermissionWatch } from './watch-permissions.ts'
+import { PermissionWatch } from './watch-permissions.ts'
 
 type Exit = (code: number) => never
 
@@ -68,7 +68,7 @@ class PluginServer {
     })
     options.reading.attach(this.#connection)
     this.#log = new LogSender(this.#connection, 'info')
-    this.#permissions = watchPermissions((denied) => this.#connection.notify('denied', denied))
+    this.#permissions = new PermissionWatch((denied) => this.#connection.notify('denied', denied))
     socket.on('end', () => this.#closed(null))
   }
 
@@ -93,7 +93,7 @@ class PluginServer {
       case 'attest':
         if (this.#isInitialized || this.#preloaded !== null)
           throw violation('"attest" came after other messages')
-        this.#connection.respond(request.id, runCanary(request.params as RunnerParams['attest']), null)
+        this.#connection.respond(request.id, this.#tryCanary(request), null)
         return
       case 'preload':
         if (this.#isInitialized || this.#preloaded !== null) {
@@ -128,6 +128,11 @@ class PluginServer {
           ),
         )
     }
+  }
+
+  /** What it tries is no doing of the plugin's: nobody is told that it was refused. */
+  #tryCanary({ params }: IncomingRequest): RunnerResults['attest'] {
+    return this.#permissions.quietly(() => runCanary(params as RunnerParams['attest']))
   }
 
   #notified(method: string, params: unknown): void {
@@ -219,6 +224,7 @@ class PluginServer {
   /** Takes what both first messages say; false when this runner cannot serve that host. */
   #agree(request: IncomingRequest, params: RunnerParams['preload']): boolean {
     this.#log.setLevel(params.log_level)
+    if (params.observe) this.#permissions.observe()
     if (majorOf(params.protocol_version) === majorOf(PROTOCOL_VERSION)) return true
     const found = quoteText(String(params.protocol_version))
     this.#connection.respondError(

@@ -3,30 +3,92 @@ import { fullResource, readText } from './runner-error.ts'
 
 /** What Node's permission model publishes (https://nodejs.org/api/permissions.html), also where it refuses. */
 const CHANNELS = ['addon', 'child', 'ffi', 'fs', 'inspector', 'net', 'openssl-store', 'wasi', 'worker']
-/** Told between two calls; the host bounds by itself what it believes. */
+/** Told between two calls, or of an observed process; the host bounds by itself what it believes. */
 const MAX_TOLD = 64
+const MAX_TOLD_OBSERVED = 4096
 const MAX_CHARS = 4096
 
-export interface PermissionWatch {
-  /** A call begins: what was told before is told again. */
-  forget(): void
-}
+type Tell = (denied: { permission: string; resource: string }) => void
 
 /** Tells of each access that the permission model did not grant, whether or not plugin code caught the error. */
-export function watchPermissions(
-  tell: (denied: { permission: string; resource: string }) => void,
-): PermissionWatch {
-  const told = new Set<string>()
-  const listen = (message: unknown): void => {
+export class PermissionWatch {
+  readonly #told = new Set<string>()
+  readonly #tell: Tell
+  #isObserving = false
+  #isQuiet = false
+
+  constructor(tell: Tell) {
+    this.#tell = tell
+    for (const channel of CHANNELS)
+      subscribe(`node:permission-model:${channel}`, (message) => this.#heard(message))
+  }
+
+  /** Without telling of what is refused meanwhile. */
+  quietly<Value>(run: () => Value): Value {
+    this.#isQuiet = true
+    try {
+      return run()
+    } finally {
+      this.#isQuiet = false
+    }
+  }
+
+  /** A call begins: what was told before is told again. */
+  forget(): void {
+    if (!this.#isObserving) this.#told.clear()
+  }
+
+  /** From now on also of what nothing refuses: which ports are meant, and which variables are read. */
+  observe(): void {
+    if (this.#isObserving) return
+    this.#isObserving = true
+    subscribe('undici:request:create', (message) => this.#requested(originOf(message)))
+    subscribe('http.client.request.start', (message) => this.#requested(hostHeaderOf(message)))
+    process.env = new Proxy(process.env, {
+      get: (variables, name, receiver) => {
+        if (typeof name === 'string') this.#say('Env', name)
+        return Reflect.get(variables, name, receiver) as unknown
+      },
+      has: (variables, name) => {
+        if (typeof name === 'string') this.#say('Env', name)
+        return Reflect.has(variables, name)
+      },
+    })
+  }
+
+  #heard(message: unknown): void {
     const permission = readText(message, 'permission', MAX_CHARS)
     const resource = readText(message, 'resource', MAX_CHARS)
-    if (permission === null || resource === null || told.size >= MAX_TOLD) return
-    const place = fullResource(permission, resource)
-    const key = `${permission} ${place}`
-    if (told.has(key)) return
-    told.add(key)
-    tell({ permission, resource: place })
+    if (permission !== null && resource !== null) this.#say(permission, fullResource(permission, resource))
   }
-  for (const channel of CHANNELS) subscribe(`node:permission-model:${channel}`, listen)
-  return { forget: () => told.clear() }
+
+  #requested(host: string | null): void {
+    if (host !== null) this.#say('Net', host)
+  }
+
+  #say(permission: string, resource: string): void {
+    if (this.#isQuiet) return
+    const key = `${permission} ${resource}`
+    if (this.#told.has(key) || this.#told.size >= (this.#isObserving ? MAX_TOLD_OBSERVED : MAX_TOLD)) return
+    this.#told.add(key)
+    this.#tell({ permission, resource })
+  }
+}
+
+/** `host:port` of what `fetch` is about to ask. */
+function originOf(message: unknown): string | null {
+  const origin = readText((message as { request?: unknown }).request, 'origin', MAX_CHARS)
+  if (origin === null || !URL.canParse(origin)) return null
+  const { hostname, port, protocol } = new URL(origin)
+  return `${hostname}:${port === '' ? (protocol === 'http:' ? 80 : 443) : port}`
+}
+
+/** The same of `node:http` and `node:https`. */
+function hostHeaderOf(message: unknown): string | null {
+  const { request } = message as { request?: { host?: unknown; protocol?: unknown; getHeader?: unknown } }
+  if (typeof request?.host !== 'string' || typeof request.getHeader !== 'function') return null
+  const header: unknown = (request.getHeader as (name: string) => unknown).call(request, 'host')
+  const port = typeof header === 'string' ? /:(\d+)$/.exec(header)?.[1] : undefined
+  const host = request.host.includes(':') ? `[${request.host}]` : request.host
+  return `${host}:${port ?? (request.protocol === 'http:' ? 80 : 443)}`
 }

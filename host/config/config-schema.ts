@@ -1,3 +1,4 @@
+import { PERMISSION_MODES } from '../../src/contract/learned-permissions.ts'
 import type { FromSchema, JsonSchema } from '../../src/contract/json-schema.ts'
 
 const HOUR_MS = 3_600_000
@@ -16,6 +17,7 @@ export const CONFIG_SCHEMA = section({
     required_tier: { enum: ['process', 'namespace'] },
     secrets_file: { type: 'string', maxLength: 4096, pattern: '^(?:/.+)?$' },
   }),
+  permissions: section({ mode: { enum: PERMISSION_MODES } }),
   workspace: section({
     roots: { type: 'array', maxItems: 256, items: { type: 'string', minLength: 1, maxLength: 4096 } },
   }),
@@ -93,6 +95,7 @@ type SectionName = keyof ConfigTree
 export const RELOADS: Readonly<Record<SectionName, boolean | readonly string[]>> = {
   plugins: false,
   security: false,
+  permissions: false,
   workspace: true,
   limits: ['max_clients'],
   execution: true,

@@ -1,7 +1,13 @@
 import type { SystemHandlers } from './client-session.ts'
+import { describeLearned } from './describe-learned.ts'
 import type { HandlerPowers } from './system-handlers.ts'
 
-type HealthMethod = 'get_plugin_health' | 'get_metrics' | 'get_execution_history' | 'get_incidents'
+type HealthMethod =
+  | 'get_plugin_health'
+  | 'get_metrics'
+  | 'get_execution_history'
+  | 'get_incidents'
+  | 'get_learned_permissions'
 
 const DEFAULT_HISTORY_ENTRIES = 100
 const DEFAULT_INCIDENTS = 20
@@ -51,6 +57,7 @@ export function createHealthHandlers(powers: HandlerPowers): Pick<SystemHandlers
       if (incidents.length === 0) registry.get(id)
       return { incidents }
     },
+    get_learned_permissions: ({ plugin_id: id }) => describeLearned(powers, registry.get(id)),
   }
 }
 

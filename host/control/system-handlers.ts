@@ -11,6 +11,7 @@ import type { PluginRights } from '../approvals/plugin-rights.ts'
 import type { AuditLog } from '../audit/audit-log.ts'
 import type { HostConfigSource } from '../config/host-config-source.ts'
 import type { PolicySource } from '../config/policy/policy-source.ts'
+import type { Observations } from '../learning/observations.ts'
 import type { Engine } from '../lifecycle/engine.ts'
 import type { ExecutionHistory } from '../metrics/execution-history.ts'
 import type { PluginObserver } from '../metrics/plugin-observer.ts'
@@ -20,6 +21,7 @@ import type { PluginRecord } from '../registry/plugin-record.ts'
 import { MANIFEST_FILE, readManifest } from '../registry/read-manifest.ts'
 import { doctorChecks } from '../sandbox/doctor.ts'
 import type { Machine } from '../sandbox/machine.ts'
+import type { Variables } from '../secrets/variables.ts'
 import type { Store } from '../store/store.ts'
 import { createAuditHandlers } from './audit-handlers.ts'
 import type { ClientSession, SystemHandlers } from './client-session.ts'
@@ -48,6 +50,8 @@ export interface HandlerPowers {
   readonly policy: Pick<PolicySource, 'reload'>
   readonly launcher: InstanceLauncher
   readonly rights: PluginRights
+  readonly observations: Observations
+  readonly variables: Variables
   readonly logs: PluginLogs
   readonly workspaces: Workspaces
   clientCount(): number

@@ -24,7 +24,7 @@ export type Access =
   | { readonly kind: 'process'; readonly program: string }
   | { readonly kind: 'runtime'; readonly feature: RuntimeFeature }
 
-/** Names of Node's permission model (https://nodejs.org/api/permissions.html), and one of our runner's: `Eval`. */
+/** Names of Node's permission model (https://nodejs.org/api/permissions.html), and of our runner's: `Sqlite`, `Eval`, `Env`. */
 const FEATURES: Readonly<Record<string, RuntimeFeature>> = {
   Addon: 'addons',
   FFI: 'ffi',
@@ -37,6 +37,8 @@ const FEATURES: Readonly<Record<string, RuntimeFeature>> = {
   // Asked for by what needs all of the file system, which is the making of symbolic links.
   FileSystem: 'symlinks',
 }
+
+const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]{0,254}$/
 
 /** What the kernel says of a file that the sandbox does not show, or shows read-only. */
 const READ_CODES = new Set(['ENOENT', 'EACCES', 'EPERM'])
@@ -58,7 +60,9 @@ export function readAccess(permission: unknown, resource: unknown, workspace: st
     case 'ChildProcess':
       return { kind: 'process', program: resource }
     case 'Net':
-      return { kind: 'network', host: resource, port: null }
+      return { kind: 'network', ...hostIn(resource) }
+    case 'Env':
+      return VARIABLE.test(resource) ? { kind: 'env', name: resource } : null
     default: {
       const feature = Object.hasOwn(FEATURES, permission) ? FEATURES[permission] : undefined
       return feature === undefined ? null : { kind: 'runtime', feature }
@@ -82,7 +86,7 @@ export function accessBehind(error: WireError, workspace: string): FailedAccess 
     const access = readAccess(details['permission'], details['resource'], workspace)
     if (access === null) return null
     return {
-      access: access.kind === 'network' ? { ...access, port: portIn(details) } : access,
+      access: access.kind === 'network' ? { ...access, port: portIn(details) ?? access.port } : access,
       isNamed: true,
     }
   }
@@ -95,6 +99,15 @@ export function accessBehind(error: WireError, workspace: string): FailedAccess 
     access: { kind: isWrite ? 'fs_write' : 'fs_read', path: resolve(workspace, path) },
     isNamed: false,
   }
+}
+
+/** `host`, or `host:port` where somebody knew it. */
+function hostIn(resource: string): { host: string; port: number | null } {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]*))(?::(\d{1,5}))?$/.exec(resource) ?? []
+  const host = bracketed ?? plain
+  // An IPv6 address without brackets has no port.
+  if (host === undefined) return { host: resource, port: null }
+  return { host, port: portIn({ port: port === undefined ? null : Number(port) }) }
 }
 
 function portIn({ port }: Record<string, unknown>): number | null {

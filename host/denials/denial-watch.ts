@@ -2,9 +2,9 @@ import type { EgressRefusal } from '../egress/egress-meter.ts'
 import type { Execution } from '../execution/execution.ts'
 import { RUNNER_ERRORS } from '../../src/contract/runner-methods.ts'
 import { PhantomError, type WireError } from '../../src/contract/phantom-error.ts'
-import { contains } from '../sandbox/paths.ts'
+import type { Redactor } from '../secrets/redactor.ts'
 import { accessBehind, readAccess, type Access } from './access.ts'
-import { describeDenial, describeRefusal, isGranted, type Denial, type Reach } from './denial.ts'
+import { describeDenial, describeRefusal, isGranted, isPrivate, type Denial, type Reach } from './denial.ts'
 
 /** Different things that one call, or a process beside its calls, can be told of. */
 const MAX_DENIALS = 32
@@ -15,14 +15,20 @@ const MAX_DENIALS = 32
 const FAILED_REQUEST =
   /fetch failed|tunnel|\b403\b|forbidden|not granted|is not valid JSON|socket|network|proxy|other side closed|cancelled|ECONN|UND_ERR/i
 
-export interface DenialWatchOptions {
+interface DenialWatchOptions {
   readonly reach: Reach
-  /** Folders that the host's own do not show through: what is missing there is really missing. */
-  readonly privateFolders: readonly string[]
   /** Takes secrets out of a text. */
   readonly redact: (text: string) => string
   /** Once for each call and thing. The call is null where it is not known which one, or none, was refused. */
   readonly onDenied: (denial: Denial, execution: Execution | null) => void
+  /** Where the plugin is observed, all that it reaches for, and nothing is a denial. Null where it is not. */
+  readonly onObserved: ((access: Access) => void) | null
+}
+
+export interface DenialEvents {
+  readonly redactor: Redactor
+  onDenied(denial: Denial, execution: Execution | null): void
+  readonly onObserved: ((access: Access, reach: Reach) => void) | null
 }
 
 /**
@@ -36,7 +42,18 @@ export class DenialWatch {
   /** The last request of a call that the proxy refused. */
   readonly #atProxy = new WeakMap<Execution, Denial>()
 
-  constructor(options: DenialWatchOptions) {
+  /** Of a process, for whoever hears of it. */
+  static of(reach: Reach, events: DenialEvents): DenialWatch {
+    const { redactor, onObserved } = events
+    return new DenialWatch({
+      reach,
+      redact: (text) => redactor.redact(text),
+      onDenied: (denial, execution) => events.onDenied(denial, execution),
+      onObserved: onObserved === null ? null : (access) => onObserved(access, reach),
+    })
+  }
+
+  private constructor(options: DenialWatchOptions) {
     this.#options = options
   }
 
@@ -45,6 +62,10 @@ export class DenialWatch {
     const { permission, resource } = (params ?? {}) as Record<string, unknown>
     if (typeof permission !== 'string' || typeof resource !== 'string') return false
     const access = readAccess(permission, resource, this.#options.reach.workspace)
+    if (access !== null && this.#options.onObserved !== null) {
+      this.#options.onObserved(redacted(access, this.#options.redact))
+      return true
+    }
     const denial = access === null ? null : this.#denialOf(access, true)
     if (denial !== null && this.#tell(denial, execution)) execution?.addWarning(denial.sentence)
     return true
@@ -55,7 +76,9 @@ export class DenialWatch {
    * whose it was.
    */
   refusedByProxy({ host, port, message, missing }: EgressRefusal, inFlight: readonly Execution[]): void {
-    const access: Access = { kind: 'network', host: this.#options.redact(host), port }
+    const access = { kind: 'network', host: this.#options.redact(host), port } as const
+    this.#options.onObserved?.(access)
+    if (this.#options.onObserved !== null) return
     const denial = describeRefusal(
       access,
       { message: this.#options.redact(message), missing },
@@ -94,12 +117,17 @@ export class DenialWatch {
 
   #behind(error: WireError): Denial | null {
     const failed = accessBehind(error, this.#options.reach.workspace)
-    return failed === null ? null : this.#denialOf(failed.access, failed.isNamed)
+    const { onObserved, redact } = this.#options
+    if (failed === null) return null
+    if (onObserved === null) return this.#denialOf(failed.access, failed.isNamed)
+    onObserved(redacted(failed.access, redact))
+    return null
   }
 
   #denialOf(claimed: Access, isNamed: boolean): Denial | null {
     const { reach, redact } = this.#options
     if (isGranted(claimed, reach)) return null
+    // What is missing there is really missing.
     if (!isNamed && this.#isPrivate(claimed)) return null
     const denial = describeDenial(redacted(claimed, redact), reach)
     return !isNamed && denial.details.missing.length === 0 ? null : denial
@@ -107,11 +135,7 @@ export class DenialWatch {
 
   #isPrivate(access: Access): boolean {
     if (access.kind !== 'fs_read' && access.kind !== 'fs_write') return false
-    const { reach, privateFolders } = this.#options
-    return (
-      !contains(reach.workspace, access.path) &&
-      privateFolders.some((folder) => contains(folder, access.path))
-    )
+    return isPrivate(access.path, this.#options.reach)
   }
 
   /** False when it was told already, or too much was. */

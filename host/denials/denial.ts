@@ -3,6 +3,8 @@ import type { ManifestRuntime } from '../../src/contract/manifest.ts'
 import { parsePermission, type Permission } from '../../src/contract/permission.ts'
 import type { PermissionInfo } from '../../src/contract/plugin-info.ts'
 import { quoteText } from '../../src/contract/quote-text.ts'
+import { canonicalHost } from '../egress/canonical-host.ts'
+import { parseHostRules, ruleFor } from '../egress/host-rules.ts'
 import { contains } from '../sandbox/paths.ts'
 import { accessKey, type Access, type RuntimeFeature } from './access.ts'
 
@@ -15,6 +17,8 @@ export interface Reach {
   /** It reads these and writes those, its own folders among them. */
   readonly readPaths: readonly string[]
   readonly writePaths: readonly string[]
+  /** Folders that the host's own do not show through. */
+  readonly privateFolders: readonly string[]
   /** Rules; empty where it has no network. */
   readonly network: readonly string[]
   readonly process: boolean
@@ -33,6 +37,9 @@ export interface Denial {
   readonly sentence: string
   readonly details: DenialDetails
 }
+
+/** Where nobody said which. */
+const DEFAULT_PORT = 443
 
 const NEVER: Partial<Record<RuntimeFeature, string>> = {
   wasi: 'WASI',
@@ -53,10 +60,16 @@ export function isGranted(access: Access, reach: Reach): boolean {
     case 'process':
       return reach.process
     case 'env':
-      return false
+      // Nothing refuses one: what was not granted is just not set.
+      return true
     case 'runtime':
       return reach.runtime[access.feature] === true
   }
+}
+
+/** Whether a path lies where every process has a folder of its own. */
+export function isPrivate(path: string, { workspace, privateFolders }: Reach): boolean {
+  return !contains(workspace, path) && privateFolders.some((folder) => contains(folder, path))
 }
 
 /**
@@ -72,7 +85,7 @@ export function describeDenial(access: Access, reach: Reach): Denial {
     return toDenial(access, sentence, { missing: [], resource, line: null })
   }
   const line = lineWith(reach.declared, missing)
-  const sentence = declaredSentence(access, reach, missing) ?? grantSentence(missing)
+  const sentence = declaredSentence(access, reach) ?? grantSentence(missing)
   return toDenial(access, sentence, { missing: [missing], resource, line })
 }
 
@@ -123,13 +136,14 @@ function describeFeature(access: Extract<Access, { kind: 'runtime' }>): Denial {
     return toDenial(access, `${never} is granted to no plugin`, details)
   }
   const line = `${feature} = true`
-  const sentence = `runtime.${feature} is not granted; to allow it add ${line} under [runtime]`
-  return toDenial(access, sentence, { missing: [], resource: feature, line })
+  const right = `runtime:${feature}`
+  const sentence = `${right} is not granted; to allow it add ${line} under [runtime]`
+  return toDenial(access, sentence, { missing: [right], resource: feature, line })
 }
 
 /** The manifest asks for it already: then no line is missing in it. */
-function declaredSentence(access: Access, reach: Reach, missing: string): string | null {
-  const declared = reach.declared.find((permission) => covers(permission, access, { reach, missing }))
+function declaredSentence(access: Access, reach: Reach): string | null {
+  const declared = reach.declared.find((permission) => covers(permission, access, reach))
   if (declared === undefined) return null
   const info = reach.permissions.find((known) => known.declared === declared.declared)
   if (info === undefined) {
@@ -139,21 +153,26 @@ function declaredSentence(access: Access, reach: Reach, missing: string): string
   return `${declared.declared} is declared and was not granted: ${info.refused}`
 }
 
-function covers(
-  permission: Permission,
-  access: Access,
-  { reach, missing }: { reach: Reach; missing: string },
-): boolean {
+/** Whether a permission is about what was reached for. */
+export function covers(permission: Permission, access: Access, reach: Reach): boolean {
   if (permission.kind === 'fs_read' || permission.kind === 'fs_write') {
     if (access.kind !== 'fs_read' && access.kind !== 'fs_write') return false
     if (access.kind === 'fs_write' && permission.kind === 'fs_read') return false
     return contains(anchored(permission.path, reach), access.path)
   }
   if (permission.kind === 'env') return access.kind === 'env' && permission.variables.includes(access.name)
-  return permission.kind === access.kind && permission.declared === missing
+  if (permission.kind === 'network') return access.kind === 'network' && allowsHost(permission.hosts, access)
+  return access.kind === 'process'
 }
 
-function anchored(path: string, reach: Reach): string {
+function allowsHost(rules: readonly string[], { host, port }: Extract<Access, { kind: 'network' }>): boolean {
+  const target = canonicalHost(host)
+  if ('refused' in target) return false
+  return ruleFor(parseHostRules(rules), { host: target, port: port ?? DEFAULT_PORT }) !== null
+}
+
+/** Where a path of a permission leads, by its letters alone. */
+export function anchored(path: string, reach: Reach): string {
   const roots = {
     '${workspace}': reach.workspace,
     '${plugin_dir}': reach.pluginDir,
@@ -205,7 +224,7 @@ function lineWith(declared: readonly Permission[], missing: string): string {
   return `permissions = [${all.map((text) => JSON.stringify(text)).join(', ')}]`
 }
 
-function resourceOf(access: Exclude<Access, { kind: 'runtime' }>): string {
+export function resourceOf(access: Access): string {
   switch (access.kind) {
     case 'fs_read':
     case 'fs_write':
@@ -216,6 +235,8 @@ function resourceOf(access: Exclude<Access, { kind: 'runtime' }>): string {
       return access.name
     case 'process':
       return access.program
+    case 'runtime':
+      return access.feature
   }
 }
 

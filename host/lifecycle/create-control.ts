@@ -25,12 +25,8 @@ export function createControl(core: DaemonCore, powers: ServerPowers): ControlSe
   const { registry, executor } = engine
   const { config } = configSource.current
   const parent = dirname(pluginDirectory)
-  const workspaces = new Workspaces({
-    roots: isPrivate
-      ? null
-      : () => [parent, ...configSource.current.config.workspace.roots.map(canonicalRoot)],
-    stateDirectory,
-  })
+  const roots = (): string[] => [parent, ...configSource.current.config.workspace.roots.map(canonicalRoot)]
+  const workspaces = new Workspaces({ roots: isPrivate ? null : roots, stateDirectory })
   const maxPayloadBytes = config.limits.maxPayloadMb * MEGABYTE
   const server: ControlServers = new ControlServers({
     socketPaths: socketPathsOf(stateDirectory),
@@ -72,6 +68,8 @@ export function createControl(core: DaemonCore, powers: ServerPowers): ControlSe
       policy: core.policy,
       launcher,
       rights: core.rights,
+      observations: core.observations,
+      variables: core.variables,
       logs,
       workspaces,
       clientCount: () => server.clientCount,
@@ -102,6 +100,7 @@ function factsOf({ options, machine }: DaemonCore, environment: string): Handler
     private: options.isPrivate,
     tier: machine.tier,
     required_tier: options.configSource.current.config.security.requiredTier,
+    permissions_mode: options.configSource.current.config.permissions.mode,
   }
 }
 

@@ -11,6 +11,8 @@ import { PluginConfigs } from '../config/plugin/plugin-configs.ts'
 import { EgressDoors } from '../egress/egress-doors.ts'
 import { DenialDesk } from '../denials/denial-desk.ts'
 import type { PluginRights } from '../approvals/plugin-rights.ts'
+import { assertMayObserve } from '../learning/may-observe.ts'
+import { Observations } from '../learning/observations.ts'
 import { ExecutionHistory } from '../metrics/execution-history.ts'
 import { PluginObserver } from '../metrics/plugin-observer.ts'
 import { ResourceMonitor } from '../metrics/resource-monitor.ts'
@@ -27,16 +29,19 @@ import { createIdentityPool } from '../sandbox/identity.ts'
 import { probeMachine, type Machine } from '../sandbox/machine.ts'
 import { unenforced } from '../sandbox/mechanisms.ts'
 import { Redactor } from '../secrets/redactor.ts'
-import { Variables } from '../secrets/variables.ts'
+import { openVariables } from '../secrets/open-variables.ts'
+import type { Variables } from '../secrets/variables.ts'
 import type { Store } from '../store/store.ts'
 import { SchemaCompiler } from '../validation/schema-compiler.ts'
 import { Engine } from './engine.ts'
-import { configFolder, ownFolders, refuseOwnFile } from './own-folders.ts'
+import { configFolder, ownFolders, refuseOwnFile, validatorFolder } from './own-folders.ts'
 import { openAudit, openLog, openPluginLogs } from './open-logs.ts'
 import { openRights } from './open-rights.ts'
 import { PluginFiles } from './plugin-files.ts'
 import { rememberMemoryBase } from './remember-memory-base.ts'
 
+const OBSERVING =
+  'permissions are observed, not enforced: what plugins reach for is written down, and the sandbox alone holds them'
 const MEGABYTE = 1024 * 1024
 const THROTTLED = 'a plugin takes more than its share of the processor and is made nicer'
 
@@ -65,6 +70,7 @@ export class DaemonCore {
   readonly rights: PluginRights
   readonly policy: PolicySource
   readonly redactor = new Redactor()
+  readonly observations = new Observations()
   readonly #compiler: SchemaCompiler
   readonly #guard: MemoryGuard
   readonly #disk: DiskGuard
@@ -73,7 +79,7 @@ export class DaemonCore {
   readonly #files: PluginFiles
   readonly #egress: EgressDoors
   readonly #denials: DenialDesk
-  readonly #variables: Variables
+  readonly variables: Variables
   readonly #setLogLevel: OpenDaemonLog['setLevel']
   readonly #flushLog: () => Promise<void>
   readonly #config = (): HostConfig => this.options.configSource.current.config
@@ -82,7 +88,10 @@ export class DaemonCore {
   /** @throws PhantomError PLUGIN_DIRECTORY_NOT_FOUND, PLUGIN_START_FAILED (no runner bundle) */
   static async open(options: CoreOptions): Promise<DaemonCore> {
     const machine = await probeMachine({ nodePath: process.execPath })
+    const { mode } = options.configSource.current.config.permissions
+    assertMayObserve(mode, options.environment, machine)
     const core = new DaemonCore(options, machine)
+    if (mode === 'observe') core.log.warn(OBSERVING)
     if (machine.tier === 'process') {
       core.log.warn('isolation is of tier process', {
         reason: machine.reasonNoNamespace,
@@ -118,16 +127,15 @@ export class DaemonCore {
     this.log = log
     this.#setLogLevel = setLevel
     this.#flushLog = flush
-    this.#variables = this.#openVariables()
+    this.variables = openVariables(this.#config().security, this.redactor, log)
     this.logs = openPluginLogs(stateDirectory, log)
     this.audit = openAudit(options, log, this.#redact)
     const record: AuditLog['record'] = (event) => this.audit.record(event)
     this.#egress = new EgressDoors({ stateDirectory, config: () => this.#config().egress, record })
     this.#denials = new DenialDesk({ record, onLog: (line) => this.logs.append(line) })
-    const validatorDirectory = join(stateDirectory, 'validators')
-    this.#compiler = new SchemaCompiler({ cacheDirectory: validatorDirectory })
+    this.#compiler = new SchemaCompiler({ cacheDirectory: validatorFolder(stateDirectory) })
     const configs = this.#openConfigs(configFolder(options))
-    this.launcher = this.#openLauncher(configs, validatorDirectory)
+    this.launcher = this.#openLauncher(configs)
     const onPolicyChanged = (): Promise<void> => this.engine.rightsChanges.policyChanged()
     const { policy, rights } = openRights(options, { log, record, onPolicyChanged })
     this.policy = policy
@@ -152,6 +160,7 @@ export class DaemonCore {
       resources: this.#resources,
       isVerbose: (generation) => configs.commonOf(generation)?.verbose === true,
       redact: this.#redact,
+      isObserving: this.#config().permissions.mode === 'observe',
     })
     this.engine = this.#openEngine(configs)
     this.#instances = new InstanceKeeper({
@@ -220,14 +229,14 @@ export class DaemonCore {
     this.audit.record({ action, plugin_id: null, outcome: 'done', actor: null, details })
   }
 
-  #openLauncher(configs: PluginConfigs, validatorDirectory: string): InstanceLauncher {
+  #openLauncher(configs: PluginConfigs): InstanceLauncher {
     const { pluginDirectory, stateDirectory, store } = this.options
     const config = this.#config
     return new InstanceLauncher({
       machine: this.machine,
       requiredTier: config().security.requiredTier,
       stateDirectory,
-      validatorDirectory,
+      validatorDirectory: validatorFolder(stateDirectory),
       runnerFiles: runnerFiles(),
       maxPayloadBytes: config().limits.maxPayloadMb * MEGABYTE,
       startTimeoutMs: () => config().execution.startTimeoutMs,
@@ -241,27 +250,17 @@ export class DaemonCore {
       checkDisk: (generation, dataDir) => this.#disk.assertRoom(generation, dataDir),
       configurationOf: (generation) => configs.of(generation)!.forProcess,
       redactor: this.redactor,
-      variables: this.#variables,
+      variables: this.variables,
       onSpawned: (generation) => this.#files.watchRunning(generation.directory),
       onLog: (line) => this.logs.append(line),
       egress: this.#egress,
+      onObserved:
+        config().permissions.mode === 'observe'
+          ? (access, reach) => this.observations.add(access, reach)
+          : null,
       onDenied: (lane, denial, execution) => this.#denials.denied(lane, denial, execution),
       record: (event) => this.audit.record(event),
     })
-  }
-
-  /** @throws PhantomError CONFIG_INVALID: a daemon does not begin with secrets that are open to others */
-  #openVariables(): Variables {
-    const { secretsFile } = this.#config().security
-    const variables = new Variables({
-      environment: process.env,
-      secretsFile: secretsFile === '' ? null : secretsFile,
-      uid: process.getuid?.() ?? -1,
-      redactor: this.redactor,
-      onWarning: (warning, fields) => this.log.warn(warning, fields),
-    })
-    variables.read()
-    return variables
   }
 
   #openEngine(configs: PluginConfigs): Engine {
@@ -300,7 +299,7 @@ export class DaemonCore {
         refuseOwnFile(path, [
           stateDirectory,
           ...(configDirectory === null ? [] : [configDirectory]),
-          ...(this.#variables.secretsFile === null ? [] : [this.#variables.secretsFile]),
+          ...(this.variables.secretsFile === null ? [] : [this.variables.secretsFile]),
         ]),
       redactor: this.redactor,
       onWarning: (id, warning) => this.log.warn(warning, { plugin_id: id }),

@@ -27,3 +27,8 @@ export function refuseOwnFile(path: string, folders: readonly string[]): string 
   const folder = folders.find((own) => existsSync(own) && isInside(realpathSync(own), path))
   return folder === undefined ? null : `"${folder}" is the daemon's own`
 }
+
+/** Generated validators of inputs, which runners read. */
+export function validatorFolder(stateDirectory: string): string {
+  return join(stateDirectory, 'validators')
+}

@@ -27,6 +27,7 @@ export interface LivePlugin {
 /** What only the description of its health needs. */
 export interface LiveHealth {
   readonly stateReason: string | null
+  readonly isObserving: boolean
   readonly maxQueuedCalls: number
   readonly breakers: readonly BreakerInfo[]
   /** Of the oldest of its processes that are ready. */
@@ -36,13 +37,14 @@ export interface LiveHealth {
 
 export function describePluginHealth(plugin: LivePlugin, health: LiveHealth, moment: Moment): PluginHealth {
   const { metrics } = plugin
-  const { stateReason, maxQueuedCalls, breakers, uptimeMs, reported } = health
+  const { stateReason, isObserving, maxQueuedCalls, breakers, uptimeMs, reported } = health
   const { instances, ...figures } = describePluginMetrics(plugin)
   return {
     ...figures,
     ...judgeHealth({
       state: plugin.state,
       stateReason,
+      isObserving,
       instances,
       breakers,
       recent: metrics.recent(moment.nowMs),

@@ -14,6 +14,8 @@ export interface HealthFacts {
   readonly state: PluginState
   /** Why it is in that state, where there is more to say than the state's name. */
   readonly stateReason: string | null
+  /** Its permissions are not enforced. */
+  readonly isObserving: boolean
   readonly instances: number
   readonly breakers: readonly BreakerInfo[]
   /** The last minute. */
@@ -33,6 +35,7 @@ interface Finding {
 export function judgeHealth(facts: HealthFacts): { status: HealthStatus; reasons: string[] } {
   const findings = [
     ...judgeState(facts),
+    ...(facts.isObserving ? [degraded('its permissions are observed, not enforced')] : []),
     ...facts.breakers.flatMap(judgeBreaker),
     ...judgeErrorRate(facts.recent),
     ...judgeRestarts(facts.recentRestarts),

@@ -32,6 +32,8 @@ export interface ObserverOptions {
   readonly resources: ResourceMonitor
   readonly isVerbose: (generation: Generation) => boolean
   readonly redact: (text: string) => string
+  /** Permissions are observed, not enforced. */
+  readonly isObserving: boolean
 }
 
 type ObservedIncident = Omit<KeeperIncident, 'generation'> & { readonly generation: Generation | null }
@@ -146,6 +148,7 @@ export class PluginObserver {
     const ready = instances.flatMap(({ readyAtMs }) => readyAtMs ?? [])
     const health = {
       stateReason: plugin.reason,
+      isObserving: this.#options.isObserving,
       maxQueuedCalls: current?.manifest.runtime.maxQueuedCalls ?? 0,
       breakers: Array.from(current?.breakers ?? [], ([operation, breaker]) => ({
         operation,

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { LogLevel, PluginLogLine } from '../../src/contract/execution.ts'
 import type { Permission } from '../../src/contract/permission.ts'
-import { PhantomError } from '../../src/contract/phantom-error.ts'
+import type { PhantomError } from '../../src/contract/phantom-error.ts'
 import type { PermissionInfo } from '../../src/contract/plugin-info.ts'
 import { PROTOCOL_VERSION } from '../../src/contract/version.ts'
 import type { EgressDoor, EgressDoors } from '../egress/egress-doors.ts'
@@ -10,12 +10,14 @@ import { judgeNetwork } from '../monitor/network-guard.ts'
 import type { DenialDesk } from '../denials/denial-desk.ts'
 import type { AuditEvent } from '../audit/audit-log.ts'
 import type { InstanceLane } from '../execution/instance-lane.ts'
+import type { Observations } from '../learning/observations.ts'
 import type { Generation } from '../generations/generation.ts'
 import { SnapshotFolder } from '../generations/snapshot-folder.ts'
 import { Attestor } from '../sandbox/attest/attestor.ts'
 import type { IdentityPool, RunnerIdentity } from '../sandbox/identity.ts'
 import type { Machine } from '../sandbox/machine.ts'
 import { planRunner, type RunnerPlan } from '../sandbox/plan-runner.ts'
+import { observePolicy } from '../sandbox/observe-policy.ts'
 import { resolvePolicy, type Policy } from '../sandbox/policy.ts'
 import type { Redactor } from '../secrets/redactor.ts'
 import type { Variables } from '../secrets/variables.ts'
@@ -26,6 +28,7 @@ import { preparePlugin, type PreparedPlugin } from './prepare-plugin.ts'
 import type { RunnerFiles } from './runner-bundle.ts'
 import { shortageError } from './start-error.ts'
 import { reachOf } from './instance-reach.ts'
+import { requireTier } from './require-tier.ts'
 import type { InstanceConfig, InstanceSpec } from './instance-spec.ts'
 import { RunnerInstance } from './runner-instance.ts'
 
@@ -62,6 +65,8 @@ export interface LauncherOptions {
   readonly onDenied: DenialDesk['denied']
   readonly record: (event: AuditEvent) => void
   readonly egress: EgressDoors
+  /** Told of all that plugins reach for; null where permissions are enforced. */
+  readonly onObserved: Observations['add'] | null
 }
 
 interface Asked {
@@ -108,7 +113,8 @@ export class InstanceLauncher {
   }
 
   #resolve(generation: Generation, { permissions, workspace, identity }: Asked): Policy {
-    return resolvePolicy(
+    const resolve = this.#options.onObserved === null ? resolvePolicy : observePolicy
+    return resolve(
       permissions,
       {
         workspace,
@@ -139,7 +145,7 @@ export class InstanceLauncher {
   }
 
   async #spawn(generation: Generation, lane: InstanceLane): Promise<RunnerInstance> {
-    this.#checkTier(generation)
+    requireTier(this.#options, generation.id)
     // Fails closed: a plugin that would get its secrets starts with none of them missing.
     if (generation.rights.some(({ kind }) => kind === 'env')) this.#options.variables.read()
     await this.#options.onSpawned(generation)
@@ -158,6 +164,7 @@ export class InstanceLauncher {
     try {
       const policy = this.policyOf(generation, lane.workspace, identity)
       egress = await this.#openEgress(lane, policy, identity)
+      this.#options.variables.granted(generation.id, policy.env)
       return this.#spawnPlanned({
         generation,
         lane,
@@ -190,7 +197,6 @@ export class InstanceLauncher {
     if (prepared.notice !== null) this.#logNotice(generation, prepared.notice)
     const { machine } = this.#options
     const dataDir = this.#dataDirectory(generation)
-    this.#options.variables.granted(generation.id, policy.env)
     makeGrantedFolders(policy.createPaths, start.identity)
     const plan = planRunner(machine, {
       runnerFiles: this.#options.runnerFiles,
@@ -207,6 +213,7 @@ export class InstanceLauncher {
       baseDataBytes: start.baseDataBytes,
       egressSocket: egress?.socketPath ?? null,
       identity: start.identity,
+      observe: this.#options.onObserved !== null,
     })
     for (const notice of policy.notices) this.#logNotice(generation, notice)
     const instance: RunnerInstance = new RunnerInstance(
@@ -232,6 +239,7 @@ export class InstanceLauncher {
         },
         onNotAttested: (error) => this.#recordRefusal(generation.id, error),
         onDrain: () => lane.pump(),
+        onObserved: this.#options.onObserved,
         onDenied: (denial, execution) => this.#options.onDenied(lane, denial, execution),
         redactor: this.#options.redactor,
         onLog: (line) =>
@@ -260,24 +268,13 @@ export class InstanceLauncher {
       workspace: lane.workspace,
       data_dir: place.dataDir,
       eval: generation.runtime.eval,
+      observe: this.#options.onObserved !== null,
       operations: prepared.operations,
       max_payload_bytes: Math.min(
         this.#options.maxPayloadBytes,
         generation.limits.maxOutputBytes ?? Infinity,
       ),
     }
-  }
-
-  /** Fails closed: where policy demands more than this machine can hold, nothing starts. */
-  #checkTier(generation: Generation): void {
-    const { machine, requiredTier } = this.#options
-    if (requiredTier === 'process' || machine.tier === 'namespace') return
-    throw new PhantomError(
-      'SANDBOX_UNAVAILABLE',
-      `Cannot start "${generation.id}": security.required_tier is "namespace" and this machine gives tier "${machine.tier}" ` +
-        `(${machine.reasonNoNamespace}). Run "phantom doctor" to see what to mend`,
-      { details: { required_tier: requiredTier, tier: machine.tier } },
-    )
   }
 
   /** Unlike any other of this and of earlier daemons; request ids follow it. */

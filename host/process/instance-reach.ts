@@ -5,7 +5,7 @@ import type { InstanceSpec } from './instance-spec.ts'
 
 /** What a process was given, in the words that its denials are told in. */
 export function reachOf(
-  { id, directory, manifest }: Generation,
+  { id, directory, manifest, runtime }: Generation,
   workspace: string,
   { policy, dataDir, tier }: { policy: Policy; dataDir: string; tier: RunnerPlan['tier'] },
 ): InstanceSpec['reach'] {
@@ -20,7 +20,7 @@ export function reachOf(
     privateFolders: tier === 'namespace' ? ['/tmp'] : [],
     network: policy.network,
     process: policy.process,
-    runtime: { ...manifest.runtime },
+    runtime: { ...runtime },
     declared: manifest.permissions,
     permissions: policy.permissions,
   }

@@ -5,6 +5,7 @@ import type { RunnerParams } from '../../src/contract/runner-methods.ts'
 import type { Answer } from '../../src/rpc/connection.ts'
 import type { Execution } from '../execution/execution.ts'
 import type { Generation } from '../generations/generation.ts'
+import type { Access } from '../denials/access.ts'
 import type { Denial, Reach } from '../denials/denial.ts'
 import type { Redactor } from '../secrets/redactor.ts'
 import type { Attestor } from '../sandbox/attest/attestor.ts'
@@ -15,8 +16,6 @@ import type { EndCause } from './exit-reason.ts'
 interface InstanceReach extends Reach {
   /** Folders with a right to write that calls may leave files in: not its private ones. */
   readonly grantedWritePaths: readonly string[]
-  /** Folders that the host's own do not show through. */
-  readonly privateFolders: readonly string[]
 }
 
 /** What may change while a process runs. */
@@ -52,6 +51,8 @@ export interface InstanceEvents {
   /** It reached for what it was not granted; the call is null where it is not known which. */
   onDenied(denial: Denial, execution: Execution | null): void
   onLog(line: Omit<PluginLogLine, 'plugin_id' | 'time'>): void
+  /** All that it reaches for, where it is observed; null where its permissions are enforced. */
+  readonly onObserved: ((access: Access, reach: Reach) => void) | null
   /** Takes secrets out of what the plugin says. */
   readonly redactor: Redactor
 }

@@ -68,12 +68,7 @@ export class RunnerInstance {
       size: () => this.#inFlight.size,
       byExecutionId: (id) => this.findInFlight(id),
     })
-    this.denials = new DenialWatch({
-      reach: spec.reach,
-      privateFolders: spec.reach.privateFolders,
-      redact: (text) => events.redactor.redact(text),
-      onDenied: (denial, execution) => events.onDenied(denial, execution),
-    })
+    this.denials = DenialWatch.of(spec.reach, events)
     this.#runner = spawnRunner(spec.plan)
     this.attestation = spec.attestor.begin(spec.plan.expected, () => this.#runner.findPid())
     this.#connection = new Connection(this.#runner.channel, {
@@ -143,9 +138,9 @@ export class RunnerInstance {
    */
   async preload(): Promise<void> {
     await this.#attest()
-    const { protocol_version, entry, operations, eval: mayEval } = this.spec.initialize
+    const { protocol_version, entry, operations, observe, eval: mayEval } = this.spec.initialize
     const { log_level } = this.spec.configuration()
-    const params: RunnerParams['preload'] = { protocol_version, entry, operations, log_level, eval: mayEval }
+    const params = { protocol_version, entry, operations, log_level, observe, eval: mayEval }
     const answer = await this.call('preload', params, this.spec.startTimeoutMs)
     if (answer === null || answer.error !== null || this.#state !== 'starting')
       throw await this.#failStart(answer)

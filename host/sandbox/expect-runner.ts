@@ -21,6 +21,8 @@ const NODE_SCOPES: ReadonlyMap<string, string> = new Map([
   ['--allow-ffi', 'ffi'],
 ])
 
+const AUDIT = '--permission-audit'
+
 /** What a plan declares, in the kernel's own figures. */
 export function expectRunner(machine: Machine, request: RunnerRequest, plan: WallPlan): Expected {
   const { identity } = request
@@ -37,10 +39,16 @@ export function expectRunner(machine: Machine, request: RunnerRequest, plan: Wal
     rlimits: isNamespace || machine.prlimitPath !== null ? rlimitsFor(machine, request) : null,
     mounts: isNamespace ? mountsIn(plan.args, plan.binds, FIRST_BIND) : null,
     env: plan.env,
-    node: [...NODE_SCOPES].flatMap(([flag, scope]) => (plan.args.includes(flag) ? [scope] : [])),
+    node: nodeScopes(plan.args),
     notHeld: isNamespace ? [] : notHeldBy(machine, request),
     mechanisms: mechanismsOf(plan, request),
   }
+}
+
+/** Observing, the model refuses nothing. */
+function nodeScopes(args: readonly string[]): readonly string[] {
+  if (args.includes(AUDIT)) return [...NODE_SCOPES.values()]
+  return [...NODE_SCOPES].flatMap(([flag, scope]) => (args.includes(flag) ? [scope] : []))
 }
 
 /** A root daemon's runners have none for users: see `planNamespace`. */

@@ -9,22 +9,26 @@ export interface NodeFlagsRequest {
   readonly allowNet: boolean
   readonly process: boolean
   readonly runtime: RuntimeCapabilities
+  /** Nothing is refused by the permission model, all that it was not given is told of. */
+  readonly observe: boolean
 }
 
 export function nodeFlags(request: NodeFlagsRequest): string[] {
-  const { runtime } = request
+  const { runtime, observe } = request
+  // Observed, it is told of what it was granted, too, and nothing is refused.
+  const allow = (scope: string): string[] => (observe ? [] : [`--allow-${scope}`])
   return [
-    '--permission',
+    observe ? '--permission-audit' : '--permission',
     ...outermostFirst(request.readPaths).map((path) => `--allow-fs-read=${path}`),
     ...outermostFirst(request.writePaths).map((path) => `--allow-fs-write=${path}`),
     // Node calls the flag experimental in every process that has it; a plugin's log is not the place for that.
-    ...(request.allowNet ? ['--allow-net', '--disable-warning=ExperimentalWarning'] : []),
-    ...(request.process ? ['--allow-child-process'] : []),
+    ...(request.allowNet ? [...allow('net'), '--disable-warning=ExperimentalWarning'] : []),
+    ...(request.process ? allow('child-process') : []),
     runtime.addons ? '--allow-addons' : '--no-addons',
     // Opens files without asking the permission model (https://nodejs.org/api/permissions.html, limitations).
     ...(runtime.sqlite ? [] : ['--no-experimental-sqlite']),
     runtime.ffi ? '--allow-ffi' : '--no-experimental-ffi',
-    ...(runtime.inspector ? ['--allow-inspector'] : []),
+    ...(runtime.inspector ? allow('inspector') : []),
     // Whoever approved it was told; its log need not say so at each start.
     ...(request.process || Object.values(runtime).includes(true)
       ? ['--disable-warning=SecurityWarning']

@@ -14,21 +14,34 @@ export interface RunnerPlaces {
 /** `node … main.cjs`: last in every chain, behind what takes the limits, so that they hold for nothing else. */
 export function runnerCommand(places: RunnerPlaces, request: RunnerRequest): string[] {
   const { policy, dataDir, validatorDir } = request
-  const writePaths = [dataDir, ...places.temporary, ...policy.writePaths]
+  // Observed, it is told of what it was granted, too: that it was used is what an observer wants to know.
+  const { temporary } = places
+  const granted = request.observe
+    ? { readPaths: [], writePaths: [] }
+    : { ...policy, writePaths: [...temporary, ...policy.writePaths] }
+  const writePaths = [dataDir, ...granted.writePaths]
   const readPaths = [
     places.main,
     places.sdk,
     places.pluginPath,
     ...(validatorDir === null ? [] : [validatorDir]),
     ...writePaths,
-    ...policy.readPaths,
+    ...granted.readPaths,
   ]
   const { egressSocket, limits, runtime } = request
   const { maxMemoryMb } = limits
   const allowNet = egressSocket !== null
   return [
     places.node,
-    ...nodeFlags({ readPaths, writePaths, maxMemoryMb, allowNet, process: policy.process, runtime }),
+    ...nodeFlags({
+      readPaths,
+      writePaths,
+      maxMemoryMb,
+      allowNet,
+      process: policy.process,
+      runtime,
+      observe: request.observe,
+    }),
     places.main,
   ]
 }

@@ -83,6 +83,7 @@ async function prepareTrial(
       notices: [],
     },
     runtime: NO_CAPABILITIES,
+    observe: false,
     limits: { ...SILENT_LIMITS, maxMemoryMb: trial.maxMemoryMb ?? 64 },
     baseDataBytes: trial.baseDataBytes ?? ROOMY_DATA_BYTES,
     egressSocket: null,

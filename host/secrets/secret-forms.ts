@@ -10,7 +10,7 @@ const COMMON_VALUES =
   /^(?:true|false|enabled?|disabled?|default|undefined|localhost|production|development|staging|testing|https?:\/\/localhost(?::\d+)?\/?|127\.0\.0\.1|0\.0\.0\.0|(.)\1*)$/i
 /** Variables that say where and in which language a process runs. */
 const ORDINARY_NAMES =
-  /^(?:TZ|LANG|LANGUAGE|LC_[A-Z]+|HOME|PWD|OLDPWD|PATH|SHELL|USER|LOGNAME|HOSTNAME|TERM|COLORTERM|EDITOR|PAGER|DISPLAY|TMPDIR|XDG_[A-Z_]+|CI|NO_COLOR|FORCE_COLOR|COLUMNS|LINES)$/
+  /^(?:TZ|LANG|LANGUAGE|LC_[A-Z]+|HOME|PWD|OLDPWD|PATH|SHELL|USER|LOGNAME|HOSTNAME|TERM|COLORTERM|EDITOR|PAGER|DISPLAY|TMPDIR|XDG_[A-Z_]+|CI|NO_COLOR|FORCE_COLOR|COLUMNS|LINES|WATCH_REPORT_DEPENDENCIES)$/
 
 /** Whether a value can be taken out of texts at all. */
 export function isRedactable(value: string): boolean {

@@ -12,6 +12,7 @@ import { defineGenerations } from './generations.ts'
 import { defineHealth } from './health.ts'
 import { defineHistory } from './history.ts'
 import { defineInfo } from './info.ts'
+import { defineLearn } from './learn.ts'
 import { defineList } from './list.ts'
 import { defineLogs } from './logs.ts'
 import { defineMetrics } from './metrics.ts'
@@ -70,6 +71,7 @@ export function buildProgram(): Command {
   defineConfig(program)
   defineDoctor(program)
   defineSelftest(program)
+  defineLearn(program)
   defineValidate(program)
   defineSetup(program)
   defineCompletion(program)

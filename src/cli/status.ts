@@ -41,6 +41,9 @@ export function formatStatus(status: DaemonStatus): string[] {
     ['environment', printableLine(status.environment)],
     ['plugins', `${plugins.total}${states.length === 0 ? '' : `: ${states.join(', ')}`}`],
     ['isolation', `${status.tier}${held}`],
+    ...(status.permissions_mode === 'observe'
+      ? [['permissions', 'OBSERVED, NOT ENFORCED (permissions.mode: observe)'] as const]
+      : []),
     ['processes', `${status.instances} of plugins, ${status.clients} connected applications`],
     ['calls', `${calls.total}: ${calls.in_flight} running, ${calls.queued} queued, ${calls.failed} failed`],
     ['memory', `${formatBytes(status.memory_bytes)} (the daemon alone)`],

@@ -2,6 +2,7 @@ import type { AuditRecord, AuditVerification } from '../contract/audit.ts'
 import type { PluginLogLine } from '../contract/execution.ts'
 import type { GenerationInfo, Incident } from '../contract/generations.ts'
 import type { HistoryEntry, PluginHealth, SystemMetrics } from '../contract/health.ts'
+import type { LearnedPermissions } from '../contract/learned-permissions.ts'
 import type { DaemonStatus, DoctorReport, SystemParams } from '../contract/system-methods.ts'
 import { AttachedSystem, type FollowOptions } from './attached-system.ts'
 
@@ -99,6 +100,16 @@ export abstract class ObservationMethods extends AttachedSystem {
    */
   async get_generations(id: string): Promise<GenerationInfo[]> {
     return (await this.request('get_generations', { plugin_id: id })).generations
+  }
+
+  /**
+   * What a plugin would have to be granted, by what it was seen to reach for since the daemon's start; of a daemon
+   * with `permissions.mode: observe`.
+   *
+   * @throws PhantomError PLUGIN_NOT_FOUND
+   */
+  get_learned_permissions(id: string): Promise<LearnedPermissions> {
+    return this.request('get_learned_permissions', { plugin_id: id })
   }
 
   get_doctor_report(): Promise<DoctorReport> {

@@ -29,6 +29,8 @@ export const METHOD_ROLES = {
   load_plugin: 'operator',
   unload_plugin: 'operator',
   reset_plugin: 'operator',
+  /** It tells of files that are there or not. */
+  get_learned_permissions: 'operator',
   /** Who approved what, and when. */
   get_permissions: 'operator',
   approve_plugin: 'operator',
@@ -54,6 +56,7 @@ const READS: ReadonlySet<SystemMethod> = new Set<SystemMethod>([
   'get_incidents',
   'get_generations',
   'get_permissions',
+  'get_learned_permissions',
   'get_plugin_config',
   'validate_plugin_config',
   'get_plugin_config_history',

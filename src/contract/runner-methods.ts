@@ -19,7 +19,10 @@ export interface RunnerParams {
    * Before `initialize`, and only to a standby: loads the plugin's code and nothing more. Its `initialize` has the
    * same entry and operations.
    */
-  preload: Pick<RunnerInitialize, 'protocol_version' | 'entry' | 'eval' | 'operations' | 'log_level'>
+  preload: Pick<
+    RunnerInitialize,
+    'protocol_version' | 'entry' | 'eval' | 'observe' | 'operations' | 'log_level'
+  >
   /** First message but for `preload`. The runner loads the plugin, runs its `initialize` and answers when it is ready. */
   initialize: RunnerInitialize
   /** Runs one operation; the input is the request's payload, the result the answer's. */
@@ -68,6 +71,8 @@ interface RunnerInitialize {
   log_level: LogLevel
   /** Whether the plugin may make code from strings. */
   eval: boolean
+  /** Whether to tell of everything that it reaches for, variables too. */
+  observe: boolean
   operations: RunnerOperation[]
   max_payload_bytes: number
   /** What the generation before said in `export_state`; absent where it said nothing. */

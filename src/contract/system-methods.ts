@@ -15,6 +15,7 @@ import type { GenerationInfo, Incident, ReloadResult } from './generations.ts'
 import { PRIORITIES, type HistoryEntry, type PluginHealth, type SystemMetrics } from './health.ts'
 import type { ExecutionProgress, PluginExecutionResult, PluginLogLine } from './execution.ts'
 import type { FromSchema } from './json-schema.ts'
+import type { LearnedPermissions, PermissionMode } from './learned-permissions.ts'
 import type { IsolationTier } from './life.ts'
 import type { ApprovalResult, PluginPermissions } from './permissions-info.ts'
 import type { SocketRole } from './method-roles.ts'
@@ -153,6 +154,8 @@ export const SYSTEM_PARAMS = {
   unload_plugin: plugin,
   /** Leads a plugin out of `failed`: its restarts are counted anew. */
   reset_plugin: plugin,
+  /** What a plugin would have to be granted, by what it was seen to reach for since the daemon's start. */
+  get_learned_permissions: plugin,
   get_plugin_config: plugin,
   /** Merges: an object into an object, anything else replaces; null takes a key away. */
   update_plugin_config: {
@@ -226,6 +229,7 @@ export interface SystemResults {
   get_metrics: SystemMetrics
   get_execution_history: { entries: HistoryEntry[] }
   get_incidents: { incidents: Incident[] }
+  get_learned_permissions: LearnedPermissions
   get_generations: { generations: GenerationInfo[] }
   reload_plugin: ReloadResult
   get_permissions: PluginPermissions
@@ -290,6 +294,8 @@ export interface DaemonStatus {
   private: boolean
   tier: IsolationTier
   required_tier: IsolationTier
+  /** `observe`: what plugins reach for is written down, and the runtime refuses none of it. */
+  permissions_mode: PermissionMode
   clients: number
   plugins: { total: number; by_state: Record<string, number> }
   instances: number

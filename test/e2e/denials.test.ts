@@ -26,7 +26,7 @@ describe('A denial', () => {
   const granted = (missing: string): string =>
     `${missing} is not granted; to allow it add permissions = [${JSON.stringify(missing)}]`
   const opened = (key: string): string =>
-    `runtime.${key} is not granted; to allow it add ${key} = true under [runtime]`
+    `runtime:${key} is not granted; to allow it add ${key} = true under [runtime]`
 
   const KINDS: readonly Expected[] = [
     {
@@ -92,11 +92,35 @@ describe('A denial', () => {
       missing: ['network:192.0.2.1:5432'],
       kind: 'network',
     },
-    { operation: 'addon', input: null, sentence: opened('addons'), missing: [], kind: 'runtime' },
-    { operation: 'sqlite', input: null, sentence: opened('sqlite'), missing: [], kind: 'runtime' },
-    { operation: 'inspector', input: null, sentence: opened('inspector'), missing: [], kind: 'runtime' },
-    { operation: 'ffi', input: null, sentence: opened('ffi'), missing: [], kind: 'runtime' },
-    { operation: 'evaluate', input: '1', sentence: opened('eval'), missing: [], kind: 'runtime' },
+    {
+      operation: 'addon',
+      input: null,
+      sentence: opened('addons'),
+      missing: ['runtime:addons'],
+      kind: 'runtime',
+    },
+    {
+      operation: 'sqlite',
+      input: null,
+      sentence: opened('sqlite'),
+      missing: ['runtime:sqlite'],
+      kind: 'runtime',
+    },
+    {
+      operation: 'inspector',
+      input: null,
+      sentence: opened('inspector'),
+      missing: ['runtime:inspector'],
+      kind: 'runtime',
+    },
+    { operation: 'ffi', input: null, sentence: opened('ffi'), missing: ['runtime:ffi'], kind: 'runtime' },
+    {
+      operation: 'evaluate',
+      input: '1',
+      sentence: opened('eval'),
+      missing: ['runtime:eval'],
+      kind: 'runtime',
+    },
     {
       operation: 'thread',
       input: null,

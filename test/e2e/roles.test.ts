@@ -27,6 +27,7 @@ const PARAMS: Readonly<Record<SystemMethod, object>> = {
   rollback_plugin: PLUGIN,
   load_plugin: PLUGIN,
   reset_plugin: PLUGIN,
+  get_learned_permissions: { plugin_id: 'echoes' },
   get_permissions: PLUGIN,
   approve_plugin: { ...PLUGIN, digest: `sha256:${'0'.repeat(64)}` },
   revoke_plugin: PLUGIN,

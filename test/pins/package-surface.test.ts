@@ -151,6 +151,7 @@ describe('PluginSystemApi', () => {
       'get_execution_history',
       'get_generations',
       'get_incidents',
+      'get_learned_permissions',
       'get_metrics',
       'get_permissions',
       'get_plugin_config',

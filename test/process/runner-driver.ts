@@ -53,6 +53,7 @@ export class RunnerDriver {
       allowNet: false,
       process: false,
       runtime: NO_CAPABILITIES,
+      observe: false,
     })
     this.child = spawn(process.execPath, [...flags, settings.runner], {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],

@@ -126,6 +126,7 @@ export class SandboxWorld {
     const runnerFiles = { main: path.join(PROBES, probe), sdk: this.#sdk() }
     const { maxMemoryMb = 100 } = options
     const plan = planRunner(machine, {
+      observe: false,
       runnerFiles,
       pluginDir,
       workspace,

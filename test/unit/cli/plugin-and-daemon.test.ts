@@ -168,6 +168,7 @@ describe('formatStatus()', () => {
       private: true,
       tier: 'process',
       required_tier: 'namespace',
+      permissions_mode: 'enforce',
       clients: 2,
       plugins: { total: 3, by_state: { enabled: 2, invalid: 1 } },
       instances: 1,

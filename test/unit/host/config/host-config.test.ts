@@ -56,6 +56,7 @@ describe('loadHostConfig()', () => {
     expect(config).to.eql({
       plugins: { directory: './plugins', builtin: true },
       security: { requiredTier: 'process', secretsFile: '' },
+      permissions: { mode: 'enforce' },
       workspace: { roots: [] },
       limits: { maxPayloadMb: 256, maxClients: 256 },
       execution: {
@@ -224,7 +225,7 @@ describe('loadHostConfig()', () => {
   it('refuses unknown keys at their place and names the nearest', () => {
     expect(problems('log:\n  levle: info\nnonsense: 1\n')).to.have.members([
       '2:3: "levle" is no key of "log". Did you mean "level"?',
-      '3:1: "nonsense" is no key of the configuration. Remove it, or use one of plugins, security, workspace, ' +
+      '3:1: "nonsense" is no key of the configuration. Remove it, or use one of plugins, security, permissions, workspace, ' +
         'limits, execution, restart, reload, breaker, history, egress, throttle, daemon, audit, log',
     ])
   })

@@ -71,7 +71,14 @@ describe('describePluginMetrics()', () => {
 describe('describePluginHealth()', () => {
   it('has every field of the contract, and the status of the figures', () => {
     const reported = [{ workspace: '/w', health: { ok: false } }]
-    const live = { stateReason: null, maxQueuedCalls: 100, breakers: [], uptimeMs: 60, reported }
+    const live = {
+      stateReason: null,
+      isObserving: false,
+      maxQueuedCalls: 100,
+      breakers: [],
+      uptimeMs: 60,
+      reported,
+    }
     const health = describePluginHealth(plugin(), live, MOMENT)
     expect(health).to.deep.include({
       status: 'unhealthy',

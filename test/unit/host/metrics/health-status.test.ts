@@ -5,6 +5,7 @@ function judge(change: Partial<HealthFacts> = {}) {
   return judgeHealth({
     state: 'enabled',
     stateReason: null,
+    isObserving: false,
     instances: 1,
     breakers: [],
     recent: { calls: 1000, errors: 0 },

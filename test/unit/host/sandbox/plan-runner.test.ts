@@ -48,6 +48,7 @@ const REQUEST: RunnerRequest = {
   policy: POLICY,
   limits: { ...SILENT_LIMITS, maxMemoryMb: 100 },
   runtime: NO_CAPABILITIES,
+  observe: false,
   baseDataBytes: 500 * 1024 * 1024,
   egressSocket: null,
   identity: null,
