@@ -1,7 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
 import { messageOf } from '../../src/contract/phantom-error.ts'
+import { TokenBucket } from '../supervisor/token-bucket.ts'
 import { dial } from './dial.ts'
 import { EgressGate, nameOf } from './egress-gate.ts'
 import type { EgressMeter, EgressRefusal } from './egress-meter.ts'
@@ -34,6 +36,8 @@ const KEEP_ALIVE_MS = 30_000
 const MAX_CLIENTS = 128
 const MAX_TUNNELS = 64
 const MAX_LEFT_BYTES = 200
+/** Requests, and connections, of one process: each costs the loop that all plugins share. */
+const RATE = { burst: 2_000, intervalMs: 1 }
 
 const ABSOLUTE = /^http:\/\/([^/?#]*)([/?][^#]*)?$/i
 
@@ -46,6 +50,8 @@ export class EgressProxy {
   readonly #gate: EgressGate
   readonly #server: Server
   readonly #pools = new UpstreamPools()
+  readonly #requestRate = new TokenBucket(RATE)
+  readonly #clientRate = new TokenBucket(RATE)
   readonly #clients = new Set<Socket>()
   /** Whose request is not answered yet. */
   readonly #asking = new WeakSet<Socket>()
@@ -99,6 +105,10 @@ export class EgressProxy {
   }
 
   #accepted(socket: Socket): void {
+    if (this.#clientRate.take(performance.now()) > 0) {
+      socket.destroy()
+      return
+    }
     this.#clients.add(socket)
     socket.once('close', () => this.#clients.delete(socket))
     // Of one that ended in the middle of something: whoever reads from it hears of it as well.
@@ -121,6 +131,7 @@ export class EgressProxy {
     }
     const { target, path } = read
     try {
+      await this.#turn()
       const admission = await this.#gate.admit(target)
       if ('refusal' in admission) {
         refuse(admission.refusal)
@@ -153,6 +164,7 @@ export class EgressProxy {
     }
     this.#tunnels += 1
     try {
+      await this.#turn()
       const admission = await this.#gate.admit(target)
       if ('refusal' in admission) refuse(admission.refusal)
       else await this.#tunnel(target, admission.dial, { socket, head })
@@ -211,6 +223,12 @@ export class EgressProxy {
     if (!isLate) this.#refused({ reason: 'malformed', host: '', port: null, message, missing: null })
     const status = isLate ? 408 : error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400
     writeRefusal(socket, status, message, 'malformed')
+  }
+
+  /** Who asks too fast waits; so few can wait at once that it is never for long. */
+  async #turn(): Promise<void> {
+    const waitMs = this.#requestRate.book(performance.now())
+    if (waitMs > 0) await delay(waitMs)
   }
 
   #refused(refusal: EgressRefusal): void {

@@ -58,6 +58,10 @@ function endless(response: http.ServerResponse): void {
   more()
 }
 
+function connectionsOf(server: net.Server): Promise<number> {
+  return new Promise((resolve) => server.getConnections((_, count) => resolve(count)))
+}
+
 async function listen(server: net.Server): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return (server.address() as net.AddressInfo).port
@@ -230,7 +234,16 @@ describe('A plugin with a right to the network', () => {
     expect(refused?.details).to.include({ reason: 'not_granted', missing: 'network:evil.test' })
   })
 
+  it('ends with its connections when it is killed in the middle of an answer', async () => {
+    const broken = daemon.refusal('networker', 'fetch', { url: `http://127.0.0.1:${port}/endless` })
+    await until(async () => (await connectionsOf(servers.plain)) > 0, 'the request to arrive')
+    process.kill(await daemon.pidOf('networker'), 'SIGKILL')
+    expect((await broken).code).to.equal('PLUGIN_CRASHED')
+    await until(async () => (await connectionsOf(servers.plain)) === 0, 'its connections to end')
+  })
+
   it('leaves no socket behind when its process ends', async () => {
+    await run('environment', {})
     const folder = path.join((await daemon.system.get_status()).state_directory, 'egress')
     const pid = await daemon.pidOf('networker')
     const before = fs.readdirSync(folder)
@@ -318,17 +331,21 @@ describe('Limits on the network', () => {
     expect(details['measured']).to.be.within(1_000_001, 1_200_000)
   })
 
+  it('end a process that goes on without a call, too', async () => {
+    await start('max_network_requests = 3')
+    const url = `http://127.0.0.1:${servers.port}/`
+    await daemon.call('networker', 'later', { url, times: 20 })
+    await until(
+      async () => (await daemon.info('networker')).last_exit?.class === 'resource_limit',
+      'its process to end',
+    )
+  })
+
   it('leave a request alone whose answer never comes: its call has a deadline', async () => {
     await start('max_network_requests = 3')
     const never = { url: `http://127.0.0.1:${servers.port}/never` }
     const error = await daemon.refusal('networker', 'fetch', never, { timeout_ms: 300 })
     expect(error.code).to.equal('CALL_TIMEOUT')
-    await until(
-      async () =>
-        (await new Promise<number>((resolve) =>
-          servers.plain.getConnections((_, count) => resolve(count)),
-        )) === 0,
-      'the connection to be given up',
-    )
+    await until(async () => (await connectionsOf(servers.plain)) === 0, 'the connection to be given up')
   })
 })

@@ -1,9 +1,12 @@
 import { execFile, spawnSync } from 'node:child_process'
 import fs from 'node:fs'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { expect } from 'chai'
+import { manifestText } from '../helpers/plugin-folders.ts'
 import { skipBecause } from '../helpers/skip.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '../..')
@@ -138,6 +141,21 @@ describe('the packed package', function () {
       await compile(consumer)
       expect(await runConsumer(consumer)).to.deep.equal(CONSUMER_OUTPUT)
     })
+
+    it('brings the proxy through which a plugin reaches a granted host', async function () {
+      const server = http.createServer((_, response) => response.end('hello'))
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+      try {
+        const { port } = server.address() as AddressInfo
+        const { tier, result } = await reach(consumer, port)
+        if (tier !== 'namespace')
+          skipBecause.call(this, 'without a network namespace nobody is granted the network')
+        expect(result).to.equal('hello')
+      } finally {
+        server.closeAllConnections()
+        server.close()
+      }
+    })
   })
 
   describe(`under Node ${OLDEST_MAJOR}`, () => {
@@ -225,6 +243,35 @@ describe('the packed package', function () {
     expect(stdout).to.equal('')
   }
 })
+
+const REACHING = `
+import { create_plugin_system } from '@phantom-ml/core'
+const system = await create_plugin_system('./reaching', 'development')
+try {
+  const { tier } = await system.get_status()
+  const { digest } = await system.get_permissions('reaches')
+  await system.approve_plugin('reaches', digest)
+  const { result, error } = await system.execute_plugin('reaches', 'reach').catch((error) => ({ error: error.message }))
+  console.log(JSON.stringify({ tier, result: result ?? error }))
+} finally {
+  await system.shutdown()
+}
+`
+
+/** What a plugin of the consumer gets from a server on this machine that it was granted. */
+async function reach({ folder, env }: Consumer, port: number): Promise<{ tier: string; result: string }> {
+  const plugin = path.join(folder, 'reaching/reaches')
+  fs.mkdirSync(plugin, { recursive: true })
+  fs.writeFileSync(
+    path.join(plugin, 'plugin.toml'),
+    manifestText('reaches', `[permissions]\npermissions = ["network:127.0.0.1:${port}"]\n`),
+  )
+  const code = `export default { operations: { reach: async () => (await fetch('http://127.0.0.1:${port}/')).text() } }\n`
+  fs.writeFileSync(path.join(plugin, 'index.js'), code)
+  fs.writeFileSync(path.join(folder, 'reaching.js'), REACHING)
+  const { stdout } = await run(path.join(folder, 'binaries/node'), ['reaching.js'], { cwd: folder, env })
+  return JSON.parse(stdout) as { tier: string; result: string }
+}
 
 async function runConsumer({ folder, env }: Consumer): Promise<unknown> {
   const { stdout, stderr } = await run(path.join(folder, 'binaries/node'), ['consumer.js'], {
