@@ -62,7 +62,12 @@ function host(mechanism: string, houseDefault: number | null = null): Hold {
 
 function rlimit(mechanism: string, houseDefault: number | null = null): Hold {
   const held = host(mechanism, houseDefault)
-  return (value, facts) => (facts.machine.prlimitPath === null ? nothing() : held(value, facts))
+  return (value, facts) => (setsRlimits(facts.machine) ? held(value, facts) : nothing())
+}
+
+/** In tier `namespace` its own last program does, elsewhere that of util-linux. */
+function setsRlimits({ tier, prlimitPath }: Machine): boolean {
+  return tier === 'namespace' || prlimitPath !== null
 }
 
 function holdProcesses(value: number | null, facts: Facts): ReturnType<Hold> {

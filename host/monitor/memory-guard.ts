@@ -1,16 +1,16 @@
 import type { InstanceLane } from '../execution/instance-lane.ts'
-import type { ResourceSample, WatchedProcess } from '../metrics/resource-monitor.ts'
+import type { WatchedProcess } from '../metrics/resource-monitor.ts'
 import type { RunnerInstance } from '../process/runner-instance.ts'
 
 const MEGABYTE = 1024 * 1024
-/** What the kernel's limit does not count (shared and file pages) may come on top before the backstop acts. */
-const TOLERANCE_BYTES = 48 * MEGABYTE
+/** A limit of the kernel's acts at once; behind it the backstop leaves room for what an allocator keeps in hand. */
+const TOLERANCE_BYTES = 16 * MEGABYTE
 /** One read of a few microseconds for each process that has calls. */
 const SAMPLE_MS = 50
 
 /**
- * The backstop behind RLIMIT_DATA: it sees resident memory, so also what that limit does not count. It overshoots (it
- * polls), which is why it is not the limit.
+ * The backstop behind RLIMIT_DATA: it sees memory that is held, so also what that limit does not count (shared memory,
+ * and what several processes of one plugin hold together). It overshoots (it polls), which is why it is not the limit.
  */
 export class MemoryGuard {
   readonly #lanes: () => Iterable<InstanceLane>
@@ -18,7 +18,7 @@ export class MemoryGuard {
 
   constructor(options: { lanes: () => Iterable<InstanceLane> }) {
     this.#lanes = options.lanes
-    this.#timer = setInterval(() => this.#sampleBusy(), SAMPLE_MS)
+    this.#timer = setInterval(() => this.#lookAtBusy(), SAMPLE_MS)
     this.#timer.unref()
   }
 
@@ -33,24 +33,30 @@ export class MemoryGuard {
     )
   }
 
-  judge(samples: ReadonlyMap<number, ResourceSample>): void {
-    for (const instance of this.#instances()) {
-      const sample = instance.pid === null ? undefined : samples.get(instance.pid)
-      if (sample === undefined) continue
-      if (instance.state !== 'ready') continue
-      const usedBytes = sample.memoryBytes - instance.figures.idleRssBytes
-      const maxBytes = instance.generation.manifest.limits.maxMemoryMb * MEGABYTE
-      if (usedBytes > maxBytes + TOLERANCE_BYTES) void instance.end('memory_limit')
-    }
+  /** After each look of the monitor: the processes it looked at. */
+  judge(samples: ReadonlyMap<number, unknown>): void {
+    const nowMs = performance.now()
+    for (const instance of this.#instances())
+      if (instance.pid !== null && samples.has(instance.pid)) judge(instance, nowMs)
   }
 
   /** A process that dies of its memory should have been seen near its end: its error says what it held. */
-  #sampleBusy(): void {
+  #lookAtBusy(): void {
     const nowMs = performance.now()
-    for (const instance of this.#instances()) if (instance.inFlightCount > 0) instance.sampler?.sample(nowMs)
+    for (const instance of this.#instances()) if (instance.inFlightCount > 0) judge(instance, nowMs)
   }
 
   #instances(): RunnerInstance[] {
     return [...this.#lanes()].flatMap((lane) => [...lane.instances()])
   }
+}
+
+/** Resident memory, which every sample has, is more than what is held: only where that is too much it is asked exactly. */
+function judge(instance: RunnerInstance, nowMs: number): void {
+  const { figures, state } = instance
+  const sample = figures.sampler?.sample(nowMs)
+  if (sample === undefined || state !== 'ready') return
+  const maxBytes = instance.generation.limits.maxMemoryMb * MEGABYTE + TOLERANCE_BYTES
+  if (!figures.hasFamily && sample.rssBytes - figures.idleRssBytes <= maxBytes) return
+  if (figures.heldBytes() > maxBytes) void instance.end('memory_limit')
 }

@@ -1,5 +1,7 @@
 import { meterProcess, meterTree, type CpuMeter } from '../monitor/cpu-meter.ts'
+import { heldBytes } from '../monitor/held-memory.ts'
 import { ProcessSampler } from '../monitor/process-sampler.ts'
+import { processesBelow } from '../monitor/process-tree.ts'
 
 /** What the host measures of one process; nothing before its pid is known. */
 export class RunnerFigures {
@@ -8,6 +10,8 @@ export class RunnerFigures {
   #sampler: ProcessSampler | null = null
   #cpu: CpuMeter | null = null
   #idleRssBytes = 0
+  #idleHeldBytes = 0
+  #hasFamily = false
 
   get pid(): number | null {
     return this.#pid
@@ -17,6 +21,10 @@ export class RunnerFigures {
   }
   get cpu(): CpuMeter | null {
     return this.#cpu
+  }
+  /** Whether other processes than the runner's own may be the plugin's. */
+  get hasFamily(): boolean {
+    return this.#hasFamily
   }
   /** Resident memory when it became ready: what the allowance of `max_memory_mb` stands on. */
   get idleRssBytes(): number {
@@ -32,15 +40,27 @@ export class RunnerFigures {
     if (this.#pid !== null) return
     this.#pid = pid
     this.#rootPid = rootPid
+    this.#hasFamily = mayStartProcesses && rootPid !== null
     this.#sampler = new ProcessSampler(pid)
     this.#cpu = mayStartProcesses && rootPid !== null ? meterTree(rootPid) : meterProcess(this.#sampler)
   }
 
   becameReady(nowMs: number): void {
     this.#idleRssBytes = this.#sampler?.sample(nowMs).rssBytes ?? 0
+    this.#idleHeldBytes = heldBytes(this.#family())
+  }
+
+  /** What it and all below it hold above what it held when it became ready: dearer than a sample, and exact. */
+  heldBytes(): number {
+    return Math.max(0, heldBytes(this.#family()) - this.#idleHeldBytes)
   }
 
   close(): void {
     this.#sampler?.close()
+  }
+
+  #family(): readonly number[] {
+    if (this.#pid === null) return []
+    return this.#hasFamily && this.#rootPid !== null ? processesBelow(this.#rootPid) : [this.#pid]
   }
 }

@@ -3,7 +3,7 @@ import { mountsIn } from './attest/expected-mounts.ts'
 import type { Machine } from './machine.ts'
 import { FIRST_BIND } from './plan-namespace.ts'
 import type { RunnerRequest, WallPlan } from './plan-runner.ts'
-import { countsProcessesAlone, rlimitsOf } from './rlimits.ts'
+import { rlimitsOf } from './rlimits.ts'
 import { NODE_INSIDE } from './runner-paths.ts'
 
 const NAMESPACES: readonly NamespaceKind[] = ['mnt', 'pid', 'net', 'ipc', 'uts', 'cgroup']
@@ -56,8 +56,8 @@ function namespacesFor({ uid }: Machine): readonly NamespaceKind[] {
   return uid === 0 ? NAMESPACES : [...NAMESPACES, 'user']
 }
 
-function rlimitsFor(machine: Machine, { baseDataBytes, limits }: RunnerRequest): Expected['rlimits'] {
-  return rlimitsOf({ baseDataBytes, limits, limitProcesses: countsProcessesAlone(machine) })
+function rlimitsFor(machine: Machine, request: RunnerRequest): Expected['rlimits'] {
+  return rlimitsOf(machine, request)
 }
 
 function notHeldBy(machine: Machine, { identity }: RunnerRequest): Expected['notHeld'] {

@@ -38,8 +38,7 @@ const EVERYWHERE = [
 const UNENFORCED = {
   namespace: [
     'sockets that lie inside a granted folder, for a plugin that has the permission network as well',
-    'memory of all programs together that a plugin with the permission process starts: each has the limit for itself',
-    'the 16 MiB of the private /tmp, which the memory limit does not count',
+    'memory of all programs together that a plugin with the permission process starts: each has the limit for itself, their sum is watched',
     ...EVERYWHERE,
   ],
   process: [

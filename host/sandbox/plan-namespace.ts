@@ -2,7 +2,7 @@ import type { Machine } from './machine.ts'
 import type { Mechanisms } from './mechanisms.ts'
 import { planMounts } from './mounts.ts'
 import type { RunnerRequest, WallPlan } from './plan-runner.ts'
-import { countsProcessesAlone, rlimitsOf } from './rlimits.ts'
+import { rlimitsOf } from './rlimits.ts'
 import { baseEnvironment, egressEnvironment, runnerCommand } from './runner-command.ts'
 import { EGRESS_INSIDE, ENTRY_INSIDE, MAIN_INSIDE, NODE_INSIDE, SDK_INSIDE } from './runner-paths.ts'
 import type { SeccompArch } from './seccomp/seccomp-program.ts'
@@ -17,7 +17,6 @@ const NOBODY = '65534'
 export function planNamespace(machine: Machine, request: RunnerRequest): WallPlan {
   const asRoot = machine.uid === 0
   const { process, network } = request.policy
-  const { baseDataBytes, limits } = request
   // Whoever may start programs needs somebody to reap those that lost their parent.
   const hasReaper = asRoot || process
   const mounts = planMounts(machine, request, FIRST_BIND)
@@ -56,7 +55,7 @@ export function planNamespace(machine: Machine, request: RunnerRequest): WallPla
     statusFd: 4,
     hasReaper,
     entry: {
-      rlimits: rlimitsOf({ baseDataBytes, limits, limitProcesses: countsProcessesAlone(machine) }),
+      rlimits: rlimitsOf(machine, request),
       identity: request.identity,
       lastCapability: machine.lastCapability,
       filter: { arch: architectureOf(machine), process, network: network.length > 0, setGroupId: asRoot },

@@ -1,7 +1,7 @@
 import type { RunnerIdentity } from './identity.ts'
 import type { Machine } from './machine.ts'
 import type { RunnerRequest, WallPlan } from './plan-runner.ts'
-import { countsProcessesAlone, rlimitArguments, rlimitsOf } from './rlimits.ts'
+import { rlimitArguments, rlimitsOf } from './rlimits.ts'
 import { baseEnvironment, runnerCommand } from './runner-command.ts'
 
 /** Tier `process`: no namespaces. What it can't hold a plugin to, `unenforced('process')` says. */
@@ -59,8 +59,8 @@ function setprivArguments(identity: RunnerIdentity): string[] {
 }
 
 /** Where prlimit is missing nothing limits the runner, and `mechanisms` says so. */
-function prlimitChain(machine: Machine, { baseDataBytes, limits }: RunnerRequest): string[] {
+function prlimitChain(machine: Machine, request: RunnerRequest): string[] {
   if (machine.prlimitPath === null) return []
-  const rlimits = rlimitsOf({ baseDataBytes, limits, limitProcesses: countsProcessesAlone(machine) })
+  const rlimits = rlimitsOf(machine, request)
   return [machine.prlimitPath, ...rlimitArguments(rlimits), '--']
 }

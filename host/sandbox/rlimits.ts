@@ -4,19 +4,13 @@ import {
   DEFAULT_MAX_OPEN_FILES,
   DEFAULT_MAX_PROCESSES,
 } from '../../src/contract/limits.ts'
-import type { ManifestLimits } from '../../src/contract/manifest.ts'
+import type { Machine } from './machine.ts'
+import type { RunnerRequest } from './plan-runner.ts'
+import { temporaryMb } from './temporary-size.ts'
 
 const MIB = 1024 * 1024
 /** What a program gets on any Linux unless somebody changed it. */
 const STACK_BYTES = 8 * MIB
-
-export interface RlimitRequest {
-  /** What an idle runner already counts against RLIMIT_DATA, most of it V8's code range (562 MiB on x86-64). */
-  readonly baseDataBytes: number
-  readonly limits: ManifestLimits
-  /** See `countsProcessesAlone`. */
-  readonly limitProcesses: boolean
-}
 
 /** As `prlimit` names them; each is the soft and the hard limit, so a runner cannot raise it again. */
 export interface Rlimits {
@@ -30,9 +24,18 @@ export interface Rlimits {
   readonly stack: number
 }
 
-export function rlimitsOf({ baseDataBytes, limits, limitProcesses }: RlimitRequest): Rlimits {
+/**
+ * What the kernel limits a runner to. `baseDataBytes` is what an idle one already counts against RLIMIT_DATA, most of it
+ * V8's code range (562 MiB on x86-64).
+ */
+export function rlimitsOf(
+  machine: Pick<Machine, 'tier' | 'uid' | 'kernelRelease'>,
+  { baseDataBytes, limits }: Pick<RunnerRequest, 'baseDataBytes' | 'limits'>,
+): Rlimits {
+  const temporary = machine.tier === 'namespace' ? temporaryMb(limits) : 0
+  const limitProcesses = countsProcessesAlone(machine)
   return {
-    data: baseDataBytes + limits.maxMemoryMb * MIB,
+    data: baseDataBytes + (limits.maxMemoryMb - temporary) * MIB,
     nofile: limits.maxOpenFiles ?? DEFAULT_MAX_OPEN_FILES,
     nproc: limitProcesses ? (limits.maxProcesses ?? DEFAULT_MAX_PROCESSES) : null,
     fsize: (limits.maxFileSizeMb ?? DEFAULT_MAX_FILE_SIZE_MB) * MIB,

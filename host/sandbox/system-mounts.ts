@@ -2,16 +2,17 @@ import type { Machine } from './machine.ts'
 import { device, empty, link, program, scratch, system, type Mount } from './mount.ts'
 import { contains } from './paths.ts'
 import type { RunnerRequest } from './plan-runner.ts'
+import { temporaryMb } from './temporary-size.ts'
 import { EGRESS_INSIDE, ENTRY_INSIDE, MAIN_INSIDE, NODE_INSIDE, SDK_INSIDE } from './runner-paths.ts'
 
-const TMP_BYTES = 16 * 1024 * 1024
+const MIB = 1024 * 1024
 /** See `spawnPlan`. */
 const ENTRY_DESCRIPTOR = 5
 
 /** What every sandbox has, whatever was granted: the runtime with its libraries, /proc, /dev, /tmp. */
 export function systemMounts(
   machine: Machine,
-  { egressSocket, policy, runnerFiles }: RunnerRequest,
+  { egressSocket, limits, policy, runnerFiles }: RunnerRequest,
 ): Mount[] {
   const programs = policy.process ? programMounts(machine) : []
   const libraries = machine.libraries.filter((library) => !programs.some(({ at }) => contains(at, library)))
@@ -26,7 +27,7 @@ export function systemMounts(
     ...(egressSocket === null ? [] : [system(egressSocket, EGRESS_INSIDE)]),
     ...procMounts(machine),
     ...DEVICES,
-    scratch('/tmp', TMP_BYTES),
+    scratch('/tmp', temporaryMb(limits) * MIB),
   ]
 }
 

@@ -131,9 +131,22 @@ describe('planRunner()', () => {
   })
 
   it('puts the allowance on top of what an idle runner counts', () => {
-    for (const tier of ['namespace', 'process'] as const)
-      expect(rlimitsIn({ tier }).data, tier).to.equal(600 * 1024 * 1024)
+    expect(rlimitsIn({ tier: 'process' }).data).to.equal(600 * 1024 * 1024)
     expect(planRunner(MACHINE, REQUEST).args).to.include('--max-old-space-size=100')
+  })
+
+  it('takes what the private /tmp may hold from the memory: an eighth, at most 16 MiB', () => {
+    for (const [maxMemoryMb, temporaryMb] of [
+      [4, 1],
+      [100, 12],
+      [256, 16],
+      [4096, 16],
+    ] as const) {
+      const limits = { ...REQUEST.limits, maxMemoryMb }
+      const { args } = planRunner(MACHINE, { ...REQUEST, limits })
+      expect(args[args.lastIndexOf('--size') + 1]).to.equal(String(temporaryMb * 1024 * 1024))
+      expect(rlimitsIn({}, limits).data).to.equal((500 + maxMemoryMb - temporaryMb) * 1024 * 1024)
+    }
   })
 
   it('sets open files, processes and file size as the manifest says, and as the house does where it is silent', () => {

@@ -1,0 +1,56 @@
+import fs from 'node:fs'
+import { expect } from 'chai'
+import { TestDaemon } from '../helpers/daemon.ts'
+
+const MEBIBYTE = 1_048_576
+const DECLARED_MB = 64
+const SLACK_MB = 16
+
+/** Private and shared memory of a process, and what lies in its private /tmp. */
+function heldMb(pid: number, hasTmp: boolean): number {
+  const status = fs.readFileSync(`/proc/${pid}/status`, 'utf8')
+  const [anonymous, shared] = [/^RssAnon:\s+(\d+)/m, /^RssShmem:\s+(\d+)/m].map((line) =>
+    Number(line.exec(status)?.[1]),
+  )
+  const { blocks, bfree, bsize } = fs.statfsSync(`/proc/${pid}/root/tmp`)
+  return (anonymous! + shared!) / 1024 + (hasTmp ? ((blocks - bfree) * bsize) / MEBIBYTE : 0)
+}
+
+for (const environment of [{}, { PHANTOM_BWRAP: '' }]) {
+  describe(`A plugin that fills memory and /tmp together, ${'PHANTOM_BWRAP' in environment ? 'without' : 'with'} bubblewrap`, function () {
+    this.timeout(60_000)
+    let daemon: TestDaemon
+
+    before(async () => {
+      daemon = await TestDaemon.start({ plugins: ['echoes', 'hoards-memory-and-tmp'], environment })
+    })
+    after(() => daemon.stop())
+
+    it('never holds more than an idle one, its limit and 16 MiB', async () => {
+      await daemon.call('hoards_memory_and_tmp', 'fine')
+      const pid = await daemon.pidOf('hoards_memory_and_tmp')
+      const hasTmp = (await daemon.system.get_status()).tier === 'namespace'
+      const idleMb = heldMb(pid, hasTmp)
+      const state = { isOpen: true }
+      const hoarding = daemon
+        .call<Record<string, unknown>>('hoards_memory_and_tmp', 'both')
+        .finally(() => (state.isOpen = false))
+      let mostMb = 0
+      while (state.isOpen) {
+        await daemon.call('echoes', 'echo', 'here')
+        try {
+          mostMb = Math.max(mostMb, heldMb(pid, hasTmp))
+        } catch {
+          // It is gone.
+        }
+      }
+      const { result } = await hoarding
+      expect(result).to.deep.include({
+        memory: 'ERR_MEMORY_ALLOCATION_FAILED',
+        ...(hasTmp ? { disk: 'ENOSPC' } : {}),
+      })
+      expect(mostMb - idleMb, 'it did hoard').to.be.above(DECLARED_MB * 0.7)
+      expect(mostMb - idleMb).to.be.below(DECLARED_MB + SLACK_MB)
+    })
+  })
+}
