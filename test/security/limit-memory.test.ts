@@ -1,4 +1,5 @@
 import fs from 'node:fs'
+import { setImmediate as turn } from 'node:timers/promises'
 import { expect } from 'chai'
 import type { PhantomError } from '../../src/contract/phantom-error.ts'
 import { TestDaemon } from '../helpers/daemon.ts'
@@ -43,7 +44,7 @@ for (const environment of [{}, { PHANTOM_BWRAP: '' }]) {
         .finally(() => (state.isOpen = false))
       let mostMb = 0
       while (state.isOpen) {
-        await daemon.call('echoes', 'echo', 'here')
+        await turn()
         try {
           mostMb = Math.max(mostMb, heldMb(pid, hasTmp))
         } catch {
@@ -51,7 +52,9 @@ for (const environment of [{}, { PHANTOM_BWRAP: '' }]) {
         }
       }
       expect(await hoarding).to.be.oneOf(['ERR_MEMORY_ALLOCATION_FAILED', 'LIMIT_EXCEEDED'])
-      expect(mostMb - idleMb, 'it did hoard').to.be.above(DECLARED_MB * 0.7)
+      if ((await hoarding) === 'ERR_MEMORY_ALLOCATION_FAILED')
+        expect(mostMb - idleMb, 'it did hoard').to.be.above(DECLARED_MB * 0.7)
+      expect((await daemon.call('echoes', 'echo', 'here')).result).to.equal('here')
       expect(mostMb - idleMb).to.be.below(DECLARED_MB + SLACK_MB)
     })
   })
