@@ -12,7 +12,8 @@ const SLACK_MB = 16
 function heldMb(pid: number, hasTmp: boolean): number {
   const status = fs.readFileSync(`/proc/${pid}/status`, 'utf8')
   const [anonymous, shared] = [/^RssAnon:\s+(\d+)/m, /^RssShmem:\s+(\d+)/m].map((line) =>
-    Number(line.exec(status)?.[1]),
+    // One that is dead and not reaped yet has none of these lines.
+    Number(line.exec(status)?.[1] ?? 0),
   )
   const { blocks, bfree, bsize } = fs.statfsSync(`/proc/${pid}/root/tmp`)
   return (anonymous! + shared!) / 1024 + (hasTmp ? ((blocks - bfree) * bsize) / MEBIBYTE : 0)
