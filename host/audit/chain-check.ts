@@ -52,6 +52,7 @@ export class ChainCheck {
     this.lastSequence = sequence
     this.lastHash = hash
     this.#noteRetired(read.record)
+    this.#noteBroken(read.record, place)
   }
 
   /** @param end the last line that must be there; null where nobody knows */
@@ -107,6 +108,12 @@ export class ChainCheck {
       )
     else if (before.sequence === this.#retired.sequence)
       this.#report('forged', place, `record ${record.sequence} does not follow the one before it`)
+  }
+
+  /** Its chain may be whole again behind that: what was there before is not. */
+  #noteBroken({ action, details }: AuditRecord, place: Place): void {
+    if (action === 'audit.broken')
+      this.#report('broken', place, `the daemon found that ${String(details['what'])}`)
   }
 
   #noteRetired({ action, details }: AuditRecord): void {

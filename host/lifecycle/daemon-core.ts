@@ -108,7 +108,7 @@ export class DaemonCore {
     core.#resources.start()
     core.history.start()
     core.engine.startEager()
-    core.#record('daemon.started', {
+    core.record('daemon.started', {
       version: PACKAGE_VERSION,
       pid: process.pid,
       uid: process.getuid?.() ?? null,
@@ -219,13 +219,13 @@ export class DaemonCore {
     await this.#compiler.close()
     this.history.close()
     await this.logs.close()
-    this.#record('daemon.stopped', { cause })
+    this.record('daemon.stopped', { cause })
     await this.audit.close()
     await this.#flushLog()
   }
 
   /** Something that the daemon did by itself. */
-  #record(action: string, details: Readonly<Record<string, unknown>>): void {
+  record(action: string, details: Readonly<Record<string, unknown>>): void {
     this.audit.record({ action, plugin_id: null, outcome: 'done', actor: null, details })
   }
 

@@ -114,6 +114,7 @@ function followConfiguration(core: DaemonCore): { reload: () => void } {
   configSource.onChange(({ result, loaded }) => {
     const { applied, needs_restart: waiting } = result
     log.info('the configuration was read anew', { applied })
+    core.record('config.reloaded', { applied, needs_restart: waiting })
     if (waiting.length > 0)
       log.warn('a changed configuration waits for a restart', { needs_restart: waiting })
     for (const warning of loaded.warnings) log.warn(warning)

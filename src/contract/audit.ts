@@ -36,7 +36,8 @@ export interface AuditRecord {
 
 /** What is wrong with the audit log, and where. */
 export interface AuditProblem {
-  readonly kind: 'changed' | 'missing' | 'forged' | 'reordered' | 'cut' | 'torn'
+  /** `broken`: a record in which the daemon itself says that it found the log other than it had left it. */
+  readonly kind: 'changed' | 'missing' | 'forged' | 'reordered' | 'cut' | 'torn' | 'broken'
   readonly file: string
   readonly line: number
   readonly message: string

@@ -187,7 +187,7 @@ describe('AuditLog', () => {
     await world.write(1)
     expect(world.records()[0]).to.include({ action: 'audit.broken', sequence: 4 })
     const { problems } = await world.log.verify()
-    expect(problems[0]).to.include({ kind: 'missing', message: 'records 1 to 3 are missing' })
+    expect(problems.map(({ kind }) => kind)).to.have.members(['broken', 'missing'])
   })
 
   async function killWriter(folder: string, afterLines: number): Promise<number> {
