@@ -92,6 +92,15 @@ export class DaemonCore {
     assertMayObserve(mode, options.environment, machine)
     const core = new DaemonCore(options, machine)
     if (mode === 'observe') core.log.warn(OBSERVING)
+    core.record('daemon.started', {
+      version: PACKAGE_VERSION,
+      pid: process.pid,
+      uid: process.getuid?.() ?? null,
+      environment: options.environment,
+      private: options.isPrivate,
+      tier: machine.tier,
+      permissions_mode: mode,
+    })
     if (machine.tier === 'process') {
       core.log.warn('isolation is of tier process', {
         reason: machine.reasonNoNamespace,
@@ -108,14 +117,6 @@ export class DaemonCore {
     core.#resources.start()
     core.history.start()
     core.engine.startEager()
-    core.record('daemon.started', {
-      version: PACKAGE_VERSION,
-      pid: process.pid,
-      uid: process.getuid?.() ?? null,
-      environment: options.environment,
-      private: options.isPrivate,
-      tier: machine.tier,
-    })
     return core
   }
 
