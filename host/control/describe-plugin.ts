@@ -12,6 +12,7 @@ import { heldOf, rightsOfPermission, rightText } from '../approvals/right.ts'
 import type { InstanceLane } from '../execution/instance-lane.ts'
 import type { Machine } from '../sandbox/machine.ts'
 import { describeLimits } from './describe-limits.ts'
+import { summarizeAttestation } from '../process/describe-attestation.ts'
 import { askHealth } from '../process/runner-hooks.ts'
 import type { RunnerInstance } from '../process/runner-instance.ts'
 import type { PluginRecord } from '../registry/plugin-record.ts'
@@ -128,6 +129,7 @@ async function describeInstance(
     ready_ms: instance.readyMs,
     memory_bytes: sample?.rssBytes ?? null,
     cpu_time_ms: sample?.cpuTimeMs ?? null,
+    attestation: summarizeAttestation(instance),
     health: await askHealth(instance, HEALTH_TIMEOUT_MS),
   }
 }

@@ -31,6 +31,7 @@ import { createHealthHandlers } from './health-handlers.ts'
 import { newestThatFit } from './newest-that-fit.ts'
 import { createPluginHandlers } from './plugin-handlers.ts'
 import { createRightsHandlers } from './rights-handlers.ts'
+import { verifyPlugin } from './verify-plugin.ts'
 import type { Workspaces } from './workspaces.ts'
 
 /** What the daemon is and has, as its methods need it. */
@@ -87,6 +88,11 @@ export function createSystemHandlers(powers: HandlerPowers): SystemHandlers {
       if (follow) session.follow(requestId, 'log', (listener) => powers.logs.subscribe(id ?? null, listener))
       return { lines: newestThatFit(found) }
     },
+    verify_plugin: async ({ plugin_id: pluginId, workspace }, session) =>
+      await verifyPlugin(powers, {
+        pluginId,
+        workspace: workspace === undefined ? session.workspace : powers.workspaces.canonical(workspace),
+      }),
     validate_plugin: ({ path }) => validatePlugin(path),
     get_doctor_report: async () => ({
       tier: facts.tier,

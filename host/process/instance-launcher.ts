@@ -25,6 +25,7 @@ import type { Store } from '../store/store.ts'
 import type { SchemaCompiler } from '../validation/schema-compiler.ts'
 import { makeDataDirectory, makeGrantedFolders } from './data-directory.ts'
 import { preparePlugin, type PreparedPlugin } from './prepare-plugin.ts'
+import { RefusedStarts } from './refused-starts.ts'
 import type { RunnerFiles } from './runner-bundle.ts'
 import { shortageError } from './start-error.ts'
 import { reachOf } from './instance-reach.ts'
@@ -89,6 +90,7 @@ interface PlannedStart {
 /** Brings a plugin's instance to life for one workspace: policy, plan, identity, process. */
 export class InstanceLauncher {
   readonly snapshots: SnapshotFolder
+  readonly refused: RefusedStarts
   readonly #options: LauncherOptions
   readonly #attestor: Attestor
   readonly #idPrefix = randomBytes(4).toString('hex')
@@ -97,6 +99,7 @@ export class InstanceLauncher {
 
   constructor(options: LauncherOptions) {
     this.#options = options
+    this.refused = new RefusedStarts(options.record)
     this.#attestor = new Attestor({ forbiddenFile: join(options.stateDirectory, 'state.db') })
     this.snapshots = new SnapshotFolder(options.stateDirectory)
   }
@@ -237,7 +240,7 @@ export class InstanceLauncher {
           void egress?.close()
           lane.exited(instance, { exit, inFlight, cause })
         },
-        onNotAttested: (error) => this.#recordRefusal(generation.id, error),
+        onNotAttested: (error) => this.refused.add(lane, instance, error),
         onDrain: () => lane.pump(),
         onObserved: this.#options.onObserved,
         onDenied: (denial, execution) => this.#options.onDenied(lane, denial, execution),
@@ -314,17 +317,6 @@ export class InstanceLauncher {
     if (identities === null) return null
     const gid = identities.gidOf(store.pluginNumber(generation.id))
     return { uid: gid, gid }
-  }
-
-  #recordRefusal(pluginId: string, error: PhantomError): void {
-    const { differences } = error.details
-    this.#options.record({
-      action: 'sandbox.attestation_failed',
-      plugin_id: pluginId,
-      outcome: 'refused',
-      actor: null,
-      details: { differences },
-    })
   }
 
   #logNotice(generation: Generation, message: string): void {

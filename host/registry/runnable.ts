@@ -31,17 +31,21 @@ export function notRunnable(record: PluginRecord): PhantomError {
   })
 }
 
-/** @throws PhantomError PLUGIN_RUNTIME_UNAVAILABLE, OPERATION_NOT_FOUND */
+/** @throws PhantomError PLUGIN_RUNTIME_UNAVAILABLE */
+export function checkRuntime({ id, manifest }: RunnablePlugin): void {
+  const { type } = manifest
+  if (type === 'javascript') return
+  throw new PhantomError(
+    'PLUGIN_RUNTIME_UNAVAILABLE',
+    `Cannot run "${id}": plugins of type "${type}" run when that runtime comes with a later version. ` +
+      'This version runs type "javascript"',
+    { details: { plugin_id: id, type } },
+  )
+}
+
+/** @throws PhantomError OPERATION_NOT_FOUND */
 export function checkOperation(plugin: RunnablePlugin, operation: string): void {
-  const { type, operations } = plugin.manifest
-  if (type !== 'javascript') {
-    throw new PhantomError(
-      'PLUGIN_RUNTIME_UNAVAILABLE',
-      `Cannot run "${plugin.id}": plugins of type "${type}" run when that runtime comes with a later version. ` +
-        'This version runs type "javascript"',
-      { details: { plugin_id: plugin.id, type } },
-    )
-  }
+  const { operations } = plugin.manifest
   if (plugin.current.hasOperation(operation)) return
   const names = operations.map((known) => known.name)
   const nearest = nearestName(operation, names)

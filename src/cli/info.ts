@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { AttestationSummary } from '../contract/attestation.ts'
 import type { PluginHealth } from '../contract/health.ts'
 import type { InstanceInfo, PermissionInfo, PluginInfo } from '../contract/plugin-info.ts'
 import { commonOptions } from './common-options.ts'
@@ -138,8 +139,17 @@ function formatInstance(instance: InstanceInfo): string[] {
     ...(instance.cpu_time_ms === null ? [] : [`CPU ${formatDuration(instance.cpu_time_ms)}`]),
     ...(instance.ready_ms === null ? [] : [`ready in ${formatDuration(instance.ready_ms)}`]),
   ]
+  const attested = instance.attestation === null ? [] : [`  ${formatAttestation(instance.attestation)}`]
   const health = instance.health === null ? [] : [`  health ${printableJson(instance.health)}`]
-  return [facts.join(', '), `  workspace ${printableLine(instance.workspace)}`, ...health]
+  return [facts.join(', '), `  workspace ${printableLine(instance.workspace)}`, ...attested, ...health]
+}
+
+function formatAttestation({ at, holding, not_readable, not_held }: AttestationSummary): string {
+  const rest = [
+    ...(not_readable.length === 0 ? [] : [`not readable: ${not_readable.map(printableLine).join(', ')}`]),
+    ...(not_held.length === 0 ? [] : [`not held: ${not_held.map(printableLine).join(', ')}`]),
+  ]
+  return [`attested at ${at}: ${holding} as declared`, ...rest].join('; ')
 }
 
 function formatReported(info: PluginInfo): string[] {

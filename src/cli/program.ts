@@ -23,6 +23,7 @@ import { defineServe } from './serve.ts'
 import { defineSetup } from './setup.ts'
 import { defineStatus } from './status.ts'
 import { defineValidate } from './validate.ts'
+import { defineVerify } from './verify.ts'
 import { defineWhy } from './why.ts'
 
 const EXIT_CODES_HELP = `
@@ -72,6 +73,7 @@ export function buildProgram(): Command {
   defineDoctor(program)
   defineSelftest(program)
   defineLearn(program)
+  defineVerify(program)
   defineValidate(program)
   defineSetup(program)
   defineCompletion(program)

@@ -1,4 +1,5 @@
 import type { AuditRecord, AuditVerification } from '../contract/audit.ts'
+import type { PluginAttestation } from '../contract/attestation.ts'
 import type { PluginLogLine } from '../contract/execution.ts'
 import type { GenerationInfo, Incident } from '../contract/generations.ts'
 import type { HistoryEntry, PluginHealth, SystemMetrics } from '../contract/health.ts'
@@ -110,6 +111,17 @@ export abstract class ObservationMethods extends AttachedSystem {
    */
   get_learned_permissions(id: string): Promise<LearnedPermissions> {
     return this.request('get_learned_permissions', { plugin_id: id })
+  }
+
+  /**
+   * What holds a plugin's process: of each thing what was declared and what the kernel says, by which mechanism and
+   * where that was read. Starts the plugin where it sleeps.
+   *
+   * @param workspace the system's unless given
+   * @throws PhantomError PLUGIN_NOT_FOUND, PLUGIN_BLOCKED, PLUGIN_START_FAILED
+   */
+  verify_plugin(id: string, workspace?: string): Promise<PluginAttestation> {
+    return this.request('verify_plugin', { plugin_id: id, ...(workspace === undefined ? {} : { workspace }) })
   }
 
   get_doctor_report(): Promise<DoctorReport> {

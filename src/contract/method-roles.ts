@@ -23,6 +23,8 @@ export const METHOD_ROLES = {
   shutdown: 'application',
   get_plugin_logs: 'operator',
   get_incidents: 'operator',
+  /** It names paths of the host and variables. */
+  verify_plugin: 'operator',
   get_generations: 'operator',
   reload_plugin: 'operator',
   rollback_plugin: 'operator',
@@ -54,6 +56,7 @@ export const METHOD_ROLES = {
 const READS: ReadonlySet<SystemMethod> = new Set<SystemMethod>([
   'get_plugin_logs',
   'get_incidents',
+  'verify_plugin',
   'get_generations',
   'get_permissions',
   'get_learned_permissions',

@@ -1,3 +1,4 @@
+import type { AttestationSummary } from './attestation.ts'
 import type { ExitClass, InstanceState, IsolationTier, PluginState, PluginType } from './life.ts'
 
 /** One row of `list_plugins`. */
@@ -74,6 +75,8 @@ export interface InstanceInfo {
   ready_ms: number | null
   memory_bytes: number | null
   cpu_time_ms: number | null
+  /** What was read back of what holds it, before it got the plugin's code; null before that. */
+  attestation: AttestationSummary | null
   /** What the plugin's own `health()` says; null where it has none or did not answer in time. */
   health: unknown
 }

@@ -2,6 +2,7 @@
  * Contract System: what an application or the CLI may ask the daemon, on the unix socket. Every request's params
  * are checked against the schema here before a handler sees them; answers are typed by `SystemResults`.
  */
+import type { PluginAttestation } from './attestation.ts'
 import type {
   ConfigReload,
   ConfigValue,
@@ -188,6 +189,13 @@ export const SYSTEM_PARAMS = {
   explain_config: nothing,
   /** Reads the daemon's own configuration anew, as SIGHUP does. */
   reload_config: nothing,
+  /** What holds the plugin's process, read back from the kernel; one that sleeps is started. */
+  verify_plugin: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['plugin_id'],
+    properties: { plugin_id: id, workspace: path },
+  },
   validate_plugin: {
     type: 'object',
     additionalProperties: false,
@@ -246,6 +254,7 @@ export interface SystemResults {
   rollback_plugin_config: PluginConfigUpdate
   explain_config: { values: ConfigValue[] }
   reload_config: ConfigReload
+  verify_plugin: PluginAttestation
   validate_plugin: PluginValidation
   get_doctor_report: DoctorReport
   get_audit_log: { records: AuditRecord[] }

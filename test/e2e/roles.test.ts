@@ -22,6 +22,7 @@ const PARAMS: Readonly<Record<SystemMethod, object>> = {
   get_execution_history: {},
   get_plugin_logs: PLUGIN,
   get_incidents: PLUGIN,
+  verify_plugin: PLUGIN,
   get_generations: PLUGIN,
   reload_plugin: PLUGIN,
   rollback_plugin: PLUGIN,

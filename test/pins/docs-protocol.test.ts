@@ -23,6 +23,7 @@ const ANSWERS: Readonly<Record<string, readonly string[]>> = {
     'PluginMetrics',
     'HistoryEntry',
   ],
+  'src/contract/attestation.ts': ['PluginAttestation', 'AttestationItem'],
   'src/contract/generations.ts': ['Incident', 'GenerationInfo', 'ReloadResult'],
   'src/contract/plugin-config.ts': [
     'PluginConfigInfo',

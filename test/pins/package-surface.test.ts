@@ -175,6 +175,7 @@ describe('PluginSystemApi', () => {
       'validate_plugin',
       'validate_plugin_config',
       'verify_audit_log',
+      'verify_plugin',
     ])
   })
 })

@@ -58,6 +58,7 @@ const info: PluginInfo = {
       ready_ms: 55,
       memory_bytes: 10 * 1024 ** 2,
       cpu_time_ms: null,
+      attestation: null,
       health: null,
     },
   ],
