@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { LogLevel, PluginLogLine } from '../../src/contract/execution.ts'
 import type { Permission } from '../../src/contract/permission.ts'
-import type { PhantomError } from '../../src/contract/phantom-error.ts'
+
 import type { PermissionInfo } from '../../src/contract/plugin-info.ts'
 import { PROTOCOL_VERSION } from '../../src/contract/version.ts'
 import type { EgressDoor, EgressDoors } from '../egress/egress-doors.ts'
