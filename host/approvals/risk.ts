@@ -1,4 +1,6 @@
 import type { RightRisk } from '../../src/contract/permissions-info.ts'
+import { refusalOfAddress } from '../egress/address-class.ts'
+import { canonicalHost } from '../egress/canonical-host.ts'
 import { wideReasonOf } from '../sandbox/wide-path.ts'
 import { isAddress, splitHost, type Capability, type Right } from './right.ts'
 
@@ -68,6 +70,12 @@ function assessPath(kind: 'fs_read' | 'fs_write', value: string): Assessment {
   return { risk: 'low', sentence: `${verb} ${below === '' ? place : `"${below}" in ${place}`}` }
 }
 
+/** What an address is that no name leads to; null for one of the public internet. */
+function specialAddress(host: string): string | null {
+  const canonical = canonicalHost(host)
+  return 'refused' in canonical ? canonical.refused : (refusalOfAddress(canonical)?.what ?? null)
+}
+
 function assessHost(value: string): Assessment {
   const { host, ports } = splitHost(value)
   const where = `on port ${ports.join(' and ')}`
@@ -77,10 +85,11 @@ function assessHost(value: string): Assessment {
       sentence: `connects to every host of the internet ${where}: what it reads it can send anywhere`,
     }
   }
-  if (isAddress(host)) {
+  const special = isAddress(host) ? specialAddress(host) : null
+  if (special !== null) {
     return {
       risk: 'high',
-      sentence: `connects to the address ${host} ${where}, even if it is this machine or a private network`,
+      sentence: `connects to ${host} ${where}: ${special}, no place in the public internet`,
     }
   }
   const which = host.startsWith('*.') ? `every host below ${host.slice(2)}` : host
