@@ -38,6 +38,7 @@ export function describeLimits(facts: Facts): LimitInfo[] {
 
 type Hold = (value: number | null, facts: Facts) => Pick<LimitInfo, 'effective' | 'mechanism'>
 
+const PROXY = 'counted by the proxy of the daemon, then SIGKILL'
 const LIMITS: readonly (readonly [string, keyof ManifestLimits, Hold])[] = [
   ['max_memory_mb', 'maxMemoryMb', rlimit('RLIMIT_DATA, resident memory watched')],
   ['max_execution_time_ms', 'maxExecutionTimeMs', host('host deadline, then SIGKILL')],
@@ -48,9 +49,9 @@ const LIMITS: readonly (readonly [string, keyof ManifestLimits, Hold])[] = [
   ['max_disk_mb', 'maxDiskMb', host('data_dir watched by the host, then SIGKILL', DEFAULT_MAX_DISK_MB)],
   ['max_output_bytes', 'maxOutputBytes', holdOutput],
   ['max_calls_per_second', 'maxCallsPerSecond', host('host queue')],
-  ['max_network_connections', 'maxNetworkConnections', nothing],
-  ['max_network_bytes', 'maxNetworkBytes', nothing],
-  ['max_network_requests', 'maxNetworkRequests', nothing],
+  ['max_network_connections', 'maxNetworkConnections', host(PROXY)],
+  ['max_network_bytes', 'maxNetworkBytes', host(PROXY)],
+  ['max_network_requests', 'maxNetworkRequests', host(PROXY)],
 ]
 
 function host(mechanism: string, houseDefault: number | null = null): Hold {

@@ -1,5 +1,6 @@
 import { chmodSync, chownSync, lstatSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { messageOf, PhantomError } from '../../src/contract/phantom-error.ts'
 import { socketFolderOf } from '../../src/rpc/endpoint.ts'
 import type { AuditLog } from '../audit/audit-log.ts'
 import type { RunnerIdentity } from '../sandbox/identity.ts'
@@ -62,7 +63,7 @@ export class EgressDoors {
     rmSync(this.#folder, { recursive: true, force: true })
   }
 
-  /** @throws the system's error where there is no socket to be had */
+  /** @throws PhantomError PLUGIN_START_FAILED where there is no socket to be had */
   async open(request: DoorRequest): Promise<EgressDoor> {
     const meter = new EgressMeter(request.total)
     const tally = new EgressTally({ ...request, meter, record: this.#options.record })
@@ -74,9 +75,13 @@ export class EgressDoors {
       onRefused: (refusal) => tally.refused(refusal),
     })
     this.#made += 1
-    mkdirOwn(this.#folder)
     const socketPath = join(this.#folder, `${this.#made}.sock`)
-    await listenFor(proxy, socketPath, request.identity)
+    try {
+      mkdirOwn(this.#folder)
+      await listenFor(proxy, socketPath, request.identity)
+    } catch (error) {
+      throw socketError(request.pluginId, error)
+    }
     const door: EgressDoor = {
       socketPath,
       meter,
@@ -99,6 +104,14 @@ export class EgressDoors {
   #writeDown(): void {
     for (const tally of this.#open.values()) tally.writeDown()
   }
+}
+
+function socketError(pluginId: string, error: unknown): PhantomError {
+  return new PhantomError(
+    'PLUGIN_START_FAILED',
+    `Cannot start "${pluginId}": there is no socket for its way to the network: ${messageOf(error)}`,
+    { cause: error, details: { plugin_id: pluginId } },
+  )
 }
 
 /** In a folder that others may write, somebody else could put a socket of theirs in our place. */

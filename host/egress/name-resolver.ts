@@ -16,6 +16,8 @@ const TRIES = 2
 const MAX_TTL_MS = 30_000
 const MIN_TTL_MS = 1_000
 const MAX_CACHED = 1_000
+/** It reads /etc/resolv.conf once, and a machine may come into another network. */
+const RESOLVER_MS = 60_000
 /** Questions on their way at once: names under a domain of an attacker's may take as long to answer as he likes. */
 const MAX_QUESTIONS = 64
 
@@ -32,6 +34,7 @@ export class NameResolver {
   readonly #options: ResolverOptions
   #resolver = new Resolver({ timeout: TIMEOUT_MS, tries: TRIES })
   #servers = ''
+  #madeAtMs = performance.now()
   readonly #cache = new Map<string, Cached>()
   #questions = 0
 
@@ -56,8 +59,10 @@ export class NameResolver {
   }
 
   #useServers(servers: readonly string[]): void {
-    if (this.#servers === servers.join()) return
+    const nowMs = performance.now()
+    if (this.#servers === servers.join() && nowMs - this.#madeAtMs < RESOLVER_MS) return
     this.#servers = servers.join()
+    this.#madeAtMs = nowMs
     this.#resolver = new Resolver({ timeout: TIMEOUT_MS, tries: TRIES })
     if (servers.length > 0) this.#resolver.setServers(servers)
     this.#cache.clear()

@@ -66,7 +66,7 @@ describe('A plugin directory full of bad manifests', function () {
         'plugins/a_first/index.js': 'export default { operations: { who: () => "a_first" } }',
         'plugins/b_second/plugin.toml': manifestText('claimed_twice'),
         'plugins/b_second/index.js': 'export default { operations: { who: () => "b_second" } }',
-        'plugins/wants_network/plugin.toml': asking('wants_network', 'network:api.example.org'),
+        'plugins/wants_network/plugin.toml': asking('wants_network', 'network:*'),
         'plugins/wants_network/index.js': 'export default { operations: {} }',
         'plugins/wants_process/plugin.toml': asking('wants_process', 'process'),
         'plugins/wants_process/index.js': 'export default { operations: {} }',
@@ -124,26 +124,20 @@ describe('A plugin directory full of bad manifests', function () {
   }
 
   for (const kind of ['network', 'process']) {
-    it(`blocks a plugin that asks for ${kind}, in words`, async () => {
+    it(`lets a plugin wait for a person that asks for all of ${kind}, in words`, async () => {
       const summary = listed.find(({ id }) => id === `wants_${kind}`)
       expect(summary?.state).to.equal('blocked')
-      expect(summary?.reason).to.contain(`"${kind}`).and.to.contain('later version')
+      expect(summary?.reason).to.contain(`"${kind}`).and.to.contain('high risk')
       const error = await daemon.refusal(`wants_${kind}`, 'fine')
       expect(error.code).to.equal('PLUGIN_BLOCKED')
-      expect(error.message).to.contain('later version')
+      expect(error.message).to.contain(`phantom approve wants_${kind}`)
     })
   }
 
-  it('warns of a limit that nothing enforces yet, and runs the plugin', async () => {
+  it('warns of no limit, since all are held', async () => {
     const { issues, state } = await daemon.info('wants_requests')
     expect(state).to.equal('enabled')
-    expect(issues).to.have.length(1)
-    expect(issues[0]).to.deep.include({
-      severity: 'warning',
-      line: 8,
-      column: 1,
-      field: 'resource_limits.max_network_requests',
-    })
+    expect(issues).to.deep.equal([])
     expect((await daemon.call('wants_requests', 'fine')).result).to.equal('fine')
   })
 

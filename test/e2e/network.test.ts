@@ -232,6 +232,14 @@ describe('A plugin with a right to the network', () => {
         action === 'egress.refused' && details['host'] === 'evil.test' && details['port'] === 443,
     )
     expect(refused?.details).to.include({ reason: 'not_granted', missing: 'network:evil.test' })
+    process.kill(await daemon.pidOf('networker'), 'SIGKILL')
+    await until(async () => {
+      const { entries: later } = await readAudit(daemon)
+      const allowed = later.find(({ action }) => action === 'egress.allowed')
+      const { places, bytes } = (allowed?.details ?? {}) as { places?: object[]; bytes?: number }
+      return places?.some((place) => (place as { host: string }).host === 'api.test') === true && bytes! > 100
+    }, 'what was let through')
+    await run('environment', {})
   })
 
   it('ends with its connections when it is killed in the middle of an answer', async () => {
