@@ -11,6 +11,7 @@ import type { RightsVerdict } from '../approvals/judge-rights.ts'
 import { heldOf, rightsOfPermission, rightText } from '../approvals/right.ts'
 import type { InstanceLane } from '../execution/instance-lane.ts'
 import type { Machine } from '../sandbox/machine.ts'
+import { describeCapabilities } from './describe-capabilities.ts'
 import { describeLimits } from './describe-limits.ts'
 import { summarizeAttestation } from '../process/describe-attestation.ts'
 import { askHealth } from '../process/runner-hooks.ts'
@@ -65,7 +66,11 @@ export async function describePlugin(
     dependencies: { ...manifest?.dependencies },
     plugin_dependencies: { ...manifest?.pluginDependencies },
     operation_details: (manifest?.operations ?? []).map(describeOperation),
-    permissions: [...(options.policy?.permissions ?? []), ...notHeld(record, options.verdict)],
+    permissions: [
+      ...(options.policy?.permissions ?? []),
+      ...notHeld(record, options.verdict),
+      ...describeCapabilities(record, options.verdict),
+    ],
     limits:
       manifest === null
         ? []

@@ -251,8 +251,8 @@ describe('an approval', function () {
 
   it('is about capabilities of the runtime as well', async () => {
     await daemon.approve('computes', ['fs_read:/root'])
-    const denied = await daemon.call('computes', 'compute', 'return 6 * 7')
-    expect(denied.success).to.equal(false)
+    const denied = await daemon.refusal('computes', 'compute', 'return 6 * 7')
+    expect(denied.code).to.equal('PERMISSION_DENIED')
     await daemon.approve('computes', ['fs_read:/root', 'runtime:eval'])
     expect((await daemon.call('computes', 'compute', 'return 6 * 7')).result).to.equal(42)
   })
