@@ -7,6 +7,7 @@ const CHANNELS = ['addon', 'child', 'ffi', 'fs', 'inspector', 'net', 'openssl-st
 const MAX_TOLD = 64
 const MAX_TOLD_OBSERVED = 4096
 const MAX_CHARS = 4096
+const MAX_HOSTS = 64
 
 type Tell = (denied: { permission: string; resource: string }) => void
 
@@ -14,6 +15,8 @@ type Tell = (denied: { permission: string; resource: string }) => void
 export class PermissionWatch {
   readonly #told = new Set<string>()
   readonly #tell: Tell
+  /** `host:port` of what was asked for, by host. */
+  readonly #ports = new Map<string, string>()
   #isObserving = false
   #isQuiet = false
 
@@ -21,6 +24,8 @@ export class PermissionWatch {
     this.#tell = tell
     for (const channel of CHANNELS)
       subscribe(`node:permission-model:${channel}`, (message) => this.#heard(message))
+    subscribe('undici:request:create', (message) => this.#requested(originOf(message)))
+    subscribe('http.client.request.start', (message) => this.#requested(hostHeaderOf(message)))
   }
 
   /** Without telling of what is refused meanwhile. */
@@ -42,8 +47,6 @@ export class PermissionWatch {
   observe(): void {
     if (this.#isObserving) return
     this.#isObserving = true
-    subscribe('undici:request:create', (message) => this.#requested(originOf(message)))
-    subscribe('http.client.request.start', (message) => this.#requested(hostHeaderOf(message)))
     process.env = new Proxy(process.env, {
       get: (variables, name, receiver) => {
         if (typeof name === 'string') this.#say('Env', name)
@@ -59,11 +62,18 @@ export class PermissionWatch {
   #heard(message: unknown): void {
     const permission = readText(message, 'permission', MAX_CHARS)
     const resource = readText(message, 'resource', MAX_CHARS)
-    if (permission !== null && resource !== null) this.#say(permission, fullResource(permission, resource))
+    if (permission === null || resource === null) return
+    const isKnown = permission === 'Net' && this.#ports.has(resource)
+    this.#say(permission, isKnown ? this.#ports.get(resource)! : fullResource(permission, resource))
   }
 
-  #requested(host: string | null): void {
-    if (host !== null) this.#say('Net', host)
+  /** The permission model names hosts without the port that was meant. */
+  #requested(target: string | null): void {
+    if (target === null) return
+    const host = target.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')
+    if (this.#ports.size >= MAX_HOSTS) this.#ports.clear()
+    this.#ports.set(host, target)
+    if (this.#isObserving) this.#say('Net', target)
   }
 
   #say(permission: string, resource: string): void {

@@ -7,7 +7,13 @@ import type { DaemonLog } from '../observe/daemon-log.ts'
 import { refusalOf, type ForbiddenPlace } from '../sandbox/policy.ts'
 import type { ApprovalTable, StoredApproval } from '../store/approval-table.ts'
 import { forbiddenPlaces, type AdminRule } from './admin-rules.ts'
-import { effectivePermissions, judgeRights, type Decision, type RightsVerdict } from './judge-rights.ts'
+import {
+  effectivePermissions,
+  judgeRights,
+  type Decision,
+  type JudgedRight,
+  type RightsVerdict,
+} from './judge-rights.ts'
 import { assess } from './risk.ts'
 import {
   capabilitiesOf,
@@ -43,11 +49,21 @@ export interface PluginRightsOptions {
   readonly record: AuditLog['record']
 }
 
+/** Something that the manifest asks for and is not held, or not whole. */
+export interface NotHeld {
+  /** As the manifest spells it; of a capability its right, `runtime:eval`. */
+  readonly declared: string
+  readonly reason: string
+  /** Somebody approved all of it: then it was taken since. */
+  readonly isApproved: boolean
+}
+
 /** What a generation is made with. */
 export interface HeldRights {
   readonly permissions: readonly Permission[]
   /** Capabilities of the runtime that are held. */
   readonly runtime: Manifest['runtime']
+  readonly notHeld: readonly NotHeld[]
   /** Places that stay closed wherever a path leads. */
   readonly forbidden: readonly ForbiddenPlace[]
 }
@@ -101,7 +117,7 @@ export class PluginRights {
 
   /** What a generation with that manifest holds now. */
   heldBy(holder: RightsHolder, manifest: Manifest): HeldRights {
-    const { effective } = this.judge(holder, manifest)
+    const { effective, rights: judged } = this.judge(holder, manifest)
     const { rules } = this.#options.policyOf(holder, manifest.author)
     const declared = manifest.permissions.map((permission) => ({
       permission,
@@ -113,6 +129,7 @@ export class PluginRights {
     return {
       permissions: effectivePermissions(declared, effective, toPermission),
       runtime,
+      notHeld: notHeldOf(judged, declared),
       forbidden: forbiddenPlaces(rules),
     }
   }
@@ -213,4 +230,18 @@ function outdated(pluginId: string, digest: string, asked: readonly Right[]): Ph
       `Look again with "phantom permissions ${pluginId}"; the digest is ${digest} now`,
     { details: { plugin_id: pluginId, digest, asked: asked.map(rightText) } },
   )
+}
+
+function notHeldOf(
+  judged: readonly JudgedRight[],
+  declared: readonly { readonly permission: Permission; readonly rights: readonly Right[] }[],
+): NotHeld[] {
+  return judged.flatMap(({ right, approved, refused }) => {
+    if (refused === null) return []
+    const asking = declared.filter(({ rights }) => rights.some((one) => rightText(one) === rightText(right)))
+    const names =
+      asking.length === 0 ? [rightText(right)] : asking.map(({ permission }) => permission.declared)
+    const isApproved = approved.some((part) => covers(part, right))
+    return names.map((name) => ({ declared: name, reason: refused, isApproved }))
+  })
 }

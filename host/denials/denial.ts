@@ -3,6 +3,7 @@ import type { ManifestRuntime } from '../../src/contract/manifest.ts'
 import { parsePermission, type Permission } from '../../src/contract/permission.ts'
 import type { PermissionInfo } from '../../src/contract/plugin-info.ts'
 import { quoteText } from '../../src/contract/quote-text.ts'
+import type { NotHeld } from '../approvals/plugin-rights.ts'
 import { canonicalHost } from '../egress/canonical-host.ts'
 import { parseHostRules, ruleFor } from '../egress/host-rules.ts'
 import { contains } from '../sandbox/paths.ts'
@@ -24,7 +25,9 @@ export interface Reach {
   readonly process: boolean
   readonly runtime: Readonly<Partial<Record<keyof ManifestRuntime | RuntimeFeature, unknown>>>
   readonly declared: readonly Permission[]
-  /** What became of each declared permission; one that is not here was not approved. */
+  /** What of it is not held, or not whole, and why. */
+  readonly notHeld: readonly NotHeld[]
+  /** What became of each declared permission that is held, or a part of it. */
   readonly permissions: readonly PermissionInfo[]
 }
 
@@ -77,16 +80,18 @@ export function isPrivate(path: string, { workspace, privateFolders }: Reach): b
  * for files and features, the network's proxy for hosts. Whether it is granted is for the asker to know.
  */
 export function describeDenial(access: Access, reach: Reach): Denial {
-  if (access.kind === 'runtime') return describeFeature(access)
+  if (access.kind === 'runtime') return describeFeature(access, reach)
   const missing = permissionFor(access, reach)
   const resource = resourceOf(access)
   if (missing === null) {
     const sentence = `${verbOf(access)} ${quoteText(resource)} is granted to no plugin`
     return toDenial(access, sentence, { missing: [], resource, line: null })
   }
+  const declared = declaredSentence(access, reach)
+  // Asked for already: then no line of the manifest is missing.
+  if (declared !== null) return toDenial(access, declared, { missing: [missing], resource, line: null })
   const line = lineWith(reach.declared, missing)
-  const sentence = declaredSentence(access, reach) ?? grantSentence(missing)
-  return toDenial(access, sentence, { missing: [missing], resource, line })
+  return toDenial(access, grantSentence(missing), { missing: [missing], resource, line })
 }
 
 /** The same for what the proxy refused, which knows best what is missing and why. */
@@ -128,7 +133,7 @@ function toDenial(
   }
 }
 
-function describeFeature(access: Extract<Access, { kind: 'runtime' }>): Denial {
+function describeFeature(access: Extract<Access, { kind: 'runtime' }>, reach: Reach): Denial {
   const { feature } = access
   const never = NEVER[feature]
   if (never !== undefined) {
@@ -137,6 +142,9 @@ function describeFeature(access: Extract<Access, { kind: 'runtime' }>): Denial {
   }
   const line = `${feature} = true`
   const right = `runtime:${feature}`
+  const declared = notHeldSentence(right, reach)
+  if (declared !== null)
+    return toDenial(access, declared, { missing: [right], resource: feature, line: null })
   const sentence = `${right} is not granted; to allow it add ${line} under [runtime]`
   return toDenial(access, sentence, { missing: [right], resource: feature, line })
 }
@@ -145,12 +153,18 @@ function describeFeature(access: Extract<Access, { kind: 'runtime' }>): Denial {
 function declaredSentence(access: Access, reach: Reach): string | null {
   const declared = reach.declared.find((permission) => covers(permission, access, reach))
   if (declared === undefined) return null
+  const notHeld = notHeldSentence(declared.declared, reach)
+  if (notHeld !== null) return notHeld
   const info = reach.permissions.find((known) => known.declared === declared.declared)
-  if (info === undefined) {
-    return `${declared.declared} is declared and not approved; to allow it run phantom approve ${reach.pluginId}`
-  }
-  if (info.refused === null) return null
+  if (info === undefined || info.refused === null) return null
   return `${declared.declared} is declared and was not granted: ${info.refused}`
+}
+
+function notHeldSentence(declared: string, { notHeld, pluginId }: Reach): string | null {
+  const found = notHeld.find((one) => one.declared === declared)
+  if (found === undefined) return null
+  if (found.isApproved) return `${declared} is declared and not held: ${found.reason}`
+  return `${declared} is declared and not approved; to allow it run phantom approve ${pluginId}`
 }
 
 /** Whether a permission is about what was reached for. */

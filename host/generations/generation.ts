@@ -47,6 +47,8 @@ export class Generation {
   readonly rights: readonly Permission[]
   /** Its manifest's, without the capabilities that nobody approved. */
   readonly runtime: ManifestRuntime
+  /** What its manifest declares beside, and why not. */
+  readonly notHeld: HeldRights['notHeld']
   /** What the administrator's policy closes for it. */
   readonly forbidden: HeldRights['forbidden']
   /** Whether it holds a right to write: then calls may create files. */
@@ -78,6 +80,7 @@ export class Generation {
     this.limits = manifest.limits
     this.rights = options.held.permissions
     this.runtime = options.held.runtime
+    this.notHeld = options.held.notHeld
     this.forbidden = options.held.forbidden
     this.mayWrite = this.rights.some((right) => right.kind === 'fs_write')
     this.restart = new RestartPolicy({ ...manifest.restart, ...options.backoff, random: Math.random })

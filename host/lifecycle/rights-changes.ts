@@ -150,8 +150,11 @@ export function rightsProblem(
 }
 
 function isSame(generation: Generation, held: ReturnType<PluginRights['heldBy']>): boolean {
-  const { rights: permissions, runtime, forbidden } = generation
-  return isDeepStrictEqual({ permissions, runtime, forbidden }, { ...held })
+  // Why something is not held may change alone: that is no other right.
+  return isDeepStrictEqual(
+    [generation.rights, generation.runtime, generation.forbidden],
+    [held.permissions, held.runtime, held.forbidden],
+  )
 }
 
 /** Whether something is taken from it. */

@@ -5,7 +5,7 @@ import type { InstanceSpec } from './instance-spec.ts'
 
 /** What a process was given, in the words that its denials are told in. */
 export function reachOf(
-  { id, directory, manifest, runtime }: Generation,
+  { id, directory, manifest, runtime, notHeld }: Generation,
   workspace: string,
   { policy, dataDir, tier }: { policy: Policy; dataDir: string; tier: RunnerPlan['tier'] },
 ): InstanceSpec['reach'] {
@@ -22,6 +22,7 @@ export function reachOf(
     process: policy.process,
     runtime: { ...runtime },
     declared: manifest.permissions,
+    notHeld,
     permissions: policy.permissions,
   }
 }

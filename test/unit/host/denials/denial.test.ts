@@ -15,6 +15,7 @@ const REACH: Reach = {
   process: false,
   runtime: { eval: true },
   declared: [permission('fs_read:./data'), permission('fs_write:./output')],
+  notHeld: [],
   permissions: [
     { declared: 'fs_read:./data', effective: 'read', mechanism: 'm', refused: null },
     { declared: 'fs_write:./output', effective: 'write', mechanism: 'm', refused: null },
@@ -62,9 +63,25 @@ describe('describeDenial()', () => {
   })
 
   it('says where a right waits for its approval', () => {
-    const reach = { ...REACH, permissions: [], readPaths: [] }
-    expect(describeDenial({ kind: 'fs_read', path: '/work/project/data/x' }, reach).sentence).to.equal(
+    const notHeld = [{ declared: 'fs_read:./data', reason: 'it is not approved', isApproved: false }]
+    const { sentence: text, details } = describeDenial(
+      { kind: 'fs_read', path: '/work/project/data/x' },
+      { ...REACH, notHeld },
+    )
+    expect(text).to.equal(
       'fs_read:./data is declared and not approved; to allow it run phantom approve probe',
+    )
+    expect(details).to.deep.include({ missing: ['fs_read:./data/x'], manifest_line: null })
+    const runtime = [{ declared: 'runtime:eval', reason: 'it is not approved', isApproved: false }]
+    expect(
+      describeDenial({ kind: 'runtime', feature: 'eval' }, { ...REACH, notHeld: runtime }).sentence,
+    ).to.equal('runtime:eval is declared and not approved; to allow it run phantom approve probe')
+  })
+
+  it("says where the administrator's policy took it", () => {
+    const notHeld = [{ declared: 'fs_read:./data', reason: 'policy.yaml:3 takes it', isApproved: true }]
+    expect(sentenceOf({ ...REACH, notHeld })).to.equal(
+      'fs_read:./data is declared and not held: policy.yaml:3 takes it',
     )
   })
 
@@ -144,6 +161,10 @@ function behind(details: Record<string, string>): string | null {
 
 function sentence(access: Access): string {
   return describeDenial(access, REACH).sentence
+}
+
+function sentenceOf(reach: Reach): string {
+  return describeDenial({ kind: 'fs_read', path: '/work/project/data/x' }, reach).sentence
 }
 
 function missing(access: Access): readonly string[] {

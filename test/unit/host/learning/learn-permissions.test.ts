@@ -23,6 +23,7 @@ function reachWith(declared: readonly string[], more: Partial<Reach> = {}): Reac
     process: false,
     runtime: {},
     declared: declared.map(permission),
+    notHeld: [],
     permissions: [],
     ...more,
   }

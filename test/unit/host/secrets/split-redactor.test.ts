@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect } from 'chai'
+import fc from 'fast-check'
 import { Redactor } from '../../../../host/secrets/redactor.ts'
 import { SplitRedactor } from '../../../../host/secrets/split-redactor.ts'
 
@@ -64,6 +65,28 @@ describe('SplitRedactor', () => {
     split.push('s3cr3t-01')
     await delay(300)
     expect(lines, 'after a moment without another line').to.have.length(3)
+  })
+
+  it('leaves no five letters of a secret, however it is broken', () => {
+    const cuts = fc.array(fc.integer({ min: 0, max: SECRET.length }), { maxLength: 8 })
+    fc.assert(
+      fc.property(
+        cuts,
+        fc.string({ maxLength: 20 }),
+        fc.string({ maxLength: 20 }),
+        (places, before, after) => {
+          lines.length = 0
+          const bounds = [0, ...places.toSorted((a, b) => a - b), SECRET.length]
+          const parts = bounds.slice(1).map((end, index) => SECRET.slice(bounds[index], end))
+          const printed = [before + parts[0]!, ...parts.slice(1)]
+          printed[printed.length - 1] += after
+          for (const part of printed) split.push(part)
+          split.flush()
+          expectNoTrace(lines)
+        },
+      ),
+      { numRuns: 2000 },
+    )
   })
 
   it('holds a bounded number of lines', () => {
