@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect } from 'chai'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { Redactor } from '../../../../host/secrets/redactor.ts'
 import { SplitRedactor } from '../../../../host/secrets/split-redactor.ts'
 
