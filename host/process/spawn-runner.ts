@@ -35,7 +35,8 @@ export function spawnRunner(plan: RunnerPlan): SpawnedRunner {
   const child = spawnPlan(plan)
   // A process that could not be started says so below; one that could not be signalled is gone.
   child.on('error', () => {})
-  const [, stdout, stderr, channel, status] = child.stdio as unknown as [
+  // Without descriptors for them there are no streams at all, or some of them are missing (seen under EMFILE).
+  const [, stdout, stderr, channel, status] = ((child.stdio as unknown) ?? []) as [
     null,
     Readable,
     Readable,
@@ -43,6 +44,7 @@ export function spawnRunner(plan: RunnerPlan): SpawnedRunner {
     Readable?,
   ]
   if (child.pid === undefined || channel === undefined || channel === null) {
+    child.kill('SIGKILL')
     throw new PhantomError(
       'PLUGIN_START_FAILED',
       `Cannot start "${plan.file}": the system gave no process. Look at the limits on processes and open files (ulimit -a)`,

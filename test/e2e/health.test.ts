@@ -50,6 +50,8 @@ describe('get_plugin_health()', function () {
       restarts: 0,
       uptime_ms: null,
       last_error: null,
+      denials: { fs_read: 0, fs_write: 0, network: 0, process: 0, env: 0, runtime: 0 },
+      network: { requests: 0, connections: 0, bytes: 0 },
       reported: [],
     })
   })
