@@ -35,5 +35,14 @@ export function wideReasonOf(kind: 'fs_read' | 'fs_write', absolute: string): st
 }
 
 function isHome(absolute: string): boolean {
-  return /^\/home\/[^/]+$/.test(absolute) || absolute === '/root' || contains(absolute, os.homedir())
+  return /^\/home\/[^/]+$/.test(absolute) || absolute === '/root' || isAboveHome(absolute)
+}
+
+function isAboveHome(absolute: string): boolean {
+  try {
+    return contains(absolute, os.homedir())
+  } catch {
+    // ENOENT: no variable HOME, and no account of this uid, as in many containers.
+    return false
+  }
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { tmpdir, userInfo } from 'node:os'
+import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { SocketRole } from '../contract/method-roles.ts'
 
@@ -45,5 +45,10 @@ function runtimeDirectory(): string {
   const xdg = process.env['XDG_RUNTIME_DIR']
   return xdg !== undefined && xdg.startsWith('/') && Buffer.byteLength(xdg) < 60
     ? join(xdg, 'phantom')
-    : join(tmpdir().length < 40 ? tmpdir() : '/tmp', `phantom-runtime-${userInfo().uid}`)
+    : join(tmpdir().length < 40 ? tmpdir() : '/tmp', `phantom-runtime-${ownUid()}`)
+}
+
+/** Not by `userInfo()`, which throws where no account has this uid, as in many containers. */
+function ownUid(): number {
+  return process.getuid?.() ?? 0
 }

@@ -25,7 +25,8 @@ export function testUsers(): readonly TestUser[] {
 
 /** Only root can become somebody else. */
 export function ordinaryUser(): TestUser {
-  const temporary = path.join(os.tmpdir(), `phantom-user-${ORDINARY_ID}`)
+  // Short: sockets go below it.
+  const temporary = path.join(os.tmpdir(), `u-${ORDINARY_ID}`)
   const ids = [`--reuid=${ORDINARY_ID}`, `--regid=${ORDINARY_ID}`]
   return { name: 'an ordinary user', prefix: ['setpriv', ...ids, '--clear-groups', '--'], temporary }
 }

@@ -1,6 +1,7 @@
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { chmodSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
 import net from 'node:net'
 
 interface ArenaSockets {
@@ -8,24 +9,30 @@ interface ArenaSockets {
   readonly grantedSocket: string
   readonly abstractSocket: string
   readonly secret: string
+  readonly given: string
 }
 
 /** Ears of the host that no plugin may reach: each counts who came. */
 export class ArenaListeners implements AsyncDisposable {
   readonly #servers: net.Server[] = []
   readonly #secret: string
+  readonly #given: string
   #datagrams: DatagramSocket | null = null
   #visitors: string[] = []
   tcpPort = 0
   tcp6Port: number | null = null
   udpPort = 0
 
-  constructor(secret: string) {
+  /** The one that a plugin was granted: it is no visitor there. */
+  grantedPort = 0
+
+  constructor({ secret, given }: Pick<ArenaSockets, 'secret' | 'given'>) {
     this.#secret = secret
+    this.#given = given
   }
 
   static async open(places: ArenaSockets): Promise<ArenaListeners> {
-    const listeners = new ArenaListeners(places.secret)
+    const listeners = new ArenaListeners(places)
     try {
       await listeners.#open(places)
       return listeners
@@ -38,6 +45,7 @@ export class ArenaListeners implements AsyncDisposable {
   async #open(places: ArenaSockets): Promise<void> {
     this.tcpPort = await this.#listen('TCP', { host: '127.0.0.1', port: 0 })
     this.tcp6Port = await this.#listen('TCP on ::1', { host: '::1', port: 0 }).catch(() => null)
+    this.grantedPort = await this.#listenGranted()
     await this.#listen('the unix socket', { path: places.unixSocket })
     await this.#listen('the unix socket in a granted folder', { path: places.grantedSocket })
     await this.#listen('the abstract unix socket', { path: places.abstractSocket })
@@ -56,7 +64,10 @@ export class ArenaListeners implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#datagrams?.close()
     await Promise.all(
-      this.#servers.map((server) => new Promise((resolve) => server.close(() => resolve(null)))),
+      this.#servers.map((server) => {
+        if ('closeAllConnections' in server) (server as Server).closeAllConnections()
+        return new Promise((resolve) => server.close(() => resolve(null)))
+      }),
     )
   }
 
@@ -72,5 +83,18 @@ export class ArenaListeners implements AsyncDisposable {
     this.#servers.push(server)
     const address = server.address()
     return typeof address === 'object' && address !== null ? address.port : 0
+  }
+
+  /** Answers what a plugin may know, and leads away from it by "/away". */
+  async #listenGranted(): Promise<number> {
+    const server = createServer((request, response) => {
+      if (!(request.url ?? '').startsWith('/away')) return void response.end(this.#given)
+      const host = request.url === '/away' ? '127.0.0.1' : 'loop.test'
+      response.writeHead(302, { location: `http://${host}:${this.tcpPort}/` }).end()
+    })
+    server.listen({ host: '127.0.0.1', port: 0 })
+    await once(server, 'listening')
+    this.#servers.push(server)
+    return (server.address() as net.AddressInfo).port
   }
 }

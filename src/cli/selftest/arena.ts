@@ -4,12 +4,21 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { create_plugin_system } from '../../client/create-plugin-system.ts'
 import { isCheckout, packageRoot } from '../../client/package-root.ts'
 import type { PluginSystemApi } from '../../client/plugin-system-api.ts'
+import { isPhantomError } from '../../contract/phantom-error.ts'
 import type { IsolationTier } from '../../contract/life.ts'
 import { differenceOf, readFileFacts, type FileFacts } from './arena-files.ts'
 import { ArenaListeners } from './arena-listeners.ts'
 import { ArenaPlaces } from './arena-places.ts'
 import { isAlive, processesNaming } from './arena-processes.ts'
-import { attackerManifest, NEIGHBOUR, NEIGHBOUR_CODE, neighbourManifest, pluginId } from './attackers.ts'
+import {
+  attackerManifest,
+  EGRESS_CONFIGURATION,
+  NEIGHBOUR,
+  NEIGHBOUR_CODE,
+  neighbourManifest,
+  pluginId,
+  type ArenaPorts,
+} from './attackers.ts'
 import type { Attempt } from './define-probe.ts'
 import type { AttackerName, Probe } from './probe.ts'
 
@@ -48,10 +57,10 @@ export class Arena implements AsyncDisposable {
   static async open(probes: readonly Probe[], tier: IsolationTier | null): Promise<Arena> {
     const places = new ArenaPlaces()
     try {
-      prepare(places, probes)
       const listeners = await ArenaListeners.open(places)
       try {
-        return await start(places, listeners, tier)
+        prepare(places, probes, listeners)
+        return await start(places, listeners, new Set(probes.flatMap((probe) => probe.plugins)), tier)
       } catch (error) {
         await listeners[Symbol.asyncDispose]()
         throw error
@@ -94,9 +103,26 @@ export class Arena implements AsyncDisposable {
     throw new Error(`the attack "${attack}" failed by itself: ${result.error}`)
   }
 
+  /** How a call ended, in a word: the error's code, or that it was answered. */
+  async ending(call: Promise<readonly Attempt[]>): Promise<string> {
+    try {
+      const attempts = await call
+      return attempts.map(({ got, error }) => got ?? error).join() || 'an answer'
+    } catch (error) {
+      if (isPhantomError(error)) return error.code
+      throw error
+    }
+  }
+
   /** Whatever reached the host in an answer, a log line or a file; the secret in it is an escape. */
   notice(text: string): void {
     if (text.includes(this.places.secret)) this.#leak = 'the secret came out in an answer'
+  }
+
+  /** Grants an attacker all that it asks for, also what no tier of this machine can hold it to. */
+  async approve(name: AttackerName): Promise<void> {
+    const { digest, rights } = await this.system.get_permissions(pluginId(name))
+    if (rights.length > 0) await this.system.approve_plugin(pluginId(name), digest)
   }
 
   /** Gives an attacker a new process. */
@@ -160,6 +186,7 @@ export class Arena implements AsyncDisposable {
 async function start(
   places: ArenaPlaces,
   listeners: ArenaListeners,
+  attackers: ReadonlySet<AttackerName>,
   tier: IsolationTier | null,
 ): Promise<Arena> {
   const environment = {
@@ -175,6 +202,7 @@ async function start(
       config_directory: places.configuration,
     })
     const arena = new Arena({ places, listeners, system, status: await system.get_status() })
+    for (const name of attackers) await arena.approve(name)
     await arena.ready()
     return arena
   } finally {
@@ -185,14 +213,14 @@ async function start(
   }
 }
 
-function prepare(places: ArenaPlaces, probes: readonly Probe[]): void {
-  places.write('config/default.yaml', CONFIGURATION)
+function prepare(places: ArenaPlaces, probes: readonly Probe[], ports: ArenaPorts): void {
+  places.write('config/default.yaml', `${CONFIGURATION}${EGRESS_CONFIGURATION}`)
   places.write(`workspace/plugins/${NEIGHBOUR}/plugin.toml`, neighbourManifest())
   places.write(`workspace/plugins/${NEIGHBOUR}/index.js`, NEIGHBOUR_CODE)
   for (const name of new Set(probes.flatMap((probe) => probe.plugins))) {
     const folder = places.folderOf(pluginId(name))
     fs.cpSync(attackerFolder(), folder, { recursive: true })
-    fs.writeFileSync(path.join(folder, 'plugin.toml'), attackerManifest(name))
+    fs.writeFileSync(path.join(folder, 'plugin.toml'), attackerManifest(name, ports))
     fs.writeFileSync(path.join(folder, 'own.txt'), places.given)
     fs.writeFileSync(path.join(folder, 'own.json'), JSON.stringify({ given: places.given }))
     fs.symlinkSync(places.secretFile, path.join(folder, 'shipped-link.txt'))

@@ -16,7 +16,8 @@ interface ProbeText {
   readonly id: string
   readonly area: Probe['area']
   readonly tries: string
-  /** Tier `process`; `held` unless said. Tier `namespace` holds every probe. */
+  /** What the tiers promise; `held` unless said. */
+  readonly namespace?: Expected
   readonly process?: Expected
   readonly prepare?: Probe['prepare']
   readonly skip?: Probe['skip']
@@ -63,12 +64,12 @@ export function attackProbe(probe: AttackProbe): Probe {
 export function defineProbe(
   probe: ProbeText & { readonly plugins?: readonly AttackerName[]; readonly run: Probe['run'] },
 ): Probe {
-  const { id, area, tries, process: inProcess = 'held', plugins = [], run } = probe
+  const { id, area, tries, plugins = [], run } = probe
   return {
     id,
     area,
     tries,
-    expected: { namespace: 'held', process: inProcess },
+    expected: { namespace: probe.namespace ?? 'held', process: probe.process ?? 'held' },
     plugins,
     prepare: probe.prepare ?? (() => {}),
     spoils: probe.spoils ?? false,

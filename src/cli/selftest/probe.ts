@@ -43,4 +43,12 @@ export type ProbeArea =
   | 'manifest'
 
 /** The same hostile code under another manifest; see `attackers.ts`. */
-export type AttackerName = 'bare' | 'granted' | 'hasty'
+export type AttackerName =
+  | 'bare'
+  | 'granted'
+  | 'hasty'
+  | 'networker'
+  | 'limited'
+  | 'busy'
+  | 'loose'
+  | 'starter'

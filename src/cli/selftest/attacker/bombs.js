@@ -79,7 +79,7 @@ export const compressed = async (tries) => {
 }
 
 /** Files of a folder until something stops it. */
-export async function files(tries, { folder, stepMib, mostMib }) {
+export async function files(tries, { folder, stepMib, mostMib, keep = false }) {
   const to = folder ?? tries.data
   const block = Buffer.alloc(stepMib * MIB, 1)
   let written = 0
@@ -92,6 +92,7 @@ export async function files(tries, { folder, stepMib, mostMib }) {
   } catch (error) {
     ended = error.code
   }
+  if (keep) await new Promise((resolve) => setTimeout(resolve, 25_000))
   for (const name of fs.readdirSync(to)) if (name.startsWith('fill-')) fs.rmSync(path.join(to, name))
   await tries.at(`space in ${to}`, () => written >= mostMib && `${written} MiB`)
   tries.list.at(-1).error = `${ended} after ${written} MiB`
@@ -118,7 +119,7 @@ export async function largeFile(tries, { bytes }) {
   }
 }
 
-export async function inodes(tries, { folder, most }) {
+export async function inodes(tries, { folder, most, keep = false }) {
   const to = folder ?? tries.data
   let made = 0
   let ended = 'nothing'
@@ -127,6 +128,7 @@ export async function inodes(tries, { folder, most }) {
   } catch (error) {
     ended = error.code
   }
+  if (keep) await new Promise((resolve) => setTimeout(resolve, 25_000))
   for (let at = 0; at < made; at += 1) fs.rmSync(path.join(to, `inode-${at}`), { force: true })
   await tries.at(`files in ${to}`, () => made >= most && `${made} files`)
   tries.list.at(-1).error = `${ended} after ${made} files`
@@ -145,12 +147,18 @@ export async function openFiles(tries, { most }) {
   tries.list.at(-1).error = `${ended} after ${open.length}`
 }
 
+export async function largeResult(tries) {
+  await tries.at('a large result', () => null)
+  tries.list.at(-1).error = 'x'.repeat(2_000_000)
+}
+
 export function spin() {
   for (;;);
 }
 export function microtasks() {
-  const again = () => Promise.resolve().then(again)
-  return again()
+  const again = () => queueMicrotask(again)
+  again()
+  return new Promise(() => {})
 }
 export function immediates() {
   const again = () => setImmediate(again)

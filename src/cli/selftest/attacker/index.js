@@ -1,13 +1,28 @@
 import * as bombs from './bombs.js'
+import * as egress from './egress.js'
 import * as files from './files.js'
 import * as links from './links.js'
 import * as network from './network.js'
 import * as processes from './processes.js'
+import * as programs from './programs.js'
+import * as raw from './raw.js'
 import * as runtime from './runtime.js'
 import * as system from './system.js'
 import * as wire from './wire.js'
 
-const attacks = { ...bombs, ...files, ...links, ...network, ...processes, ...runtime, ...system, ...wire }
+const attacks = {
+  ...bombs,
+  ...egress,
+  ...files,
+  ...links,
+  ...network,
+  ...processes,
+  ...programs,
+  ...raw,
+  ...runtime,
+  ...system,
+  ...wire,
+}
 
 export default {
   operations: {

@@ -141,7 +141,7 @@ function trapProbe({ id, tries, make }: Trap): Probe {
 async function comesBackWider(arena: Arena): Promise<Finding> {
   const { places, system } = arena
   const manifest = path.join(places.folderOf(pluginId('granted')), 'plugin.toml')
-  const text = attackerManifest('granted')
+  const text = attackerManifest('granted', arena.listeners)
   await system.execute_plugin(pluginId('granted'), 'ping')
   fs.writeFileSync(manifest, text.replace('"fs_read:./given"', '"fs_read:./given", "fs_read:./private.txt"'))
   try {

@@ -1,6 +1,8 @@
+import fs from 'node:fs'
+import path from 'node:path'
 import { isPhantomError } from '../../../contract/phantom-error.ts'
 import type { Arena } from '../arena.ts'
-import { MAX_EXECUTION_MS, MAX_MEMORY_MB, pluginId } from '../attackers.ts'
+import { MAX_CPU_MS, MAX_DISK_MB, MAX_EXECUTION_MS, MAX_MEMORY_MB, pluginId } from '../attackers.ts'
 import { attackProbe, defineProbe, type Attempt } from '../define-probe.ts'
 import type { AttackerName, Finding, Probe } from '../probe.ts'
 import { watchNeighbours, type Watched } from '../watch-neighbours.ts'
@@ -41,6 +43,15 @@ const TIME: readonly (readonly [id: string, attack: string, tries: string])[] = 
   ['swallow', 'swallowing', 'takes memory for ever and swallows each refusal'],
 ]
 
+/** For each the name of the limit that must end it. */
+const LIMITED: readonly (readonly [id: string, limit: string, attack: string, tries: string])[] = [
+  ['cpu', 'max_cpu_time_ms', 'spin', `computes beyond its ${MAX_CPU_MS} ms of processor time`],
+  ['disk', 'max_disk_mb', 'files', `writes 256 MiB into its data_dir, which may keep ${MAX_DISK_MB}`],
+  ['disk-files', 'max_disk_mb', 'inodes', 'makes 2,500 empty files in its data_dir'],
+  ['output', 'max_output_bytes', 'largeResult', 'returns a result of 2 MB where it may return 100 KB'],
+]
+const LIMITED_INPUT = { stepMib: 1, mostMib: 256, most: 2_500, keep: true }
+
 export const RESOURCE_PROBES: readonly Probe[] = [
   ...MEMORY.map(([id, attack, by]) =>
     defineProbe({
@@ -75,12 +86,33 @@ export const RESOURCE_PROBES: readonly Probe[] = [
     input: () => ({ most: 5000 }),
   }),
   attackProbe({
+    id: 'space-tmp-files',
+    area: 'resources',
+    tries: 'makes 5,000 empty files in its private /tmp, whose names cost memory of the kernel',
+    as: 'limited',
+    attack: 'inodes',
+    namespace: { open: 'bubblewrap sets no limit on the number of files in it, only on their size' },
+    input: () => ({ folder: '/tmp', most: 5_000 }),
+  }),
+  attackProbe({
     id: 'space-tmp',
     area: 'resources',
     tries: 'fills its private /tmp with 64 MiB',
     attack: 'files',
     input: () => ({ folder: '/tmp', stepMib: 1, mostMib: 64 }),
   }),
+  ...LIMITED.map(([id, limit, attack, tries]) =>
+    defineProbe({
+      id: `limit-${id}`,
+      area: 'resources',
+      tries,
+      plugins: [limit === 'max_cpu_time_ms' ? 'busy' : 'limited'],
+      run: async (arena) => {
+        const as = limit === 'max_cpu_time_ms' ? 'busy' : 'limited'
+        return judgeLimit(await bomb(arena, as, attack, LIMITED_INPUT), limit)
+      },
+    }),
+  ),
   defineProbe({
     id: 'time-after-answer',
     area: 'resources',
@@ -95,6 +127,10 @@ export const RESOURCE_PROBES: readonly Probe[] = [
 ]
 
 async function bomb(arena: Arena, as: AttackerName, attack: string, input: object): Promise<Watched<Ended>> {
+  const data = arena.places.dataOf(pluginId(as))
+  // What the one before left there may be more than it may keep.
+  if (fs.existsSync(data))
+    for (const name of fs.readdirSync(data)) fs.rmSync(path.join(data, name), { recursive: true })
   // A process of its own for each: what one left behind is not the next one's.
   await arena.renew(as)
   await arena.system.execute_plugin(pluginId(as), 'ping')
@@ -127,6 +163,16 @@ function judgeTime(watched: Watched<Ended>): Finding {
   if (over > WALL_SLACK_MS) return { verdict: 'open', found }
   const isTime = value.code === 'LIMIT_EXCEEDED' && value.limit.endsWith('_time_ms')
   return isTime ? judgePings(watched, found) : { verdict: 'unclear', found }
+}
+
+function judgeLimit(watched: Watched<Ended>, limit: string): Finding {
+  const { value, durationMs } = watched
+  const ended = value.attempts.map(({ got, error }) => got ?? error).join() || `${value.code} ${value.limit}`
+  const found = `${ended} after ${Math.round(durationMs)} ms; ${pings(watched)}`
+  if (value.code === null) return { verdict: 'open', found }
+  return value.code === 'LIMIT_EXCEEDED' && value.limit === limit
+    ? judgePings(watched, found)
+    : { verdict: 'unclear', found }
 }
 
 function judgePings(watched: Watched<unknown>, found: string): Finding {
