@@ -93,7 +93,7 @@ class PluginServer {
       case 'attest':
         if (this.#isInitialized || this.#preloaded !== null)
           throw violation('"attest" came after other messages')
-        this.#connection.respond(request.id, this.#tryCanary(request), null)
+        void this.#tryCanary(request)
         return
       case 'preload':
         if (this.#isInitialized || this.#preloaded !== null) {
@@ -131,8 +131,9 @@ class PluginServer {
   }
 
   /** What it tries is no doing of the plugin's: nobody is told that it was refused. */
-  #tryCanary({ params }: IncomingRequest): RunnerResults['attest'] {
-    return this.#permissions.quietly(() => runCanary(params as RunnerParams['attest']))
+  async #tryCanary({ id, params }: IncomingRequest): Promise<void> {
+    const tried = await this.#permissions.quietly(() => runCanary(params as RunnerParams['attest']))
+    this.#connection.respond(id, tried, null)
   }
 
   #notified(method: string, params: unknown): void {

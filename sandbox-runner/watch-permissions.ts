@@ -29,10 +29,10 @@ export class PermissionWatch {
   }
 
   /** Without telling of what is refused meanwhile. */
-  quietly<Value>(run: () => Value): Value {
+  async quietly<Value>(run: () => Promise<Value>): Promise<Value> {
     this.#isQuiet = true
     try {
-      return run()
+      return await run()
     } finally {
       this.#isQuiet = false
     }

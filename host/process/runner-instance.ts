@@ -5,7 +5,7 @@ import { Connection, type Answer } from '../../src/rpc/connection.ts'
 import { IdTable } from '../../src/rpc/id-table.ts'
 import type { ProcessSampler } from '../monitor/process-sampler.ts'
 import { attestationError } from '../sandbox/attest/attestation-error.ts'
-import type { Attestation } from '../sandbox/attest/attestor.ts'
+import type { Attestation } from '../sandbox/attest/attestation.ts'
 import { DenialWatch } from '../denials/denial-watch.ts'
 import { nextInstanceState, type InstanceEvent } from '../supervisor/instance-state.ts'
 import type { Execution } from '../execution/execution.ts'
@@ -70,7 +70,7 @@ export class RunnerInstance {
     })
     this.denials = DenialWatch.of(spec.reach, events)
     this.#runner = spawnRunner(spec.plan)
-    this.attestation = spec.attestor.begin(spec.plan.expected, () => this.#runner.findPid())
+    this.attestation = spec.attestor.begin(spec.generation, spec.plan.expected, () => this.#runner.findPid())
     this.#connection = new Connection(this.#runner.channel, {
       maxPayloadBytes: spec.initialize.max_payload_bytes,
       payloadFrames: true,
@@ -263,10 +263,13 @@ export class RunnerInstance {
 
   /** Before anything of the plugin is sent: a process that is not held as declared never gets it. */
   async #attest(): Promise<void> {
-    const answer = await this.call('attest', this.attestation.canary, this.spec.startTimeoutMs)
-    if (answer === null || answer.error !== null || this.#state !== 'starting')
-      throw await this.#failStart(answer)
-    const error = attestationError(this.spec.initialize.plugin_id, this.attestation.complete(answer.result))
+    const differences = await this.attestation.run(async (params) => {
+      const answer = await this.call('attest', params, this.spec.startTimeoutMs)
+      if (answer === null || answer.error !== null || this.#state !== 'starting')
+        throw await this.#failStart(answer)
+      return answer
+    })
+    const error = attestationError(this.spec.initialize.plugin_id, differences)
     if (error === null) return
     await this.end('not_attested')
     this.#events.onNotAttested(error)

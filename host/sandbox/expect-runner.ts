@@ -86,5 +86,6 @@ function mechanismsOf({ mechanisms, tier }: WallPlan, { identity }: RunnerReques
     descriptors: "close-on-exec, and the daemon's own closed",
     files: mechanisms.files,
     processes: mechanisms.processes,
+    network: mechanisms.network,
   }
 }

@@ -14,6 +14,10 @@ export interface RunnerParams {
     read: string
     /** A process outside of the sandbox, or null where that is not tried. */
     signal: number | null
+    /** A port of the host's loopback to connect to, or null where that is not tried. */
+    connect: number | null
+    /** Whether to try to start a program. */
+    start: boolean
   }
   /**
    * Before `initialize`, and only to a standby: loads the plugin's code and nothing more. Its `initialize` has the
@@ -103,6 +107,8 @@ export interface RunnerResults {
   attest: {
     read: string
     signal: string | null
+    connect: string | null
+    start: string | null
     /** What Node's permission model grants beside files. */
     node: string[]
   }

@@ -6,7 +6,7 @@ import { expect } from 'chai'
 import { probeMachine } from '../../host/sandbox/machine.ts'
 import type { AttestationItem, PluginAttestation } from '../../src/contract/attestation.ts'
 import { CommandLine } from '../helpers/command-line.ts'
-import { refusalOf, TestDaemon, World } from '../helpers/daemon.ts'
+import { refusalOf, TestDaemon, until, World } from '../helpers/daemon.ts'
 import { skipBecause } from '../helpers/skip.ts'
 
 const LAUNCHER = path.resolve(import.meta.dirname, '../../src/cli/launcher.ts')
@@ -27,6 +27,8 @@ const ALWAYS = [
   'mounts',
   'canary.read',
   'canary.signal',
+  'canary.connect',
+  'canary.start',
   'canary.node',
 ]
 
@@ -48,6 +50,22 @@ describe('phantom verify', () => {
     expect(table.items.find(({ name }) => name === 'uid')?.declared).to.include(`uid ${instance?.uid}`)
     const again = await daemon.system.verify_plugin('echoes')
     expect(again, 'the process that serves is not started anew').to.deep.equal(table)
+  })
+
+  it('tries a connect and a program in the first process of a generation, and says so of those after it', async () => {
+    await using daemon = await openDaemon()
+    const first = await daemon.system.verify_plugin('echoes')
+    process.kill(first.pid!, 'SIGKILL')
+    const pids = async () => (await daemon.info('echoes')).instances.map(({ pid }) => pid)
+    await until(async () => !(await pids()).includes(first.pid), 'the end of the first')
+    const second = await daemon.system.verify_plugin('echoes')
+    expect(second.pid).not.to.equal(first.pid)
+    expectWhole(second)
+    for (const name of ['canary.connect', 'canary.start']) {
+      const proofs = [first, second].map(({ items }) => items.find((item) => item.name === name)?.proof)
+      expect(proofs[0], name).to.match(/^canary: tried to /)
+      expect(proofs[1]).to.equal(`${proofs[0]}, in this generation's first process`)
+    }
   })
 
   it('answers for each workspace by itself', async () => {

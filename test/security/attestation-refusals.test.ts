@@ -43,6 +43,7 @@ describe('a start whose sandbox is not what was declared', () => {
     { what: 'mounts a folder of the host', adds: '--ro-bind /etc /etc', refusedAs: 'mounts' },
     { what: 'mounts what was to be read to be written', swaps: ['--ro-bind', '--bind'], refusedAs: 'mounts' },
     { what: 'puts a mount in another place', swaps: ['/tmp', '/var'], refusedAs: 'mounts' },
+    { what: "starts the runner without Node's layer", drops: '--permission', refusedAs: 'canary.node' },
     ...(isRoot
       ? []
       : [{ what: 'keeps a way to capabilities', drops: '--cap-drop|ALL', refusedAs: 'capabilities' }]),
@@ -71,6 +72,14 @@ describe('a start whose sandbox is not what was declared', () => {
     const refusal = await refusalBehind(() => startWithout('setpriv'))
     const asRoot = ['uid', 'no_new_privs', 'capabilities']
     expect(differencesIn(refusal)).to.include.members(isRoot ? asRoot : ['no_new_privs'])
+  })
+
+  it('is refused for what the canary can do where nothing but Node would have kept it from that', async () => {
+    const refusal = await refusalBehind(() => startWithout('prlimit', '--permission'))
+    expect(differencesIn(refusal)).to.include.members(['canary.connect', 'canary.start', 'canary.node'])
+    expect(refusal.message)
+      .to.include('canary.connect is "it could"')
+      .and.include('canary.start is "it could"')
   })
 
   it('runs none of the plugin, is tried by nobody but calls, and is written down', async () => {
@@ -140,8 +149,8 @@ exec /usr/bin/env -u SHLVL -u OLDPWD -u _ ${bwrap} ${adds} "$@"
   })
 }
 
-/** Of tier `process`, with a tool that does nothing but start what it is given. */
-async function startWithout(tool: string): Promise<TestDaemon> {
+/** Of tier `process`, with a tool that does nothing but start what it is given, less one argument. */
+async function startWithout(tool: string, dropped = '/none'): Promise<TestDaemon> {
   const environment: Record<string, string> = { PHANTOM_BWRAP: '' }
   return await TestDaemon.start({
     plugins: ['echoes'],
@@ -150,6 +159,10 @@ async function startWithout(tool: string): Promise<TestDaemon> {
       const script = `#!/bin/bash
 while [ "$1" != -- ]; do shift; done
 shift
+for argument do
+  shift
+  case "$argument" in ${dropped}) ;; *) set -- "$@" "$argument" ;; esac
+done
 exec /usr/bin/env -u SHLVL -u OLDPWD -u _ "$@"
 `
       fs.mkdirSync(world.path('tools'))

@@ -2,55 +2,86 @@ import type { AttestationItem } from '../../../src/contract/attestation.ts'
 import type { RunnerParams } from '../../../src/contract/runner-methods.ts'
 import type { Expected } from './expected.ts'
 
+/** What a canary was asked to try, and whether anybody came to the port that it was to connect to. */
+export interface Asked {
+  readonly params: RunnerParams['attest']
+  readonly reached: boolean
+}
+
 /** What the runner tried before it loaded anything, beside what had to come of it. */
-export function compareCanary(
-  expected: Expected,
-  asked: RunnerParams['attest'],
-  answer: unknown,
-): AttestationItem[] {
-  const { read, signal, node } = Object(answer) as Record<string, unknown>
-  return [
+export function compareCanary(expected: Expected, asked: Asked, answer: unknown): AttestationItem[] {
+  const { mechanisms } = expected
+  const { params, reached } = asked
+  const said = Object(answer) as Record<string, unknown>
+  const tries: Try[] = [
     {
       name: 'canary.read',
       declared: "the daemon's state cannot be read",
-      mechanism: expected.mechanisms.files,
-      ...outcome('open it', read, (code) => code !== ''),
-    },
-    ...(asked.signal === null
-      ? []
-      : [
-          {
-            name: 'canary.signal',
-            declared: 'the daemon is no process that it could name',
-            mechanism: expected.mechanisms.processes,
-            ...outcome('signal it', signal, (code) => code === 'ESRCH'),
-          },
-        ]),
-    {
-      name: 'canary.node',
-      declared: nodeWords(expected.node),
-      mechanism: 'node --permission',
-      ...nodeOutcome(expected, node),
+      mechanism: mechanisms.files,
+      tried: 'open it',
+      code: said['read'],
+      isFine: (code) => code !== '',
     },
   ]
+  if (params.signal !== null) {
+    tries.push({
+      name: 'canary.signal',
+      declared: 'the daemon is no process that it could name',
+      mechanism: mechanisms.processes,
+      tried: 'signal it',
+      code: said['signal'],
+      isFine: (code) => code === 'ESRCH',
+    })
+  }
+  if (params.connect !== null) {
+    tries.push({
+      name: 'canary.connect',
+      declared: "the host's loopback cannot be reached",
+      mechanism: mechanisms.network,
+      tried: 'connect to a port where the daemon listened',
+      code: reached ? '' : said['connect'],
+      isFine: (code) => code !== '',
+    })
+  }
+  if (params.start) {
+    tries.push({
+      name: 'canary.start',
+      declared: 'no program can be started',
+      mechanism: mechanisms.processes,
+      tried: 'start one',
+      code: said['start'],
+      // Any other failure would come of a process that was made.
+      isFine: (code) => code === 'ERR_ACCESS_DENIED' || code === 'EPERM',
+    })
+  }
+  return [...tries.map(itemOf), nodeItem(expected, said['node'])]
 }
 
-type Outcome = Pick<AttestationItem, 'effective' | 'proof' | 'verdict'>
+interface Try extends Pick<AttestationItem, 'name' | 'declared' | 'mechanism'> {
+  readonly tried: string
+  readonly code: unknown
+  readonly isFine: (code: string) => boolean
+}
 
 /** The runner says the code of the error that met it, and an empty text where none did. */
-function outcome(tried: string, code: unknown, isFine: (code: string) => boolean): Outcome {
-  const proof = `canary: tried to ${tried}`
-  if (typeof code !== 'string') return { effective: 'no answer', proof, verdict: 'differs' }
+function itemOf({ name, declared, mechanism, tried, code, isFine }: Try): AttestationItem {
+  const shared = { name, declared, mechanism, proof: `canary: tried to ${tried}` }
+  if (typeof code !== 'string') return { ...shared, effective: 'no answer', verdict: 'differs' }
   const effective = code === '' ? 'it could' : code.slice(0, 64)
-  return { effective, proof, verdict: isFine(code) ? 'holds' : 'differs' }
+  return { ...shared, effective, verdict: isFine(code) ? 'holds' : 'differs' }
 }
 
-function nodeOutcome({ node }: Expected, said: unknown): Outcome {
-  const proof = "canary: asked Node's permission model"
-  if (!Array.isArray(said)) return { effective: 'no answer', proof, verdict: 'differs' }
+function nodeItem({ node }: Expected, said: unknown): AttestationItem {
+  const shared = {
+    name: 'canary.node',
+    declared: nodeWords(node),
+    mechanism: 'node --permission',
+    proof: "canary: asked Node's permission model",
+  }
+  if (!Array.isArray(said)) return { ...shared, effective: 'no answer', verdict: 'differs' }
   const granted = said.filter((scope) => typeof scope === 'string')
   const verdict = granted.every((scope) => node.includes(scope)) ? 'holds' : 'differs'
-  return { effective: nodeWords(granted), proof, verdict }
+  return { ...shared, effective: nodeWords(granted), verdict }
 }
 
 function nodeWords(granted: readonly string[]): string {

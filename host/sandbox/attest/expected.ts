@@ -50,6 +50,7 @@ export type MechanismKey =
   | 'descriptors'
   | 'files'
   | 'processes'
+  | 'network'
 
 interface NotHeld {
   readonly name: string

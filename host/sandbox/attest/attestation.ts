@@ -1,0 +1,136 @@
+import type { AttestationItem } from '../../../src/contract/attestation.ts'
+import type { RunnerParams } from '../../../src/contract/runner-methods.ts'
+import { compareCanary } from './compare-canary.ts'
+import { compareFacts } from './compare-facts.ts'
+import type { DaemonFacts } from './daemon-facts.ts'
+import type { Expected } from './expected.ts'
+import { LoopbackBait } from './loopback-bait.ts'
+import { readFacts, readProgram } from './read-facts.ts'
+import type { TriedBefore } from './tried-before.ts'
+
+/** How often a process on its way to the runner's program is looked at; it takes some ten milliseconds. */
+const LOOK_MS = 3
+/** Below it a number may be a process of the sandbox's own. */
+const FIRST_FOREIGN_PID = 16
+
+interface AttestationPowers {
+  readonly findPid: () => number | null
+  readonly daemon: DaemonFacts
+  /** A file that no runner may ever read. */
+  readonly forbiddenFile: string
+  readonly triedBefore: TriedBefore
+}
+
+/** Of one process: what was read back, and what it tried in vain. */
+export class Attestation {
+  readonly #expected: Expected
+  readonly #powers: AttestationPowers
+  readonly #bait: LoopbackBait | null
+  /** Null until the runner's program was there to be looked at. */
+  #kernel: readonly AttestationItem[] | null = null
+  #timer: NodeJS.Timeout | null = null
+  #items: readonly AttestationItem[] = []
+  #at: Date | null = null
+
+  constructor(expected: Expected, powers: AttestationPowers) {
+    this.#expected = expected
+    this.#powers = powers
+    this.#bait = powers.triedBefore.items === null && triesConnect(expected) ? new LoopbackBait() : null
+    this.#lookLater()
+  }
+
+  /** When it was complete; null before. */
+  get at(): Date | null {
+    return this.#at
+  }
+  get items(): readonly AttestationItem[] {
+    return this.#items
+  }
+
+  /**
+   * Has the runner try what must fail, and compares what comes of it and what the kernel says with what was declared.
+   * No code of the plugin has run then.
+   *
+   * @param ask sends `attest`, and throws where no answer comes
+   * @returns what is not as it was declared
+   */
+  async run(
+    ask: (params: RunnerParams['attest']) => Promise<{ readonly result: unknown }>,
+  ): Promise<readonly AttestationItem[]> {
+    const params = await this.#canary()
+    const answer = await ask(params)
+    this.close()
+    // A program that loads opens files in passing, and hosts mount things: what differed counts if it still does.
+    if (this.#kernel?.some(isDifference)) {
+      this.#powers.daemon.renew()
+      this.#kernel = null
+    }
+    this.#look()
+    const asked = { params, reached: (this.#bait?.reached ?? 0) > 0 }
+    const canary = compareCanary(this.#expected, asked, answer.result)
+    const { triedBefore } = this.#powers
+    triedBefore.add(canary)
+    this.#items = [...(this.#kernel ?? [lostProcess(this.#expected)]), ...triedBefore.complete(canary)]
+    this.#at = new Date()
+    return this.#items.filter(isDifference)
+  }
+
+  /** The process ended, or will: nothing more is read. */
+  close(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
+    this.#bait?.close()
+  }
+
+  async #canary(): Promise<RunnerParams['attest']> {
+    const { namespaces, node } = this.#expected
+    const { forbiddenFile, triedBefore } = this.#powers
+    const isApart = namespaces.includes('pid') && process.pid >= FIRST_FOREIGN_PID
+    return {
+      read: forbiddenFile,
+      signal: isApart ? process.pid : null,
+      connect: this.#bait === null ? null : await this.#bait.open(),
+      start: triedBefore.items === null && !node.includes('child'),
+    }
+  }
+
+  #lookLater(): void {
+    this.#timer = setTimeout(() => {
+      this.#timer = null
+      this.#look()
+      if (this.#kernel === null) this.#lookLater()
+    }, LOOK_MS)
+  }
+
+  /** What the chain before the runner's program has, is not what the plugin will have. */
+  #look(): void {
+    if (this.#kernel !== null) return
+    const pid = this.#powers.findPid()
+    if (pid === null || readProgram(pid) !== this.#expected.program) return
+    this.#kernel = compareFacts(this.#expected, readFacts(pid), this.#powers.daemon)
+  }
+}
+
+/** Who may open sockets, and has the host's network, reaches its loopback. */
+function triesConnect({ namespaces, node }: Expected): boolean {
+  return namespaces.includes('net') || !node.includes('net')
+}
+
+/** Everybody may read the two files: what is missing there is no matter of rights, and does not hold. */
+function isDifference({ verdict, proof }: AttestationItem): boolean {
+  return (
+    verdict === 'differs' ||
+    (verdict === 'not_readable' && /^\/proc\/PID\/(?:status|limits)\b/.test(proof ?? ''))
+  )
+}
+
+function lostProcess({ program }: Expected): AttestationItem {
+  return {
+    name: 'process',
+    declared: program,
+    effective: 'not found where the sandbox should have put it',
+    mechanism: null,
+    proof: '/proc/PID/cmdline',
+    verdict: 'differs',
+  }
+}
