@@ -43,7 +43,11 @@ describe('a start whose sandbox is not what was declared', () => {
     { what: 'mounts a folder of the host', adds: '--ro-bind /etc /etc', refusedAs: 'mounts' },
     { what: 'mounts what was to be read to be written', swaps: ['--ro-bind', '--bind'], refusedAs: 'mounts' },
     { what: 'puts a mount in another place', swaps: ['/tmp', '/var'], refusedAs: 'mounts' },
-    { what: "starts the runner without Node's layer", drops: '--permission', refusedAs: 'canary.node' },
+    {
+      what: "starts the runner without Node's layer",
+      drops: '--permission|--allow-*',
+      refusedAs: 'canary.node',
+    },
     ...(isRoot
       ? []
       : [{ what: 'keeps a way to capabilities', drops: '--cap-drop|ALL', refusedAs: 'capabilities' }]),
@@ -75,7 +79,7 @@ describe('a start whose sandbox is not what was declared', () => {
   })
 
   it('is refused for what the canary can do where nothing but Node would have kept it from that', async () => {
-    const refusal = await refusalBehind(() => startWithout('prlimit', '--permission'))
+    const refusal = await refusalBehind(() => startWithout('prlimit', '--permission|--allow-*'))
     expect(differencesIn(refusal)).to.include.members(['canary.connect', 'canary.start', 'canary.node'])
     expect(refusal.message)
       .to.include('canary.connect is "it could"')
