@@ -49,19 +49,21 @@ function temporaryFolders(mounts: readonly Mount[], { workspace }: RunnerRequest
 
 function grantMounts(machine: Machine, { policy, pluginDir, dataDir }: RunnerRequest): Mount[] {
   // What a plugin with programs sees of the host counts as a grant to read.
-  const programs = policy.process ? machine.programFolders.map(({ path }) => path) : []
+  const folders = policy.process ? machine.programFolders : []
+  const programs = folders.map(({ path }) => path)
+  const links = folders.flatMap(({ path, linkTo }) => (linkTo === null ? [] : path))
   const grants = [...policy.readPaths, ...policy.writePaths, ...programs]
   const covered = (inner: string): boolean => grants.some((granted) => reaches(granted, inner))
   const protect = policy.protect.filter(covered)
   const hide = policy.hide.filter(covered)
-  const folders = [
-    ...withoutRoot(policy.readPaths).map(({ from, at }) => read(from, at)),
-    ...withoutRoot(policy.writePaths).map(({ from, at }) => write(from, at)),
+  const granted = [
+    ...withoutRoot(policy.readPaths, links).map(({ from, at }) => read(from, at)),
+    ...withoutRoot(policy.writePaths, links).map(({ from, at }) => write(from, at)),
     ...pins(policy.writePaths, [...protect, ...hide, pluginDir, dataDir]),
   ]
   // Guards after all grants, so that a grant inside one of them opens nothing.
   return [
-    ...byDepth(folders),
+    ...byDepth(granted),
     ...byDepth(protect.map((inner) => read(inner))),
     ...byDepth(hide.map((inner) => empty(inner))),
   ]
@@ -79,10 +81,12 @@ interface Place {
 
 /**
  * A grant of `/` is one of each thing in it, so that the sandbox's root stays its own: mounted there, the host's would
- * get the mount points that the sandbox needs. What a sandbox has of its own is left out.
+ * get the mount points that the sandbox needs. What a sandbox has of its own is left out, `links` that lie there too.
  */
-function withoutRoot(paths: readonly string[]): Place[] {
-  return paths.flatMap((granted) => (granted === '/' ? topLevel() : [{ from: granted, at: granted }]))
+function withoutRoot(paths: readonly string[], links: readonly string[]): Place[] {
+  return paths.flatMap((granted) =>
+    granted === '/' ? topLevel().filter(({ at }) => !links.includes(at)) : [{ from: granted, at: granted }],
+  )
 }
 
 function topLevel(): Place[] {

@@ -239,6 +239,31 @@ function wholeMachine(world: SandboxWorld): void {
     }
   })
 
+  it('leaves the daemon\u2019s own folders empty under a grant of "/", and other plugins\u2019 data with them', async () => {
+    const inside = new SandboxWorld(world.daemon, null, '/var/tmp')
+    try {
+      await inside.open()
+      const state = path.join(inside.stateDir, 'state.db')
+      const theirs = path.join(inside.dataDir, '../other/theirs.txt')
+      const own = path.join(inside.dataDir, 'old.txt')
+      const input = {
+        read: [inside.secret, state, theirs, own],
+        list: [inside.stateDir, path.dirname(inside.dataDir)],
+        write: [path.join(inside.stateDir, 'x'), state],
+      }
+      for (const permissions of [[READ_ROOT], [WRITE_ROOT], [READ_ROOT, WRITE_ALL]]) {
+        const said = await inside.report<Said>('attempts.cjs', { input, permissions, kernelOnly: true })
+        expect(said[`read ${inside.secret}`], 'elsewhere on the host').to.equal('got SECRET')
+        for (const file of [state, theirs]) expect(said[`read ${file}`], file).to.equal('ENOENT')
+        expect(said[`read ${own}`]).to.equal('got old')
+        expect(input.list.map((folder) => said[`list ${folder}`])).to.deep.equal(['got data', 'got mine'])
+        for (const file of input.write) expect(said[`write ${file}`], file).to.be.oneOf(['EROFS', 'EACCES'])
+      }
+    } finally {
+      inside.close()
+    }
+  })
+
   it('makes nothing on the host for a grant to write "/"', async () => {
     const input = {
       read: [hostname, world.secret],

@@ -58,10 +58,11 @@ export class SandboxWorld {
   readonly #tier: IsolationTier | null
   #machine: Machine | null = null
 
-  constructor(daemon: DaemonKind, tier: IsolationTier | null = null) {
+  /** `base`: a folder of the host that is not below its /tmp, which a sandbox never shows. */
+  constructor(daemon: DaemonKind, tier: IsolationTier | null = null, base = os.tmpdir()) {
     this.daemon = daemon
     this.#tier = tier
-    this.root = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'phantom-walls-')))
+    this.root = fs.realpathSync(fs.mkdtempSync(path.join(base, 'phantom-walls-')))
     this.workspace = path.join(this.root, 'workspace')
     this.pluginDir = path.join(this.workspace, 'tools/plugins/mine')
     this.stateDir = path.join(this.workspace, '.phantom')
