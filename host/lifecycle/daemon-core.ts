@@ -280,6 +280,14 @@ export class DaemonCore {
       onRefused: (call, error, nowMs) => observer.refused(call, error, nowMs),
       onExit: (plugin, exit, cpuTimeMs) => observer.exited(plugin, exit, cpuTimeMs),
       onIncident: (incident) => observer.incident(incident),
+      onBlocked: (pluginId, reason) =>
+        this.audit.record({
+          action: 'plugin.blocked',
+          plugin_id: pluginId,
+          outcome: 'refused',
+          actor: null,
+          details: { reason },
+        }),
     })
   }
 

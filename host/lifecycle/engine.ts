@@ -42,6 +42,7 @@ export interface EngineOptions {
   readonly onSettled: ExecutorPowers['onSettled']
   readonly onRefused: ExecutorPowers['onRefused']
   readonly onExit: KeeperPowers['onExit']
+  readonly onBlocked: (pluginId: string, reason: string | null) => void
   readonly onIncident: ConstructorParameters<typeof Reloader>[0]['onIncident']
 }
 
@@ -69,6 +70,7 @@ export class Engine {
       builtinDirectory: options.config().plugins.builtin ? join(packageDirectory(), 'plugins') : null,
       store: options.store,
       log,
+      onBlocked: options.onBlocked,
       refusalOf: refusalsBy(rights),
       redact: options.redact,
       makeGeneration: (plugin, manifest, cause) => this.#makeGeneration(plugin, manifest, cause),
@@ -92,14 +94,7 @@ export class Engine {
       onBreakerOpened: (execution) => this.#breakerOpened(execution),
       limits: () => options.config().execution,
     })
-    this.configurer = new PluginConfigurer({
-      configs,
-      renew: (plugin) => this.reloader.renew(plugin, 'configuration'),
-      onSwitched: (plugin) => this.#switchedOnOrOff(plugin),
-      onValid: (plugin) => {
-        if (plugin.state === 'failed') this.reset(plugin)
-      },
-    })
+    this.configurer = this.#makeConfigurer()
     this.reloader = new Reloader({
       makeGeneration: (plugin, manifest, cause) => this.#makeGeneration(plugin, manifest, cause),
       renewGeneration: (of, cause) => this.renewGeneration(of, cause),
@@ -193,6 +188,17 @@ export class Engine {
   async close(cause: EndCause, refusal: PhantomError): Promise<void> {
     this.#keeper.close()
     await Promise.all([this.reloader.close(), this.executor.close(cause, refusal)])
+  }
+
+  #makeConfigurer(): PluginConfigurer {
+    return new PluginConfigurer({
+      configs: this.configs,
+      renew: (plugin) => this.reloader.renew(plugin, 'configuration'),
+      onSwitched: (plugin) => this.#switchedOnOrOff(plugin),
+      onValid: (plugin) => {
+        if (plugin.state === 'failed') this.reset(plugin)
+      },
+    })
   }
 
   #makeGeneration(plugin: PluginRecord, manifest: Manifest, cause: GenerationCause): Generation {

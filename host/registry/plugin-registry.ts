@@ -21,6 +21,8 @@ export interface RegistryOptions {
   readonly store: Store
   readonly log: DaemonLog
   /** Why a plugin may not run with the rights it holds; null when it may. */
+  /** A plugin came to be `blocked`, or is for another reason. */
+  readonly onBlocked: (pluginId: string, reason: string | null) => void
   readonly refusalOf: (plugin: PluginRecord, manifest: Manifest) => string | null
   /** Takes secrets out of a text. */
   readonly redact: (text: string) => string
@@ -30,6 +32,8 @@ export interface RegistryOptions {
 /** All plugins that the daemon knows, and what state each is in. */
 export class PluginRegistry {
   readonly #options: RegistryOptions
+  /** For what reason each was told to be. */
+  readonly #blocked = new Map<string, string | null>()
   readonly #records = new Map<string, PluginRecord>()
   /** Folders whose plugin was unloaded, with its id: they stay so until somebody loads them. */
   readonly #unloaded = new Map<string, string>()
@@ -143,6 +147,7 @@ export class PluginRegistry {
   /** Writes down what state a plugin is in. A disk that takes nothing changes nothing of it. */
   save(record: PluginRecord): void {
     const { store, log } = this.#options
+    this.#tellIfBlocked(record)
     try {
       store.savePluginState({
         id: record.id,
@@ -152,6 +157,14 @@ export class PluginRegistry {
       })
     } catch (error) {
       log.error('a plugin state cannot be recorded', { plugin_id: record.id, error: messageOf(error) })
+    }
+  }
+
+  #tellIfBlocked({ id, state, reason }: PluginRecord): void {
+    if (state !== 'blocked') this.#blocked.delete(id)
+    else if (this.#blocked.get(id) !== reason) {
+      this.#blocked.set(id, reason)
+      this.#options.onBlocked(id, reason)
     }
   }
 

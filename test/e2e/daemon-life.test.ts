@@ -59,7 +59,7 @@ describe('The life of a private daemon', function () {
     expect((await second.execute_plugin('echoes', 'echo', 'on')).result).to.equal('on')
     await second.shutdown()
     await until(() => !isAlive(status.pid) && !runners.some(isAlive), 'the end of all', PRIVATE_END_MS)
-    expect(fs.existsSync(status.socket)).to.be.false
+    expect([status.socket, status.admin_socket].filter((file) => fs.existsSync(file))).to.deep.equal([])
   })
 
   it('counts an application that SIGKILL ended as left', async () => {
@@ -197,6 +197,8 @@ describe('The life of a private daemon', function () {
     const status = await system.get_status()
     try {
       expect(Buffer.byteLength(status.socket)).to.be.at.most(107)
+      expect(status.admin_socket).to.not.equal(status.socket)
+      expect(await system.get_generations('echoes'), 'as operator').to.have.length(1)
       expect(Buffer.byteLength(status.state_directory)).to.be.above(107)
       expect((await other.get_status()).pid).to.equal(status.pid)
       expect((await system.execute_plugin('echoes', 'echo', 'far')).result).to.equal('far')
@@ -204,7 +206,7 @@ describe('The life of a private daemon', function () {
       await other.shutdown()
       await system.shutdown()
     }
-    expect(fs.existsSync(status.socket)).to.be.false
+    expect([status.socket, status.admin_socket].filter((file) => fs.existsSync(file))).to.deep.equal([])
   })
 })
 

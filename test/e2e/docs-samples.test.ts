@@ -92,6 +92,12 @@ const EXPECTED: Readonly<Record<string, Expectation>> = {
     needs: 'socat',
     check: ({ stdout }) => expect((JSON.parse(stdout) as { result: unknown[] }).result).to.not.be.empty,
   },
+  'socat-admin': {
+    served: true,
+    needs: 'socat',
+    check: ({ stdout }) =>
+      expect((JSON.parse(stdout) as { result: object }).result).to.include({ plugin_id: 'greeter' }),
+  },
   'python-client': {
     served: true,
     needs: 'python3',
