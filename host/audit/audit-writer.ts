@@ -1,6 +1,6 @@
 import type { AuditRecord } from '../../src/contract/audit.ts'
 import type { CheckpointTable } from '../store/checkpoint-table.ts'
-import { type AuditBody, type ChainHead, toChainLine } from './audit-chain.ts'
+import { type AuditBody, CHAIN_START, type ChainHead, toChainLine } from './audit-chain.ts'
 import { AuditFile } from './audit-file.ts'
 import { AUDIT_FILE, listAuditFiles, readFirstLine } from './audit-files.ts'
 import { findHead, readRecordOf } from './find-head.ts'
@@ -89,6 +89,8 @@ export class AuditWriter {
     const found = findHead(stateDirectory, checkpoint)
     checkpoints.reopen()
     await this.#file.open()
+    // Before the first line: a log with lines and without any checkpoint is one whose checkpoints were lost.
+    if (checkpoint === null && found.fault === null) checkpoints.save({ ...CHAIN_START, isClosed: false })
     this.#head ??= found.head
     this.#nextSequence = Math.max(this.#nextSequence, found.nextSequence)
     this.#firstSequence = firstSequenceOf(stateDirectory)

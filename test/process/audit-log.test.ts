@@ -130,6 +130,17 @@ describe('AuditLog', () => {
       }
     })
 
+    it('is no less whole when that was before its first checkpoint', async () => {
+      const world = newWorld()
+      world.open()
+      world.log.record(anAct)
+      await until(() => world.files().includes('audit.jsonl') && world.lines()[0] !== '', 'its first line')
+      const killed = newWorld()
+      fs.cpSync(world.folder, killed.folder, { recursive: true })
+      const found = await killed.reopenAndVerify()
+      expect(found).to.deep.include({ ok: true, records: 1 })
+    })
+
     it('sets a line aside that was not finished, says so in the chain, and goes on', async () => {
       const world = newWorld()
       await killWriter(world.folder, 3)
