@@ -1,5 +1,4 @@
 import { syncBuiltinESMExports } from 'node:module'
-import os from 'node:os'
 
 /** Files that a plugin makes are its own and its group's (the host reads them), nobody else's. */
 const UMASK = 0o007
@@ -26,6 +25,8 @@ export function lockDown(): (code: number) => never {
  * an address (for an id, a seed, a log line) cope with there being none.
  */
 function answerNetworkInterfaces(): void {
+  // Not by import: of a default one the bundle copies every member at start.
+  const os = process.getBuiltinModule('node:os')
   const asked = os.networkInterfaces
   os.networkInterfaces = () => {
     try {

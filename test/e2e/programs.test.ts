@@ -15,8 +15,10 @@ export default {
   },
 }
 `
-const OPENS = `export default {
+const OPENS = `import os, { networkInterfaces } from 'node:os'
+export default {
   operations: {
+    interfaces: () => [os.networkInterfaces(), networkInterfaces()],
     query: async () => {
       const { DatabaseSync } = await import('node:sqlite')
       return new DatabaseSync(':memory:').prepare('select 6 * 7 as answer').get().answer
@@ -79,6 +81,10 @@ describe('A plugin that may start programs, and one that opens a part of Node', 
     await until(() => !runs(instance?.pid ?? 0), 'the process is gone')
     await daemon.system.load_plugin('starts')
     expect(await sleepers(), 'a sandbox of its own').to.equal(0)
+  })
+
+  it('gets an empty answer where a library asks for network interfaces, by whatever name', async () => {
+    expect((await daemon.call('closed', 'interfaces')).result).to.deep.equal([{}, {}])
   })
 
   it('starts nothing where nobody granted it', async () => {

@@ -1,5 +1,11 @@
 import type { SeccompArch } from '../seccomp/seccomp-program.ts'
-import { type Argument, INSTRUCTION_SETS, type InstructionSet, type Step } from './machine-code.ts'
+import {
+  type Argument,
+  type CallName,
+  INSTRUCTION_SETS,
+  type InstructionSet,
+  type Step,
+} from './machine-code.ts'
 
 /** Where the kernel puts the file; any page below the stack would do. */
 const BASE = 0x40_0000n
@@ -25,7 +31,7 @@ export function elfProgram(architecture: SeccompArch, steps: readonly Step[]): B
   const codeBytes = emit(set, steps, { add: () => 0n }).length
   const data = new DataSection(BASE + BigInt(HEADER_BYTES + codeBytes))
   const code = emit(set, steps, data)
-  const body = Buffer.concat([Buffer.from(code), ...data.parts])
+  const body = Buffer.concat([code, ...data.parts])
   return Buffer.concat([headers(set, HEADER_BYTES + body.length), body])
 }
 
@@ -50,38 +56,55 @@ class DataSection implements Addresses {
 }
 
 /** The calls, each with a branch to what says that it was refused; then the execution; then the refusals. */
-function emit(set: InstructionSet, steps: readonly Step[], data: Addresses): number[] {
+function emit(set: InstructionSet, steps: readonly Step[], data: Addresses): Buffer {
   const calls = steps.map(({ call, arguments: values }) =>
-    set.call(
-      set.numbers[call],
+    callBytes(
+      set,
+      call,
       values.map((value) => valueOf(value, data)),
     ),
   )
-  const execute = set.executeArguments(set.numbers.execve)
+  const execute = Buffer.from(set.executeArguments(set.numbers.execve))
   // execve(2) returns only when it was refused: what follows it says so.
   const texts = [...new Set([EXECUTION_REFUSED, ...steps.map(({ refusal }) => refusal)])]
   const refusals = texts.map((text) => refuse(set, text, data))
   const branchBytes = set.branchIfRefused(0).length
-  let at = calls.reduce((sum, call) => sum + call.length + branchBytes, execute.length)
+  let place = calls.reduce((sum, call) => sum + call.length + branchBytes, execute.length)
   const places = new Map<string, number>()
   for (const [index, refusal] of refusals.entries()) {
-    places.set(texts[index]!, at)
-    at += refusal.length
+    places.set(texts[index]!, place)
+    place += refusal.length
   }
-  const code: number[] = []
+  const parts: Buffer[] = []
+  let at = 0
   for (const [index, call] of calls.entries()) {
-    code.push(...call)
-    code.push(...set.branchIfRefused(places.get(steps[index]!.refusal)! - code.length))
+    at += call.length
+    const branch = Buffer.from(set.branchIfRefused(places.get(steps[index]!.refusal)! - at))
+    at += branch.length
+    parts.push(call, branch)
   }
-  return [...code, ...execute, ...refusals.flat()]
+  return Buffer.concat([...parts, execute, ...refusals])
 }
 
-function refuse(set: InstructionSet, text: string, data: Addresses): number[] {
+const MAX_KEPT_CALLS = 1000
+const keptCalls = new Map<string, Buffer>()
+
+/** Most calls are the same in every program: making them anew is work that the daemon's loop waits for at each start. */
+function callBytes(set: InstructionSet, name: CallName, values: readonly bigint[]): Buffer {
+  const key = `${set.elfMachine} ${name} ${values.join(' ')}`
+  const kept = keptCalls.get(key)
+  if (kept !== undefined) return kept
+  const bytes = Buffer.from(set.call(set.numbers[name], values))
+  if (keptCalls.size < MAX_KEPT_CALLS) keptCalls.set(key, bytes)
+  return bytes
+}
+
+function refuse(set: InstructionSet, text: string, data: Addresses): Buffer {
   const bytes = Buffer.from(`${text}\n`)
-  return [
-    ...set.call(set.numbers.write, [STDERR, data.add(bytes), BigInt(bytes.length)]),
-    ...set.call(set.numbers.exit_group, [BigInt(REFUSED_EXIT_CODE)]),
-  ]
+  return Buffer.concat([
+    callBytes(set, 'write', [STDERR, data.add(bytes), BigInt(bytes.length)]),
+    callBytes(set, 'exit_group', [BigInt(REFUSED_EXIT_CODE)]),
+  ])
 }
 
 function valueOf(argument: Argument, data: Addresses): bigint {

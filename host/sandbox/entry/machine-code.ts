@@ -16,7 +16,7 @@ export interface Step {
 }
 
 /** What an entry program may ask of the kernel, and how it ends. */
-type CallName = 'prlimit64' | 'setgroups' | 'setresgid' | 'setresuid' | 'prctl' | 'capset' | EndingCall
+export type CallName = 'prlimit64' | 'setgroups' | 'setresgid' | 'setresuid' | 'prctl' | 'capset' | EndingCall
 type EndingCall = 'execve' | 'write' | 'exit_group'
 
 /** The instructions of one architecture, as far as a row of system calls needs them. */
