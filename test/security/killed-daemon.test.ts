@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
+import type { Readable } from 'node:stream'
 import { createInterface } from 'node:readline'
 import { expect } from 'chai'
 import { processesNaming } from '../../src/cli/selftest/arena-processes.ts'
@@ -71,7 +72,7 @@ async function killOnce(user: TestUser, tier: string): Promise<number | null> {
   const ended = once(application, 'exit')
   let world: string | null = null
   try {
-    const [line] = (await once(createInterface(application.stdout), 'line')) as [string]
+    const line = await firstLine(application.stdout, ended)
     const busy = JSON.parse(line) as Busy
     world = busy.world
     if (busy.tier !== tier) return null
@@ -95,4 +96,13 @@ async function killOnce(user: TestUser, tier: string): Promise<number | null> {
       fs.rmSync(world, { recursive: true, force: true })
     }
   }
+}
+
+/** Waits for no line of a process that has ended without one. */
+async function firstLine(stdout: Readable, ended: Promise<unknown>): Promise<string> {
+  const line = once(createInterface(stdout), 'line') as Promise<[string]>
+  const gone = ended.then((exit) => {
+    throw new Error(`the application ended with ${JSON.stringify(exit)} before it said where it runs`)
+  })
+  return (await Promise.race([line, gone]))[0]
 }
