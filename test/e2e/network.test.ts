@@ -104,11 +104,12 @@ describe('A plugin with a right to the network', () => {
     const mine = [`127.0.0.1:${port}`, `127.0.0.1:${servers.tlsPort}`, 'api.test', `api.test:${port}`]
     const both = [...mine, `api.test:${servers.tlsPort}`, `moves.test:${port}`, 'inside.test', 'fixed.test']
     daemon = await TestDaemon.start({
-      plugins: ['networker', 'networker as other', 'networker as closed'],
+      plugins: ['networker', 'networker as other', 'networker as closed', 'networker as beside'],
       config: `egress:\n  name_servers: ["${server}"]\n  resolve: ["fixed.test=192.168.7.7"]\n`,
       prepare: (world) => {
         granted('networker', [`network:${both.join(',')}`])(world)
         granted('other', ['network:*.other.test'])(world)
+        granted('beside', [`network:127.0.0.1:${port}`], '[runtime]\nconcurrency = 4')(world)
       },
     })
     const { tier } = await daemon.system.get_status()
@@ -116,6 +117,7 @@ describe('A plugin with a right to the network', () => {
       skipBecause.call(this, 'without a network namespace nobody is granted the network')
     // It names addresses inside, which nobody approves unasked.
     await daemon.approve('networker')
+    await daemon.approve('beside')
   })
   after(async () => {
     await daemon?.stop()
@@ -154,6 +156,18 @@ describe('A plugin with a right to the network', () => {
     expect(network.requests).to.be.greaterThan(4)
     expect(network.connections).to.be.greaterThan(0)
     expect(network.bytes).to.be.greaterThan(100)
+  })
+
+  it('has figures of the process where calls run side by side', async () => {
+    const url = `http://127.0.0.1:${port}/`
+    const [one, other] = await Promise.all([
+      run('fetch', { url, times: 20 }, 'beside'),
+      run('fetch', { url, times: 20 }, 'beside'),
+    ])
+    for (const { metadata, network_requests: count } of [one, other]) {
+      expect(metadata.figures).to.equal('process')
+      expect(count).to.be.within(20, 40)
+    }
   })
 
   it('can connect nowhere by itself: not to the loopback, not to the world, not by UDP', async () => {
