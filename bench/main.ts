@@ -7,6 +7,7 @@ import { DESIGN_NAMES, type DesignName } from './harness/design.ts'
 import { Findings } from './harness/findings.ts'
 import { judge, type Outcome } from './harness/judge.ts'
 import { observeMachine, type Machine } from './harness/machine.ts'
+import { measureBombs } from './harness/measure-bombs.ts'
 import { measureCalls, measurePayloadMemory } from './harness/measure-calls.ts'
 import { measureEgress } from './harness/measure-egress.ts'
 import { measureIdle, measureInstalled } from './harness/measure-many.ts'
@@ -33,6 +34,7 @@ const PARTS = {
   installed: measureInstalled,
   neighbours: measureNeighbours,
   egress: measureEgress,
+  bombs: measureBombs,
 } as const
 type PartName = keyof typeof PARTS
 const PART_NAMES = Object.keys(PARTS) as PartName[]

@@ -1,3 +1,4 @@
+import type { Bomb } from './questions.ts'
 import { median } from './statistics.ts'
 
 /** One measured value. `subject` is a design, a launcher, or what else a goal compares with. */
@@ -33,6 +34,9 @@ export type Measurement =
   | `installed_${'peak' | 'settled'}_bytes`
   | `beside_trouble_${'p50' | 'p99'}_us`
   | 'flood_per_s'
+  | `bomb_${Bomb}_p99_us`
+  | 'bomb_memory_over_bytes'
+  | 'bomb_wall_over_ms'
   | `get_${'http' | 'fetch'}_${'p50' | 'p99'}_us`
 export type PayloadName = '100b' | '10kb' | '1mb'
 type ReloadMeasurement =

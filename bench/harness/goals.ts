@@ -1,4 +1,5 @@
 import type { Figure, Measurement } from './findings.ts'
+import { BOMBS } from './questions.ts'
 
 export interface Goal {
   what: string
@@ -173,4 +174,28 @@ const ENGINE_GOALS: readonly Goal[] = [
   },
 ]
 
-export const GOALS: readonly Goal[] = [...CALL_GOALS, ...PROCESS_GOALS, ...ENGINE_GOALS]
+const BOMB_GOALS: readonly Goal[] = [
+  {
+    what: 'memory beyond idle and limit',
+    measurement: 'bomb_memory_over_bytes',
+    floor: null,
+    atMost: 16 * MIB,
+    decides: 'worst',
+  },
+  {
+    what: 'answer after the wall limit',
+    measurement: 'bomb_wall_over_ms',
+    floor: null,
+    atMost: 250,
+    decides: 'worst',
+  },
+  ...BOMBS.map((kind): Goal => ({
+    what: `p99 beside a bomb (${kind}) / bare pair`,
+    measurement: `bomb_${kind}_p99_us`,
+    floor: 'bare-pair',
+    atMost: 3,
+    decides: 'median',
+  })),
+]
+
+export const GOALS: readonly Goal[] = [...CALL_GOALS, ...PROCESS_GOALS, ...ENGINE_GOALS, ...BOMB_GOALS]

@@ -91,6 +91,30 @@ export interface PingPongQuestions {
   close: { params: null; answer: null }
 }
 
+export const BOMBS = [
+  'buffer',
+  'heap',
+  'wasm',
+  'shared',
+  'tmpfs',
+  'fds',
+  'cpu',
+  'wall',
+  'log',
+  'ipc',
+] as const
+export type Bomb = (typeof BOMBS)[number]
+
+export interface BombQuestions {
+  start: { params: null; answer: { tier: string } }
+  bomb: {
+    params: { kind: Bomb; slot: Slot }
+    /** The healthy plugin's, and how far the other came beyond its limits: the worst of so many times. */
+    answer: Latency & { overBytes: number; overMs: number; count: number }
+  }
+  close: { params: null; answer: null }
+}
+
 export interface EgressParams {
   /** What makes the request: `node:http` with its kept connections, or `fetch`. */
   way: 'http' | 'fetch'

@@ -137,6 +137,17 @@ describe('the packed package', function () {
       expect({ stdout, stderr }).to.deep.equal({ stdout: `${packageVersion()}\n`, stderr: '' })
     })
 
+    it('attacks the sandbox of the machine with the plugins that it brings', async () => {
+      const { stdout } = await phantom(consumer, [
+        'selftest',
+        '--only',
+        'files-absolute',
+        '--only',
+        'files-granted',
+      ])
+      expect(stdout).to.match(/isolation (namespace|process): 2 held/)
+    })
+
     it('type-checks in a strict project that checks libraries too, and runs', async () => {
       await compile(consumer)
       expect(await runConsumer(consumer)).to.deep.equal(CONSUMER_OUTPUT)
