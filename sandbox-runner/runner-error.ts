@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { MAX_PLUGIN_TEXT_CHARS } from '../src/contract/limits.ts'
 import { messageOf, type ErrorDetails, type WireError } from '../src/contract/phantom-error.ts'
+import { targetOf } from './asked-hosts.ts'
 import { EVAL_DENIED } from './forbid-eval.ts'
 import { quoteText } from '../src/contract/quote-text.ts'
 import { RUNNER_ERRORS, type RunnerErrorName } from '../src/contract/runner-methods.ts'
@@ -110,7 +111,9 @@ function accessDenied(
   { code, permission }: { code: string; permission: string },
 ): WireError {
   const named = readText(thrown, 'resource', MAX_PATH_CHARS) ?? networkTarget(thrown) ?? ''
-  const resource = fullResource(permission, named)
+  const port = portOf(thrown)
+  const isNamed = permission !== 'Net' || port.port !== undefined
+  const resource = isNamed ? fullResource(permission, named) : targetOf(named)
   const what = resource === '' ? permission : quoteText(resource)
   // Node's own message names a flag that nobody here can set; those of other codes say more than we could.
   const message =
@@ -121,7 +124,7 @@ function accessDenied(
     permission,
     resource,
     code,
-    ...portOf(thrown),
+    ...port,
   })
 }
 

@@ -1,4 +1,5 @@
 import { subscribe } from 'node:diagnostics_channel'
+import { rememberTarget, targetOf } from './asked-hosts.ts'
 import { fullResource, readText } from './runner-error.ts'
 
 /** What Node's permission model publishes (https://nodejs.org/api/permissions.html), also where it refuses. */
@@ -7,7 +8,6 @@ const CHANNELS = ['addon', 'child', 'ffi', 'fs', 'inspector', 'net', 'openssl-st
 const MAX_TOLD = 64
 const MAX_TOLD_OBSERVED = 4096
 const MAX_CHARS = 4096
-const MAX_HOSTS = 64
 
 type Tell = (denied: { permission: string; resource: string }) => void
 
@@ -15,8 +15,6 @@ type Tell = (denied: { permission: string; resource: string }) => void
 export class PermissionWatch {
   readonly #told = new Set<string>()
   readonly #tell: Tell
-  /** `host:port` of what was asked for, by host. */
-  readonly #ports = new Map<string, string>()
   #isObserving = false
   #isQuiet = false
 
@@ -63,16 +61,13 @@ export class PermissionWatch {
     const permission = readText(message, 'permission', MAX_CHARS)
     const resource = readText(message, 'resource', MAX_CHARS)
     if (permission === null || resource === null) return
-    const isKnown = permission === 'Net' && this.#ports.has(resource)
-    this.#say(permission, isKnown ? this.#ports.get(resource)! : fullResource(permission, resource))
+    this.#say(permission, permission === 'Net' ? targetOf(resource) : fullResource(permission, resource))
   }
 
   /** The permission model names hosts without the port that was meant. */
   #requested(target: string | null): void {
     if (target === null) return
-    const host = target.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')
-    if (this.#ports.size >= MAX_HOSTS) this.#ports.clear()
-    this.#ports.set(host, target)
+    rememberTarget(target)
     if (this.#isObserving) this.#say('Net', target)
   }
 

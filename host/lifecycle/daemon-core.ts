@@ -128,7 +128,7 @@ export class DaemonCore {
     this.log = log
     this.#setLogLevel = setLevel
     this.#flushLog = flush
-    this.variables = openVariables(this.#config().security, this.redactor, log)
+    this.variables = openVariables({ ...options, ...this.#config().security }, this.redactor, log)
     this.logs = openPluginLogs(stateDirectory, log)
     this.audit = openAudit(options, log, this.#redact)
     const record: AuditLog['record'] = (event) => this.audit.record(event)

@@ -88,7 +88,8 @@ export class SecretsFile {
 
   #invalid(problem: string): PhantomError {
     return new PhantomError('CONFIG_INVALID', `Cannot use the secrets file "${this.path}": ${problem}`, {
-      details: { file: this.path },
+      // No doing of the plugin that would have got its secrets: it starts when the file is right again.
+      details: { file: this.path, shortage: 'SECRETS_FILE' },
     })
   }
 }

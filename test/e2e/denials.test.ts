@@ -211,6 +211,30 @@ describe('A denial', () => {
     })
   })
 
+  describe('at the start', () => {
+    const starts: readonly [string, string, string][] = [
+      ['reads_early', "import fs from 'node:fs'\nfs.readFileSync('/etc/hostname')", 'fs_read:/etc/hostname'],
+      ['imports_sqlite', "import 'node:sqlite'", 'runtime:sqlite'],
+      ['spawns_early', "import { spawnSync } from 'node:child_process'\nspawnSync('ls')", 'process'],
+    ]
+    for (const [id, code, missing] of starts) {
+      it(`is the same sentence (${missing})`, async () => {
+        daemon.world.addManifest(id)
+        daemon.world.write(
+          `plugins/${id}/index.js`,
+          `${code}\nexport default { operations: { fine: () => 1 } }\n`,
+        )
+        await daemon.system.load_plugin(id)
+        const error = await daemon.refusal(id, 'fine')
+        expect(error.code, error.message).to.equal('PERMISSION_DENIED')
+        expect(error.message).to.contain(`Cannot start "${id}": ${missing} is not granted; to allow it add`)
+        expect(error.details).to.deep.include({ missing: [missing] })
+        const { denials } = await daemon.system.get_plugin_health(id)
+        expect(Object.values(denials).reduce((sum, count) => sum + count, 0)).to.be.at.least(1)
+      })
+    }
+  })
+
   it('goes away with the line that it names, pasted', async () => {
     fs.writeFileSync(daemon.world.path('data/given.txt'), 'given')
     await daemon.call('echoes', 'echo', 'here')

@@ -96,6 +96,8 @@ describe('The value of env:NAME', function () {
     expect(error.message).to.contain(`"${secretsFile}": its mode is 0644`)
     expect((await daemon.call('echoes', 'echo', 'here')).result).to.equal('here')
     fs.chmodSync(secretsFile, 0o600)
+    const again = async () => (await daemon.call(ID, 'own').catch(() => null))?.result
+    await until(async () => (await again()) === ROTATED, 'its start when the file is right again')
   })
 
   it('is in no file of the daemon', () => {
@@ -121,6 +123,19 @@ describe('A secrets file', () => {
       expect(error.message).to.match(words).and.to.not.contain('hunter')
     })
   }
+
+  it('in the plugin directory, where plugins see it, lets no daemon start', async () => {
+    const prepare = (world: World): void => {
+      addSecrets(world, 'A=1\n')
+      world.write('plugins/echoes/secrets', 'A=1\n')
+      fs.chmodSync(world.path('plugins/echoes/secrets'), 0o600)
+      const named = JSON.stringify(world.path('plugins/echoes/secrets'))
+      world.write('config/default.yaml', `security: { secrets_file: ${named} }\n`)
+    }
+    const error = await refusalOf(TestDaemon.start({ plugins: ['echoes'], prepare, config: '{}\n' }))
+    expect(error.code).to.equal('CONFIG_INVALID')
+    expect(error.message).to.contain('it lies in the plugin directory, where plugins see it')
+  })
 
   it('is shown to no plugin: a grant that contains it is refused', async () => {
     const daemon = await TestDaemon.start({

@@ -33,7 +33,7 @@ describe('A machine without bubblewrap', function () {
 
     before(async () => {
       plain = await TestDaemon.start({
-        plugins: ['echoes', 'uses-its-grants', 'hoards-memory', 'blocks-its-thread'],
+        plugins: ['echoes', 'reaches-out', 'uses-its-grants', 'hoards-memory', 'blocks-its-thread'],
         files: { 'data/given.txt': 'given', 'secret.txt': 'secret' },
         environment: { ...NO_BUBBLEWRAP, GIVEN_TO_PLUGIN: 'given' },
       })
@@ -57,6 +57,25 @@ describe('A machine without bubblewrap', function () {
       const error = await plain.refusal('uses_its_grants', 'read', path)
       expect(error.code).to.equal('PERMISSION_DENIED')
       expect(error.message).to.contain('permissions = ["fs_read:./secret.txt"]')
+    })
+
+    it('still tells every denial in one sentence, also one that the plugin swallows', async () => {
+      const expected: readonly [string, unknown, string][] = [
+        ['read', '/etc/hostname', 'fs_read:/etc/hostname'],
+        ['write', plain.world.path('new.txt'), 'fs_write:./new.txt'],
+        ['program', 'ls', 'process'],
+        ['fetch', 'https://api.example.org:8443/', 'network:api.example.org:8443'],
+        ['sqlite', null, 'runtime:sqlite'],
+      ]
+      for (const [operation, input, missing] of expected) {
+        const error = await plain.refusal('reaches_out', operation, input)
+        expect(error.message).to.contain(`${missing} is not granted; to allow it add `)
+        expect(error.details['missing']).to.deep.equal([missing])
+      }
+      const input = { way: 'read', input: plain.world.path('secret.txt') }
+      const { warnings } = await plain.call('reaches_out', 'caught', input)
+      expect(warnings).to.have.length(1)
+      expect(warnings[0]).to.contain('fs_read:./secret.txt is not granted')
     })
 
     it('still keeps a data_dir', async () => {

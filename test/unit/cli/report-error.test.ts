@@ -18,6 +18,16 @@ describe('inWords()', () => {
     expect(inWords(spoken)).to.equal(spoken.message)
   })
 
+  it('adds the whole line to paste where the sentence has a part of it', () => {
+    const message =
+      'Cannot finish "a" of "b": process is not granted; to allow it add permissions = ["process"]'
+    const details = { manifest_table: 'permissions', manifest_line: 'permissions = ["process"]' }
+    expect(inWords(new PhantomError('PERMISSION_DENIED', message, { details }))).to.equal(message)
+    const manifest_line = 'permissions = ["env:TZ", "process"]'
+    const longer = new PhantomError('PERMISSION_DENIED', message, { details: { ...details, manifest_line } })
+    expect(inWords(longer)).to.equal(`${message}\n  in plugin.toml, [permissions]: ${manifest_line}`)
+  })
+
   it("adds the daemon's chain of causes where the message does not have it", () => {
     const error = new PhantomError('PLUGIN_START_FAILED', 'Cannot start "x"', { cause: 'spawn EAGAIN' })
     expect(inWords(error)).to.equal('Cannot start "x"\n  cause: spawn EAGAIN')
