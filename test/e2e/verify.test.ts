@@ -138,6 +138,31 @@ describe('phantom verify', () => {
     expect(namesOf(items, 'holds')).to.include.members(['no_new_privs', 'rlimit.data', 'canary.node'])
   })
 
+  it('says of a root daemon that may not look at others what it could not read, and proves the walls all the same', async function () {
+    if (!isRoot) skipBecause.call(this, 'it takes root to have less than root')
+    const world = new World({ plugins: ['echoes'] })
+    try {
+      const less = '-sys_ptrace,-perfmon'
+      const args = [LAUNCHER, 'verify', 'echoes', '--plugins', world.plugins, '--json']
+      const drop = [`--bounding-set=${less}`, `--inh-caps=${less}`, '--']
+      const { stdout } = await execa('setpriv', [...drop, process.execPath, ...args], { cwd: world.folder })
+      const { holds, items } = JSON.parse(stdout) as PluginAttestation
+      expect(holds).to.equal(true)
+      const unread = namesOf(items, 'not_readable')
+      expect(unread).to.include.members(['descriptors', 'namespace.ipc'])
+      expect(ALWAYS.filter((name) => !unread.includes(name))).to.include.members([
+        'namespace.mnt',
+        'namespace.net',
+        'namespace.pid',
+        'capabilities',
+        'seccomp',
+        'mounts',
+      ])
+    } finally {
+      world.remove()
+    }
+  })
+
   it('holds all of it under the daemon of an ordinary user, too', async function () {
     if (!isRoot) skipBecause.call(this, 'this whole suite runs as one')
     const world = new World({ plugins: ['echoes'] })

@@ -116,12 +116,11 @@ function triesConnect({ namespaces, node }: Expected): boolean {
   return namespaces.includes('net') || !node.includes('net')
 }
 
-/** Everybody may read the two files: what is missing there is no matter of rights, and does not hold. */
-function isDifference({ verdict, proof }: AttestationItem): boolean {
-  return (
-    verdict === 'differs' ||
-    (verdict === 'not_readable' && /^\/proc\/PID\/(?:status|limits)\b/.test(proof ?? ''))
-  )
+/** What everybody may read, by one way or another: what is missing there is no matter of rights, and does not hold. */
+const READABLE = /^(?:uid|groups|no_new_privs|capabilities|seccomp|rlimit\..*|namespace\.(?:mnt|net|pid))$/
+
+function isDifference({ verdict, name }: AttestationItem): boolean {
+  return verdict === 'differs' || (verdict === 'not_readable' && READABLE.test(name))
 }
 
 function lostProcess({ program }: Expected): AttestationItem {

@@ -12,6 +12,8 @@ export interface KernelFacts {
   /** Where each open descriptor leads. */
   readonly descriptors: Reading<ReadonlyMap<number, string>>
   readonly mounts: Reading<string>
+  /** The inode of its list of network devices: each network namespace has one of its own, and everybody may see it. */
+  readonly networkInode: Reading<number>
   readonly namespaces: ReadonlyMap<NamespaceKind, Reading<string>>
 }
 
@@ -26,6 +28,7 @@ export function readFacts(pid: number | 'self'): KernelFacts {
     environ: attempt(() => fs.readFileSync(`${at}/environ`, 'utf8')),
     descriptors: attempt(() => readDescriptors(`${at}/fd`)),
     mounts: attempt(() => fs.readFileSync(`${at}/mountinfo`, 'utf8')),
+    networkInode: attempt(() => fs.statSync(`${at}/net/dev`).ino),
     namespaces: readNamespaces(pid),
   }
 }

@@ -52,6 +52,8 @@ interface Changes {
   environ?: string
   links?: [number, string][]
   net?: string
+  mounts?: string
+  networkInode?: number
 }
 
 function factsOf(changes: Changes = {}): KernelFacts {
@@ -60,11 +62,13 @@ function factsOf(changes: Changes = {}): KernelFacts {
     limits: { value: changes.limits ?? LIMITS },
     environ: { value: changes.environ ?? 'HOME=/tmp\0TOKEN=topsecret\0' },
     descriptors: { value: new Map(changes.links ?? LINKS) },
-    mounts: { value: '' },
+    mounts: { value: changes.mounts ?? '' },
+    networkInode: { value: changes.networkInode ?? 2 },
     namespaces: new Map([['net', { value: changes.net ?? 'net:[2]' }]]),
   }
 }
 
+const OWN = new Map((['mnt', 'pid', 'net', 'ipc'] as const).map((kind) => [kind, { value: `${kind}:[1]` }]))
 const DAEMON: DaemonView = {
   kernel: {
     ...factsOf({ status: 'Gid:\t0\t0\t0\t0\nGroups:\t0\nSeccomp_filters:\t1' }),
@@ -126,10 +130,35 @@ describe('compareFacts()', () => {
       environ: { unreadable: 'EACCES' },
       descriptors: { unreadable: 'EACCES' },
       mounts: { unreadable: 'EACCES' },
+      networkInode: { unreadable: 'EACCES' },
       namespaces: new Map([['net', { unreadable: 'EACCES' }]]),
     }
     const verdicts = new Set(compareFacts(EXPECTED, facts, DAEMON).map(({ verdict }) => verdict))
     expect([...verdicts]).to.deep.equal(['not_readable'])
+  })
+
+  it('tells three namespaces apart by what everybody may read, where their own files are closed', () => {
+    const root = (device: string): string => `1 2 ${device} / / rw - ext4 x rw\n`
+    const kinds = ['mnt', 'pid', 'net', 'ipc'] as const
+    const closed = new Map(kinds.map((kind) => [kind, { unreadable: 'EACCES' }]))
+    const verdictsOf = (facts: KernelFacts): (string | undefined)[] => {
+      const own = {
+        ...factsOf({ status: 'NSpid:\t7', mounts: root('8:1'), networkInode: 1 }),
+        namespaces: OWN,
+      }
+      const items = compareFacts({ ...EXPECTED, namespaces: kinds }, facts, { ...DAEMON, kernel: own })
+      return kinds.map((kind) => items.find(({ name }) => name === `namespace.${kind}`)?.verdict)
+    }
+    const apart = factsOf({ status: `${STATUS}\nNSpid:\t9\t2`, mounts: root('0:9'), networkInode: 2 })
+    expect(verdictsOf({ ...apart, namespaces: closed })).to.deep.equal([
+      'holds',
+      'holds',
+      'holds',
+      'not_readable',
+    ])
+    const shared = factsOf({ status: `${STATUS}\nNSpid:\t9`, mounts: root('8:1'), networkInode: 1 })
+    const differs = ['differs', 'differs', 'differs', 'not_readable']
+    expect(verdictsOf({ ...shared, namespaces: closed })).to.deep.equal(differs)
   })
 
   it('takes a text that lacks a field for unreadable, not for zero', () => {
