@@ -28,6 +28,8 @@ const PERMISSION_KINDS = ['fs_read', 'fs_write', 'network', 'env', 'process'] as
 /** What a path may begin with; the host puts the folder of the call or of the plugin there. */
 const PATH_VARIABLES = ['${workspace}', '${plugin_dir}', '${data_dir}'] as const
 
+/** Paths, hosts and variables of one manifest. Each is shown to whoever approves it, and weighed against each other. */
+export const MAX_RIGHTS = 256
 /** Longer than any path that Linux opens (PATH_MAX). */
 const MAX_PERMISSION_CHARS = 4096
 const HOST_AND_PORT = /^(\[[0-9a-fA-F:.]+\]|[^:[\]]+)(?::([0-9]{1,5}))?$/
@@ -38,6 +40,12 @@ const SYSTEM_FOLDERS = ['proc', 'sys', 'dev']
  * glibc (ld.so(8)), libuv, OpenSSL's configuration, Node, and our own.
  */
 const LOADER_VARIABLES = /^(?:(?:LD|MALLOC|NODE|OPENSSL|PHANTOM|UV)_.*|GCONV_PATH|GLIBC_TUNABLES|LOCPATH)$/
+
+/** How many rights a permission asks for. */
+export function countRights(permission: Permission): number {
+  if (permission.kind === 'network') return permission.hosts.length
+  return permission.kind === 'env' ? permission.variables.length : 1
+}
 
 /** Whether a variable steers how a plugin's process is loaded; such are passed to no plugin. */
 export function isLoaderVariable(name: string): boolean {

@@ -18,6 +18,7 @@ import type { ExecutionProgress, PluginExecutionResult, PluginLogLine } from './
 import type { FromSchema } from './json-schema.ts'
 import type { LearnedPermissions, PermissionMode } from './learned-permissions.ts'
 import type { IsolationTier } from './life.ts'
+import { MAX_RIGHTS } from './permission.ts'
 import type { ApprovalResult, PluginPermissions } from './permissions-info.ts'
 import type { SocketRole } from './method-roles.ts'
 import type { ManifestIssue, PluginInfo, PluginSummary } from './plugin-info.ts'
@@ -137,7 +138,7 @@ export const SYSTEM_PARAMS = {
       /** As `get_permissions` says it: of what is asked now. */
       digest: { type: 'string', pattern: '^[0-9a-f]{64}$' },
       /** Less than what is asked: rights in their one spelling, each part of one that is asked. Absent: all. */
-      permissions: { type: 'array', maxItems: 1000, items: path },
+      permissions: { type: 'array', maxItems: MAX_RIGHTS, items: path },
     },
   },
   /** Takes the approval back: its processes end, and it stays `blocked` until it is approved again. */

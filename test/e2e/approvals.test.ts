@@ -5,7 +5,7 @@ import type { PluginSystemApi } from '../../src/index.ts'
 import { addAsking, saveAsking } from '../helpers/asking-plugin.ts'
 import { isAlive, refusalOf, TestDaemon, until, World } from '../helpers/daemon.ts'
 import { skipBecause } from '../helpers/skip.ts'
-import { rejectedAfter, served, successorOf } from '../helpers/reloads.ts'
+import { rejectedAfter, saveCode, served, successorOf } from '../helpers/reloads.ts'
 
 const WIDE = [
   'fs_read:/',
@@ -155,6 +155,8 @@ describe('an approval', function () {
         addAsking(world, 'revoked', ['fs_read:./data'])
         addAsking(world, 'back', ['fs_read:./data', 'fs_read:./other'])
         addAsking(world, 'computes', ['fs_read:/root'], '[runtime]\neval = true\n')
+        addAsking(world, 'fails', ['env:LANG'])
+        world.write('plugins/fails/index.js', 'throw new Error("broken")\n')
         addAsking(world, 'unheld', ['fs_read:/tmp'])
       },
     })
@@ -255,6 +257,18 @@ describe('an approval', function () {
     expect((await daemon.info('revoked')).state).to.equal('blocked')
     await daemon.approve('revoked')
     expect((await daemon.call('revoked', 'variable', 'LANG')).success).to.equal(true)
+  })
+
+  it('can be taken back of a plugin that failed, and no reset gets around that', async () => {
+    const call = (): Promise<unknown> => daemon.refusal('fails', 'variable', 'LANG')
+    await until(async () => (await call(), (await daemon.info('fails')).state === 'failed'), 'it to give up')
+    expect((await daemon.system.revoke_plugin('fails')).state).to.equal('blocked')
+    expect((await daemon.system.reset_plugin('fails')).state).to.equal('blocked')
+    saveCode(daemon.world, 'fails', 'mended')
+    await rejectedAfter(daemon, 'fails', 1)
+    expect((await daemon.info('fails')).state).to.equal('blocked')
+    await daemon.approve('fails')
+    expect((await daemon.call('fails', 'version')).result).to.equal('mended')
   })
 
   it('holds for a generation that comes back, too', async () => {

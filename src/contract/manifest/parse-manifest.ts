@@ -1,6 +1,6 @@
 import { parse, TomlError } from 'smol-toml'
 import type { Manifest } from '../manifest.ts'
-import { parsePermission, type Permission } from '../permission.ts'
+import { countRights, MAX_RIGHTS, parsePermission, type Permission } from '../permission.ts'
 import type { ManifestIssue } from '../plugin-info.ts'
 import { quoteText } from '../quote-text.ts'
 import { IssueList, type Problem } from './issue-list.ts'
@@ -167,6 +167,14 @@ function parsePermissions(reader: TableReader, issues: IssueList): Permission[] 
     if ('error' in permission) issues.sentence(path, permission.error)
     else permissions.push(permission)
   })
+  const count = permissions.reduce((sum, permission) => sum + countRights(permission), 0)
+  if (count > MAX_RIGHTS) {
+    const problem = `it asks for ${count} paths, hosts and variables, at most ${MAX_RIGHTS} are allowed`
+    issues.error(['permissions', 'permissions'], {
+      problem,
+      remedy: 'Name the folders above, or patterns of hosts',
+    })
+  }
   return permissions
 }
 

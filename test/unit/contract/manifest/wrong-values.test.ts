@@ -82,6 +82,10 @@ describe('parseManifest() on mistakes', () => {
       /^8:27 permissions\.permissions\[1\]: Cannot grant "proces": .*Did you mean/,
     ],
     [
+      `[permissions]\npermissions = ["process", "env:${Array.from({ length: 256 }, (_, index) => `A${index}`).join(',')}"]`,
+      /^8:1 permissions\.permissions: .*asks for 257 paths, hosts and variables, at most 256/,
+    ],
+    [
       '[dependencies]\nserde = { version = "1" }',
       /^8:1 dependencies\.serde: .*found a table, expected a string/,
     ],
