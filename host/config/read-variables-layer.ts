@@ -10,6 +10,7 @@ const PREFIX = 'PHANTOM_'
 /** Read by other parts of the program (client, command line, sandbox); here they are only known. */
 export const OTHER_VARIABLES = [
   'PHANTOM_BWRAP',
+  'PHANTOM_EGRESS',
   'PHANTOM_ENVIRONMENT',
   'PHANTOM_PLUGINS',
   'PHANTOM_RUNTIME',

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { PhantomError } from '../../src/contract/phantom-error.ts'
 import type { HostConfig } from '../config/config-schema.ts'
 
@@ -17,6 +18,19 @@ export function applicationAccess({ socketMode, socketGroup }: HostConfig['daemo
   return {
     mode: Number.parseInt(socketMode, 8),
     groupId: socketGroup === '' ? null : groupIdOf(socketGroup),
+  }
+}
+
+/** The folders above a socket that keep those out whom its file lets in. */
+export function closedFoldersAbove(path: string, { mode, groupId }: SocketAccess): string[] {
+  if (mode === OPERATOR_ACCESS.mode) return []
+  const closed: string[] = []
+  for (let folder = dirname(path); ; folder = dirname(folder)) {
+    const found = statSync(folder)
+    const isOpen =
+      (found.mode & 0o001) !== 0 || (mode === 0o660 && (found.mode & 0o010) !== 0 && found.gid === groupId)
+    if (!isOpen) closed.push(folder)
+    if (folder === dirname(folder)) return closed
   }
 }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { messageOf, PhantomError } from '../../src/contract/phantom-error.ts'
 import { socketPathOf, stateDirectoryOf } from '../../src/rpc/endpoint.ts'
 import { HostConfigSource } from '../config/host-config-source.ts'
-import { applicationAccess, OPERATOR_ACCESS } from '../control/socket-access.ts'
+import { applicationAccess, closedFoldersAbove, OPERATOR_ACCESS } from '../control/socket-access.ts'
 import type { DaemonLog } from '../observe/daemon-log.ts'
 import type { EndCause } from '../process/exit-reason.ts'
 import { endOrphans } from '../process/end-orphans.ts'
@@ -95,6 +95,9 @@ async function listen(core: DaemonCore, environment: string): Promise<Daemon> {
   await server.listen()
   const socketPath = socketPathOf(stateDirectory)
   core.log.info('daemon listens', { socket: socketPath, pid: process.pid, tier: core.machine.tier })
+  const closed = closedFoldersAbove(socketPath, applicationAccess(configSource.current.config.daemon))
+  if (closed.length > 0)
+    core.log.warn('the socket is opened to others, and folders above it keep them out', { folders: closed })
   const configuration = followConfiguration(core)
   return {
     socketPath,

@@ -154,6 +154,23 @@ describe('whoever started a private daemon', () => {
     }
   })
 
+  it('is told by the log which folders keep others from a socket that is opened to them', async () => {
+    const daemon = await TestDaemon.start({
+      plugins: ['echoes'],
+      config: 'daemon:\n  socket_mode: "0666"\n',
+      prepare: ({ folder }) => fs.chmodSync(folder, 0o700),
+    })
+    try {
+      const log = daemon.world.path('.phantom/plugins/logs/daemon.log')
+      await until(() => fs.readFileSync(log, 'utf8').includes('keep them out'), 'the warning')
+      expect(fs.readFileSync(log, 'utf8')).to.include(JSON.stringify(daemon.world.folder))
+      const { mode } = fs.statSync(daemon.world.path('.phantom/plugins'))
+      expect(mode & 0o777, 'a way through, and no look').to.equal(0o711)
+    } finally {
+      await daemon.stop()
+    }
+  })
+
   it('is told so where the group of the configuration is not there', async () => {
     const world = new World({ config: 'daemon:\n  socket_group: no-such-group\n' })
     try {

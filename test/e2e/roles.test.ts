@@ -71,6 +71,8 @@ describe('the two sockets', () => {
       files: {
         'plugins/patient/plugin.toml': manifestText('patient'),
         'plugins/patient/index.js': PATIENT,
+        'plugins/greedy/plugin.toml': manifestText('greedy', '[permissions]\npermissions = ["process"]'),
+        'plugins/greedy/index.js': PATIENT,
       },
     })
     application = await daemon.connect()
@@ -124,6 +126,16 @@ describe('the two sockets', () => {
     expect(actor?.client).to.equal('raw 9')
     if (actor?.uid === null) expect(actor.identity).to.match(/^unknown \(socket file's owner uid \d+\)$/)
     else expect(actor).to.deep.include({ uid: process.getuid?.(), pid: process.pid, gid: process.getgid?.() })
+  })
+
+  it('record a plugin that came to be blocked, and a call that it refused for that', async () => {
+    const call = { plugin_id: 'greedy', operation: 'fine', workspace: '/' }
+    expect(nameOf(await application.request('execute_plugin', call))).to.equal('PLUGIN_BLOCKED')
+    const [blocked] = await records({ action: 'plugin.blocked', plugin_id: 'greedy' })
+    expect(blocked).to.deep.include({ outcome: 'refused', actor: null })
+    const [refused] = await records({ action: 'request.refused', plugin_id: 'greedy' })
+    expect(refused?.details).to.deep.include({ method: 'execute_plugin', code: 'PLUGIN_BLOCKED' })
+    expect(refused?.actor?.client).to.equal('raw 9')
   })
 
   it('record each act twice: that it began, and how it ended', async () => {
