@@ -25,7 +25,7 @@ export function systemMounts(
     system(runnerFiles.sdk, SDK_INSIDE),
     // Read-only keeps nobody from connecting; its owner and mode do.
     ...(egressSocket === null ? [] : [system(egressSocket, EGRESS_INSIDE)]),
-    ...procMounts(machine),
+    ...procMounts(machine, policy.process),
     ...DEVICES,
     scratch('/tmp', temporaryMb(limits) * MIB),
   ]
@@ -37,11 +37,14 @@ function programMounts({ programFolders }: Machine): Mount[] {
 }
 
 /** Of the runner's own pid namespace; what tells of the host, or sets it, is not in it. */
-function procMounts({ hostFiles }: Machine): Mount[] {
+function procMounts({ hostFiles }: Machine, hasPrograms: boolean): Mount[] {
   return [
     { kind: 'proc', at: '/proc' },
     // A uid that is root on the host could write there.
     empty('/proc/sys'),
+    // The reaper has neither filter nor limits, and under an ordinary daemon the uid of everybody else: whoever could
+    // write its memory would be rid of both.
+    ...(hasPrograms ? [empty('/proc/1')] : []),
     // The device itself can't be opened: a mount that is read-only has none.
     ...hostFiles.map((file) => system('/dev/null', file)),
   ]
