@@ -46,7 +46,7 @@ export interface LauncherOptions {
   readonly identities: IdentityPool | null
   readonly store: Store
   /** What an idle runner's data segment measures: RLIMIT_DATA is that and the allowance. */
-  readonly baseDataBytes: () => Promise<number>
+  readonly baseDataBytes: (hasNetwork: boolean) => Promise<number>
   /** Left empty inside a wider grant, and granted to nobody: state, configuration, sockets. */
   readonly hiddenPaths: readonly string[]
   /** Stay read-only inside a wider grant: the plugin folders and the runner. */
@@ -155,7 +155,6 @@ export class InstanceLauncher {
     const prepared = await this.prepare(generation)
     await this.#options.loadConfiguration(generation)
     await this.#options.checkDisk(generation, this.#dataDirectory(generation))
-    const baseDataBytes = await this.#options.baseDataBytes()
     const { identities } = this.#options
     const group = this.#groupIdentity(generation)
     const identity =
@@ -166,6 +165,7 @@ export class InstanceLauncher {
     let egress: EgressDoor | null = null
     try {
       const policy = this.policyOf(generation, lane.workspace, identity)
+      const baseDataBytes = await this.#options.baseDataBytes(policy.network.length > 0)
       egress = await this.#openEgress(lane, policy, identity)
       this.#options.variables.granted(generation.id, policy.env)
       return this.#spawnPlanned({

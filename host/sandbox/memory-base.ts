@@ -2,6 +2,7 @@ import fs from 'node:fs'
 
 import { messageOf, PhantomError } from '../../src/contract/phantom-error.ts'
 import type { Machine } from './machine.ts'
+import { egressEnvironment } from './runner-command.ts'
 import { runTrial } from './trial.ts'
 
 /** Loads what a runner loads of Node, says so, and waits. */
@@ -19,10 +20,15 @@ channel.write('idle')
  *
  * @throws PhantomError SANDBOX_UNAVAILABLE when no program can be started
  */
-export async function measureMemoryBase(machine: Machine): Promise<number> {
+export async function measureMemoryBase(
+  machine: Machine,
+  { hasNetwork = false }: { readonly hasNetwork?: boolean } = {},
+): Promise<number> {
   let bytes: number | null = null
   const { code, stderr } = await runTrial(machine, {
     source: IDLE_PROGRAM,
+    // Node then loads its HTTP client at the start (17 MiB), whether or not the plugin ever asks for anything.
+    ...(hasNetwork ? { env: egressEnvironment('', '') } : {}),
     observe: (pid) => (bytes = readDataBytes(pid)),
   })
   if (bytes !== null) return bytes

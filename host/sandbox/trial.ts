@@ -22,6 +22,7 @@ export interface Trial {
   /** CommonJS source of the program to run in the runner's place. */
   readonly source: string
   readonly maxMemoryMb?: number
+  readonly env?: Readonly<Record<string, string>>
   readonly baseDataBytes?: number
   /** Called with the program's pid once it has written to fd 3; the program should end when fd 3 does. */
   readonly observe?: (pid: number) => void
@@ -76,7 +77,7 @@ async function prepareTrial(
       createPaths: [],
       hide: [],
       protect: [],
-      env: {},
+      env: trial.env ?? {},
       network: [],
       process: false,
       permissions: [],

@@ -66,6 +66,12 @@ describe('measureMemoryBase() and doctorChecks()', () => {
     expect(Math.max(...bases) - Math.min(...bases)).to.be.lessThan(8 * MIB)
   })
 
+  it("measures what Node's HTTP client adds where a plugin has a network", async () => {
+    const added =
+      (await measureMemoryBase(machine, { hasNetwork: true })) - (await measureMemoryBase(machine))
+    expect(added).to.be.within(2 * MIB, 64 * MIB)
+  })
+
   it('says why it can measure nothing where nothing starts', async () => {
     const broken = {
       ...machine,
