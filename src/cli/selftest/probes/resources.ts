@@ -85,14 +85,17 @@ export const RESOURCE_PROBES: readonly Probe[] = [
     attack: 'openFiles',
     input: () => ({ most: 5000 }),
   }),
-  attackProbe({
+  defineProbe({
     id: 'space-tmp-files',
     area: 'resources',
-    tries: 'makes 5,000 empty files in its private /tmp, whose names cost memory of the kernel',
-    as: 'limited',
-    attack: 'inodes',
-    namespace: { open: 'bubblewrap sets no limit on the number of files in it, only on their size' },
-    input: () => ({ folder: '/tmp', most: 5_000 }),
+    tries: 'makes 200,000 empty files in its private /tmp, whose names cost memory of the kernel',
+    plugins: ['limited'],
+    run: async (arena) => {
+      const watched = await bomb(arena, 'limited', 'inodes', { folder: '/tmp', most: 200_000 })
+      const [attempt] = watched.value.attempts
+      if (attempt === undefined) return judgeLimit(watched, 'max_memory_mb')
+      return { verdict: attempt.got === null ? 'held' : 'open', found: attempt.got ?? attempt.error ?? '' }
+    },
   }),
   attackProbe({
     id: 'space-tmp',
