@@ -48,6 +48,7 @@ export async function describePlugin(
     verdict: RightsVerdict | null
     machine: Machine
     maxPayloadBytes: number
+    hasCgroups: boolean
   },
 ): Promise<PluginInfo> {
   const { manifest } = record
@@ -120,7 +121,7 @@ async function describeInstance(
   instance: RunnerInstance,
   tier: IsolationTier,
 ): Promise<InstanceInfo> {
-  const sample = instance.sampler?.sample(performance.now()) ?? null
+  const sample = instance.figures.sampler?.sample(performance.now()) ?? null
   return {
     role: instance === lane.instance ? 'active' : instance === lane.standby ? 'standby' : 'draining',
     pid: instance.pid,

@@ -41,6 +41,7 @@ export interface HandlerPowers {
     'uptime_ms' | 'clients' | 'plugins' | 'instances' | 'calls' | 'memory_bytes'
   >
   readonly maxPayloadBytes: number
+  readonly hasCgroups: boolean
   readonly machine: Machine
   readonly engine: Engine
   readonly observer: PluginObserver
@@ -79,6 +80,7 @@ export function createSystemHandlers(powers: HandlerPowers): SystemHandlers {
         verdict: record.manifest === null ? null : powers.rights.judge(record, record.manifest),
         machine: powers.machine,
         maxPayloadBytes: powers.maxPayloadBytes,
+        hasCgroups: powers.hasCgroups,
       })
     },
     get_status: () => describeStatus(powers),

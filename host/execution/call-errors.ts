@@ -66,8 +66,8 @@ export function memoryError(execution: Execution, memory: MemoryUse): PhantomErr
 
 /** What a process holds, against what its manifest allows. */
 export function memoryUseOf(instance: RunnerInstance): MemoryUse {
-  instance.sampler?.sample(performance.now())
-  const rssBytes = instance.sampler?.peakRssBytes ?? 0
+  instance.figures.sampler?.sample(performance.now())
+  const rssBytes = instance.figures.sampler?.peakRssBytes ?? 0
   return {
     usedBytes: Math.max(0, rssBytes - instance.figures.idleRssBytes),
     manifest: instance.generation.manifest,

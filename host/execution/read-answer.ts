@@ -90,7 +90,7 @@ function settle(instance: RunnerInstance, execution: Execution, outcome: Outcome
   const result = toResultText(execution, outcome.error, {
     nowMs,
     generation: instance.generation.number,
-    sampleAtEnd: instance.sampler?.sample(nowMs) ?? null,
+    sampleAtEnd: instance.figures.sampler?.sample(nowMs) ?? null,
     createdFiles: outcome.files,
     networkRequests: instance.spec.egress?.meter.use.requests ?? 0,
   })

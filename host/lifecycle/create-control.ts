@@ -58,6 +58,7 @@ export function createControl(core: DaemonCore, powers: ServerPowers): ControlSe
     handlers: createSystemHandlers({
       facts: factsOf(core, powers.environment),
       maxPayloadBytes,
+      hasCgroups: core.cgroups !== null,
       machine,
       engine,
       observer: core.observer,

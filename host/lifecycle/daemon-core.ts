@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { PhantomError } from '../../src/contract/phantom-error.ts'
 import { PACKAGE_VERSION } from '../../src/contract/version.ts'
 import type { AuditLog } from '../audit/audit-log.ts'
+import { CgroupTree, treeIn } from '../cgroup/cgroup-tree.ts'
 import type { HostConfig } from '../config/config-schema.ts'
 import type { HostConfigSource } from '../config/host-config-source.ts'
 import type { PolicySource } from '../config/policy/policy-source.ts'
@@ -62,6 +63,8 @@ export class DaemonCore {
   readonly log: DaemonLog
   readonly logs: PluginLogs
   readonly machine: Machine
+  /** Null where this machine delegates no part of cgroup v2. */
+  readonly cgroups: CgroupTree | null = treeIn(CgroupTree.ofMachine())
   readonly engine: Engine
   readonly launcher: InstanceLauncher
   readonly observer: PluginObserver
@@ -235,6 +238,7 @@ export class DaemonCore {
     const config = this.#config
     return new InstanceLauncher({
       machine: this.machine,
+      cgroups: this.cgroups,
       requiredTier: config().security.requiredTier,
       stateDirectory,
       validatorDirectory: validatorFolder(stateDirectory),

@@ -67,7 +67,7 @@ export class PluginObserver {
       executionTimeMs,
       nowMs,
     })
-    const sample = execution.instance?.sampler?.last ?? null
+    const sample = execution.instance?.figures.sampler?.last ?? null
     const started = execution.sampleAtStart
     this.#options.history.add({
       execution_id: execution.executionId,
@@ -180,7 +180,7 @@ export class PluginObserver {
     }
   }
 
-  #sampleOf({ pid, sampler }: RunnerInstance): ResourceSample | null {
+  #sampleOf({ figures: { pid, sampler } }: RunnerInstance): ResourceSample | null {
     const sample = pid === null ? null : this.#options.resources.sampleOf(pid)
     if (sample !== null || sampler === null) return sample
     // The monitor has not come round to it yet.

@@ -113,9 +113,21 @@ export class InstanceKeeper {
     }
     watched.greedySinceMs ??= nowMs
     if (nowMs - watched.greedySinceMs < windowMs) return
-    watched.isNiced = setNice(instance.pid, nice)
+    watched.isNiced = makeNicer(instance, instance.pid, nice)
     if (watched.isNiced) this.#options.onThrottled(lane, instance, share)
   }
 }
 
 const UNRESPONSIVE: EndCause = 'unresponsive'
+
+/** A group has a weight of its own; without one each thread is made nicer. */
+function makeNicer({ spec: { cgroup } }: RunnerInstance, pid: number, nice: number): boolean {
+  if (cgroup === null) return setNice(pid, nice)
+  try {
+    cgroup.setNice(nice)
+    return true
+  } catch {
+    // It is gone with its process.
+    return false
+  }
+}

@@ -9,6 +9,7 @@ import type { EgressDoor, EgressDoors } from '../egress/egress-doors.ts'
 import { judgeNetwork } from '../monitor/network-guard.ts'
 import type { DenialDesk } from '../denials/denial-desk.ts'
 import type { AuditEvent } from '../audit/audit-log.ts'
+import type { CgroupTree } from '../cgroup/cgroup-tree.ts'
 import type { InstanceLane } from '../execution/instance-lane.ts'
 import type { Observations } from '../learning/observations.ts'
 import type { Generation } from '../generations/generation.ts'
@@ -42,6 +43,8 @@ export interface LauncherOptions {
   readonly maxPayloadBytes: number
   readonly startTimeoutMs: () => number
   readonly compiler: SchemaCompiler
+  /** Null where the machine delegates no part of cgroup v2. */
+  readonly cgroups: CgroupTree | null
   /** Null where the daemon is not root: its runners keep its own uid. */
   readonly identities: IdentityPool | null
   readonly store: Store
@@ -226,6 +229,7 @@ export class InstanceLauncher {
         attestor: this.#attestor,
         uid: start.identity?.uid ?? machine.uid,
         mayStartProcesses: policy.process,
+        cgroup: this.#options.cgroups?.create(generation.limits) ?? null,
         reach: reachOf(generation, lane.workspace, { policy, dataDir, tier: plan.tier }),
         startTimeoutMs: this.#options.startTimeoutMs(),
         shutdownMs: generation.manifest.restart.shutdownMs,
@@ -249,10 +253,7 @@ export class InstanceLauncher {
           this.#options.onLog({ ...line, plugin_id: generation.id, time: new Date().toISOString() }),
       },
     )
-    egress?.meter.watch({
-      onUse: () => judgeNetwork(instance),
-      onRefused: (refusal) => instance.denials.refusedByProxy(refusal, instance.inFlight()),
-    })
+    watchEgress(instance, egress)
     return instance
   }
 
@@ -331,4 +332,11 @@ export class InstanceLauncher {
       time,
     })
   }
+}
+
+function watchEgress(instance: RunnerInstance, egress: PlannedStart['egress']): void {
+  egress?.meter.watch({
+    onUse: () => judgeNetwork(instance),
+    onRefused: (refusal) => instance.denials.refusedByProxy(refusal, instance.inFlight()),
+  })
 }

@@ -3,6 +3,7 @@ import type { ExitInfo } from '../../src/contract/plugin-info.ts'
 import type { PhantomError } from '../../src/contract/phantom-error.ts'
 import type { RunnerParams } from '../../src/contract/runner-methods.ts'
 import type { Answer } from '../../src/rpc/connection.ts'
+import type { InstanceCgroup } from '../cgroup/instance-cgroup.ts'
 import type { Execution } from '../execution/execution.ts'
 import type { Generation } from '../generations/generation.ts'
 import type { Access } from '../denials/access.ts'
@@ -26,6 +27,8 @@ export interface InstanceSpec {
   readonly plan: RunnerPlan
   readonly attestor: Attestor
   readonly uid: number | null
+  /** Null where the machine delegates no part of cgroup v2. */
+  readonly cgroup: InstanceCgroup | null
   /** Whether other processes than the runner's own may be the plugin's. */
   readonly mayStartProcesses: boolean
   /** What it may reach, as it was granted at its start; canonical and absolute. */

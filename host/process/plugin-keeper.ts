@@ -123,7 +123,7 @@ export class PluginKeeper {
   exited(lane: InstanceLane, end: EndedInstance): void {
     const { instance, exit, cause, role } = end
     const { plugin } = lane
-    this.#powers.onExit(plugin, exit, instance.sampler?.last.cpuTimeMs ?? 0)
+    this.#powers.onExit(plugin, exit, instance.figures.sampler?.last.cpuTimeMs ?? 0)
     if (cause !== null && WANTED.has(cause)) return
     // A start that failed is told by `startFailed` or `#preload`, one of a generation on its way by whoever makes it.
     if (role === 'next' || (role === 'active' && instance.readyAtMs === null)) return

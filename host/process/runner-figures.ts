@@ -1,7 +1,10 @@
+import type { InstanceSpec } from './instance-spec.ts'
 import { meterProcess, meterTree, type CpuMeter } from '../monitor/cpu-meter.ts'
 import { heldBytes } from '../monitor/held-memory.ts'
 import { ProcessSampler } from '../monitor/process-sampler.ts'
 import { processesBelow } from '../monitor/process-tree.ts'
+
+type Origin = Pick<InstanceSpec, 'mayStartProcesses' | 'cgroup'>
 
 /** What the host measures of one process; nothing before its pid is known. */
 export class RunnerFigures {
@@ -36,13 +39,14 @@ export class RunnerFigures {
     return this.#rootPid
   }
 
-  learn(pid: number, rootPid: number | null, mayStartProcesses: boolean): void {
+  learn(pid: number, rootPid: number | null, { mayStartProcesses, cgroup }: Origin): void {
     if (this.#pid !== null) return
     this.#pid = pid
     this.#rootPid = rootPid
     this.#hasFamily = mayStartProcesses && rootPid !== null
     this.#sampler = new ProcessSampler(pid)
-    this.#cpu = mayStartProcesses && rootPid !== null ? meterTree(rootPid) : meterProcess(this.#sampler)
+    this.#cpu =
+      cgroup ?? (this.#hasFamily && rootPid !== null ? meterTree(rootPid) : meterProcess(this.#sampler))
   }
 
   becameReady(nowMs: number): void {

@@ -3,7 +3,6 @@ import { messageOf, type PhantomError } from '../../src/contract/phantom-error.t
 import type { RunnerHook, RunnerParams } from '../../src/contract/runner-methods.ts'
 import { Connection, type Answer } from '../../src/rpc/connection.ts'
 import { IdTable } from '../../src/rpc/id-table.ts'
-import type { ProcessSampler } from '../monitor/process-sampler.ts'
 import { attestationError } from '../sandbox/attest/attestation-error.ts'
 import type { Attestation } from '../sandbox/attest/attestation.ts'
 import { DenialWatch } from '../denials/denial-watch.ts'
@@ -69,7 +68,7 @@ export class RunnerInstance {
       byExecutionId: (id) => this.findInFlight(id),
     })
     this.denials = DenialWatch.of(spec.reach, events)
-    this.#runner = spawnRunner(spec.plan)
+    this.#runner = spawnRunner(spec.plan, spec.cgroup)
     this.attestation = spec.attestor.begin(spec.generation, spec.plan.expected, () => this.#runner.findPid())
     this.#connection = new Connection(this.#runner.channel, {
       maxPayloadBytes: spec.initialize.max_payload_bytes,
@@ -118,9 +117,6 @@ export class RunnerInstance {
   /** Its code was loaded ahead of its start. */
   get isPreloaded(): boolean {
     return this.#isPreloaded
-  }
-  get sampler(): ProcessSampler | null {
-    return this.figures.sampler
   }
   get inFlightCount(): number {
     return this.#inFlight.size
@@ -179,7 +175,7 @@ export class RunnerInstance {
     execution.shared = this.#inFlight.size > 0
     this.#dispatched += 1
     const dispatched = this.#dispatched
-    execution.sampleAtStart = this.sampler?.sample(nowMs) ?? null
+    execution.sampleAtStart = this.figures.sampler?.sample(nowMs) ?? null
     execution.instance = this
     this.#lastCallAtMs = nowMs
     const { input } = execution
@@ -269,7 +265,9 @@ export class RunnerInstance {
         throw await this.#failStart(answer)
       return answer
     })
-    const error = attestationError(this.spec.initialize.plugin_id, differences)
+    const error =
+      attestationError(this.spec.initialize.plugin_id, differences) ??
+      this.#runner.seal(this.generation.limits)
     if (error === null) return
     await this.end('not_attested')
     this.#events.onNotAttested(error)
@@ -299,7 +297,7 @@ export class RunnerInstance {
 
   #learnPid(pid: number | null): void {
     if (pid === null || this.#state === 'stopped') return
-    this.figures.learn(pid, this.#runner.findRootPid(), this.spec.mayStartProcesses)
+    this.figures.learn(pid, this.#runner.findRootPid(), this.spec)
   }
 
   #violated(what: string): void {
@@ -321,7 +319,8 @@ export class RunnerInstance {
     void this.#goneOrKilled()
   }
 
-  async #exited(end: { code: number | null; signal: NodeJS.Signals | null }): Promise<void> {
+  async #exited({ wasOutOfMemory, ...end }: Awaited<SpawnedRunner['exited']>): Promise<void> {
+    if (wasOutOfMemory) this.#cause ??= 'memory_limit'
     await this.#output.ended()
     this.#move('exited')
     this.figures.close()

@@ -1,7 +1,9 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
-import { PhantomError } from '../../src/contract/phantom-error.ts'
+import type { ManifestLimits } from '../../src/contract/manifest.ts'
+import { messageOf, PhantomError } from '../../src/contract/phantom-error.ts'
+import type { InstanceCgroup } from '../cgroup/instance-cgroup.ts'
 import type { RunnerPlan } from '../sandbox/plan-runner.ts'
 import { findRunnerPid, readSandboxPid } from '../sandbox/sandbox-status.ts'
 import { spawnPlan } from '../sandbox/spawn-plan.ts'
@@ -16,8 +18,17 @@ export interface SpawnedRunner {
   findPid(): number | null
   /** The process that all others of the sandbox come from: the first of its pid namespace, or the runner itself. */
   findRootPid(): number | null
-  readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
+  readonly exited: Promise<RunnerEnd>
   signal(signal: Signal): void
+  /** Puts all that lives of it into its control group, before any code of the plugin's runs. Null: all is well. */
+  seal(limits: ManifestLimits): PhantomError | null
+}
+
+interface RunnerEnd {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  /** The kernel ended it for its memory. */
+  readonly wasOutOfMemory: boolean
 }
 
 type Signal = 'SIGTERM' | 'SIGKILL'
@@ -31,7 +42,7 @@ const MONITOR_GRACE_MS = 500
  *
  * @throws PhantomError PLUGIN_START_FAILED when the system refuses a process or a descriptor.
  */
-export function spawnRunner(plan: RunnerPlan): SpawnedRunner {
+export function spawnRunner(plan: RunnerPlan, cgroup: InstanceCgroup | null): SpawnedRunner {
   const child = spawnPlan(plan)
   // A process that could not be started says so below; one that could not be signalled is gone.
   child.on('error', () => {})
@@ -51,12 +62,18 @@ export function spawnRunner(plan: RunnerPlan): SpawnedRunner {
       { details: { shortage: 'NO_PROCESS' } },
     )
   }
+  const monitorPid = child.pid
+  // At once, so that hardly anything that it starts is outside; `seal` fetches what is.
+  attempt(() => cgroup?.adopt(monitorPid))
   let sandboxPid = status === undefined ? child.pid : null
   if (status !== undefined) void readSandboxPid(status).then((pid) => (sandboxPid = pid))
   const findPid = (): number | null =>
     status === undefined || sandboxPid === null ? sandboxPid : findRunnerPid(sandboxPid, plan)
-  const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
-    child.once('exit', (code, signal) => resolve({ code, signal }))
+  const exited = new Promise<RunnerEnd>((resolve) => {
+    child.once('exit', (code, signal) => {
+      resolve({ code, signal, wasOutOfMemory: cgroup?.wasOutOfMemory ?? false })
+      void cgroup?.remove()
+    })
   })
   return {
     channel,
@@ -65,8 +82,33 @@ export function spawnRunner(plan: RunnerPlan): SpawnedRunner {
     findPid,
     findRootPid: () => sandboxPid,
     exited,
-    signal: (signal) => signalRunner(child, { sandbox: sandboxPid, runner: findPid() }, signal),
+    signal: (signal) => {
+      if (signal === 'SIGKILL') attempt(() => cgroup?.kill())
+      signalRunner(child, { sandbox: sandboxPid, runner: findPid() }, signal)
+    },
+    seal: (limits) => {
+      const error = attempt(() => cgroup?.seal(monitorPid, limits))
+      return error === null ? null : sealError(error)
+    },
   }
+}
+
+/** What went wrong; a group that is gone already is one with its processes. */
+function attempt(run: () => void): unknown {
+  try {
+    run()
+    return null
+  } catch (error) {
+    return error
+  }
+}
+
+function sealError(cause: unknown): PhantomError {
+  return new PhantomError(
+    'SANDBOX_UNAVAILABLE',
+    `Cannot hold a plugin in its control group: ${messageOf(cause)}. Look at Delegate= of the daemon's unit`,
+    { cause },
+  )
 }
 
 /**

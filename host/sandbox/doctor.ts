@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 
+import { describeCgroups } from '../cgroup/cgroup-tree.ts'
 import { messageOf } from '../../src/contract/phantom-error.ts'
 import type { DoctorCheck } from '../../src/contract/system-methods.ts'
 import type { Machine } from './machine.ts'
@@ -223,25 +224,18 @@ function permissionModelCheck(idle: Observation | string): DoctorCheck {
 }
 
 function cgroupCheck(): DoctorCheck {
-  const own = /^0::(.+)$/m.exec(readText('/proc/self/cgroup'))?.[1] ?? null
-  const controllers = own === null ? '' : readText(`/sys/fs/cgroup${own}/cgroup.controllers`).trim()
-  const found = controllers === '' ? 'no controllers here' : `controllers here: ${controllers}`
-  // Nothing to mend: this version gets by without them.
+  const reason = describeCgroups()
   return {
     name: 'cgroup v2',
+    // Nothing fails without it: rlimits and the host hold the limits.
     ok: true,
-    found: `${found}; not used by this version`,
-    mechanism: null,
-    remedy: null,
-  }
-}
-
-function readText(file: string): string {
-  try {
-    return fs.readFileSync(file, 'utf8')
-  } catch {
-    // Another cgroup layout, or none.
-    return ''
+    found:
+      reason === null ? 'delegated: a group for each process of a plugin' : `not delegated here: ${reason}`,
+    mechanism: reason === null ? 'memory.max, pids.max, cgroup.kill' : null,
+    remedy:
+      reason === null
+        ? null
+        : 'Start the machine with systemd.unified_cgroup_hierarchy=1, and the daemon as a unit with Delegate=cpu memory pids',
   }
 }
 

@@ -12,9 +12,15 @@ const MACHINE = {
 } as Machine
 
 describe('describeLimits()', () => {
-  function rows(machine: Machine, more = '') {
+  function rows(machine: Machine, more = '', hasCgroups = false) {
     const manifest = parse(`${HEAD}[resource_limits]\n${more}`).manifest!
-    const limits = describeLimits({ manifest, limits: manifest.limits, machine, maxPayloadBytes: 1000 })
+    const limits = describeLimits({
+      manifest,
+      limits: manifest.limits,
+      machine,
+      hasCgroups,
+      maxPayloadBytes: 1000,
+    })
     return Object.fromEntries(limits.map(({ name, ...limit }) => [name, limit]))
   }
 
@@ -41,6 +47,15 @@ describe('describeLimits()', () => {
       expect(found[name], name).to.deep.include({ effective: null, mechanism: null })
     const ordinary = rows({ ...MACHINE, tier: 'process' }, 'max_processes = 20\n')
     expect(ordinary['max_processes']).to.deep.equal({ declared: 20, effective: null, mechanism: null })
+  })
+
+  it('names the group of cgroup v2 where each process has one', () => {
+    const found = rows({ ...MACHINE, tier: 'process', prlimitPath: null }, 'max_processes = 20\n', true)
+    expect(found['max_memory_mb']).to.deep.include({ effective: 256, mechanism: 'cgroup v2 memory.max' })
+    expect(found['max_processes']).to.deep.include({ effective: 20, mechanism: 'cgroup v2 pids.max' })
+    expect(rows(MACHINE, '', true)['max_processes']?.mechanism).to.match(
+      /^RLIMIT_NPROC.* \+ cgroup v2 pids\.max$/,
+    )
   })
 
   it('lets a result be no larger than the daemon lets any payload be', () => {

@@ -1,0 +1,129 @@
+import { readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { DEFAULT_MAX_PROCESSES } from '../../src/contract/limits.ts'
+import type { ManifestLimits } from '../../src/contract/manifest.ts'
+import type { CpuMeter } from '../monitor/cpu-meter.ts'
+import { processesBelow } from '../monitor/process-tree.ts'
+
+const MEGABYTE = 1024 * 1024
+/** bubblewrap and its reaper are in it as well. */
+const OWN_PROCESSES = 2
+/** Until the runner has told that it idles: far above what one needs, and no plugin's code runs before. */
+const STARTING_BYTES = 256 * MEGABYTE
+/** What page cache and the kernel's own may add to what the plugin holds. */
+const SLACK_BYTES = 16 * MEGABYTE
+/** A process that appears while the others are moved was started by one of them: it is moved in the next round. */
+const MAX_ROUNDS = 10
+const REMOVE_LOOK_MS = 20
+const REMOVE_PATIENCE_MS = 2_000
+
+/** The control group of one process of a plugin and of all below it (https://docs.kernel.org/admin-guide/cgroup-v2.html). */
+export class InstanceCgroup implements CpuMeter {
+  readonly #folder: string
+  #idleBytes: number | null = null
+
+  /** @param folder empty: made for it */
+  constructor(folder: string, limits: ManifestLimits) {
+    this.#folder = folder
+    this.#write('memory.max', STARTING_BYTES + limits.maxMemoryMb * MEGABYTE)
+    this.#write('memory.swap.max', 0)
+    // The kernel ends all of it or nothing: half a plugin is no plugin.
+    this.#write('memory.oom.group', 1)
+    this.#write('pids.max', OWN_PROCESSES + (limits.maxProcesses ?? DEFAULT_MAX_PROCESSES))
+  }
+
+  /** Right after the spawn: what the process starts from now on is in the group from its first instruction. */
+  adopt(pid: number): void {
+    this.#write('cgroup.procs', pid)
+  }
+
+  /**
+   * Before any code of the plugin's runs. Between spawn and `adopt` the process may have started others, so all of them
+   * are moved, until no new one is found: the runner starts none by itself. From here on memory counts above what the
+   * idle runner holds.
+   *
+   * @throws the system's error where one cannot be moved
+   */
+  seal(root: number, limits: ManifestLimits): void {
+    const moved = new Set<number>()
+    for (let round = 0; round < MAX_ROUNDS; round += 1) {
+      const fresh = processesBelow(root).filter((pid) => !moved.has(pid))
+      if (fresh.length === 0) break
+      for (const pid of fresh) this.adopt(pid)
+      for (const pid of fresh) moved.add(pid)
+    }
+    this.#idleBytes = this.#number('memory.current') ?? 0
+    this.limit(limits)
+  }
+
+  /** Sets what holds from now on, while it runs. */
+  limit(limits: ManifestLimits): void {
+    const aboveBytes = this.#idleBytes === null ? STARTING_BYTES : this.#idleBytes + SLACK_BYTES
+    this.#write('memory.max', aboveBytes + limits.maxMemoryMb * MEGABYTE)
+    this.#write('pids.max', OWN_PROCESSES + (limits.maxProcesses ?? DEFAULT_MAX_PROCESSES))
+  }
+
+  /** In the words of setpriority(2), which the kernel turns into a weight. */
+  setNice(nice: number): void {
+    this.#write('cpu.weight.nice', nice)
+  }
+
+  readMs(): number | null {
+    const usec = /^usage_usec (\d+)$/m.exec(this.#read('cpu.stat'))?.[1]
+    return usec === undefined ? null : Number(usec) / 1000
+  }
+
+  /** The most that it ever held; null where the kernel does not say (Linux before 5.19). */
+  get peakBytes(): number | null {
+    return this.#number('memory.peak')
+  }
+
+  /** Whether the kernel ended it for its memory. */
+  get wasOutOfMemory(): boolean {
+    return Number(/^oom_kill (\d+)$/m.exec(this.#read('memory.events'))?.[1] ?? 0) > 0
+  }
+
+  get isPopulated(): boolean {
+    return /^populated 1$/m.test(this.#read('cgroup.events'))
+  }
+
+  /** Every process in it, however often it forked. */
+  kill(): void {
+    this.#write('cgroup.kill', 1)
+  }
+
+  /** A group goes when nothing lives in it any more; what still does is ended. */
+  async remove(): Promise<boolean> {
+    if (this.isPopulated) this.kill()
+    for (let waitedMs = 0; waitedMs <= REMOVE_PATIENCE_MS; waitedMs += REMOVE_LOOK_MS) {
+      try {
+        rmdirSync(this.#folder)
+        return true
+      } catch (error) {
+        // EBUSY: the kernel is not done with what lived here.
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return true
+      }
+      await delay(REMOVE_LOOK_MS)
+    }
+    return false
+  }
+
+  #write(file: string, value: number): void {
+    writeFileSync(join(this.#folder, file), String(value))
+  }
+
+  #read(file: string): string {
+    try {
+      return readFileSync(join(this.#folder, file), 'latin1')
+    } catch {
+      // The kernel has no such file, or the group is gone.
+      return ''
+    }
+  }
+
+  #number(file: string): number | null {
+    const value = Number.parseInt(this.#read(file), 10)
+    return Number.isNaN(value) ? null : value
+  }
+}
