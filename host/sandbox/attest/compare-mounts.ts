@@ -53,11 +53,26 @@ function mountProblem(mount: ExpectedMount, line: MountLine, host: HostMounts): 
   if (mount.readOnly && !line.readOnly) return [`${at} is writable`]
   if (mount.from === null) {
     const isHosts = host.lines.some(({ device }) => device === line.device)
-    return line.type === mount.type && !isHosts ? [] : [`${at} is a ${line.type} of the host`]
+    if (line.type !== mount.type || isHosts) return [`${at} is a ${line.type} of the host`]
+    return isBound(mount.sizeBytes, sizeOf(line))
+      ? []
+      : [`${at} may take ${sizeOf(line) ?? 'any number of'} bytes, not ${mount.sizeBytes}`]
   }
   return comesFrom(mount.from, line, host)
     ? []
     : [`${at} is ${quote(line.root)} instead of ${quote(mount.from)}`]
+}
+
+/** The kernel rounds up to whole pages, of at most 64 KiB. */
+function isBound(declared: number | null, found: number | null): boolean {
+  if (declared === null) return true
+  return found !== null && found >= declared && found < declared + 64 * 1024
+}
+
+/** The kernel says whole KiB, or nothing where there is no bound. */
+function sizeOf({ options }: MountLine): number | null {
+  const kibibytes = /(?:^|,)size=(\d+)k(?:,|$)/.exec(options)?.[1]
+  return kibibytes === undefined ? null : Number(kibibytes) * 1024
 }
 
 /** Libraries are named by their links. */

@@ -6,14 +6,11 @@ export interface ExpectedMount {
   /** Of one of its own. */
   readonly type: 'tmpfs' | 'proc' | null
   readonly readOnly: boolean
+  /** Of one in memory that has a bound; null for any other. */
+  readonly sizeBytes: number | null
 }
 
-interface Draft {
-  at: string
-  from: string | null
-  type: ExpectedMount['type']
-  readOnly: boolean
-}
+type Draft = { -readonly [K in keyof ExpectedMount]: ExpectedMount[K] }
 
 /**
  * What bubblewrap is told to mount, in its order: the command line is the declaration. Paths are absolute, so that
@@ -26,25 +23,32 @@ export function mountsIn(
   binds: readonly string[],
   firstDescriptor: number,
 ): readonly ExpectedMount[] {
-  const mounts: Draft[] = [{ at: '/', from: null, type: 'tmpfs', readOnly: false }]
+  const mounts: Draft[] = [{ ...EMPTY, at: '/', type: 'tmpfs' }]
+  let sizeBytes: number | null = null
   for (const [index, option] of args.entries()) {
     if (option === '--') break
-    const [first = '', second = ''] = args.slice(index + 1)
+    const [first = '', second = ''] = args.slice(index + 1, index + 3)
     switch (option) {
       case '--ro-bind':
       case '--bind':
       case '--dev-bind':
-        mounts.push({ at: second, from: first, type: null, readOnly: option === '--ro-bind' })
+        mounts.push({ ...EMPTY, at: second, from: first, readOnly: option === '--ro-bind' })
         break
       case '--ro-bind-fd':
       case '--bind-fd': {
         const from = binds[Number(first) - firstDescriptor] ?? ''
-        mounts.push({ at: second, from, type: null, readOnly: option === '--ro-bind-fd' })
+        mounts.push({ ...EMPTY, at: second, from, readOnly: option === '--ro-bind-fd' })
         break
       }
+      case '--size':
+        sizeBytes = Number(first)
+        break
       case '--tmpfs':
+        mounts.push({ ...EMPTY, at: first, type: 'tmpfs', sizeBytes })
+        sizeBytes = null
+        break
       case '--proc':
-        mounts.push({ at: first, from: null, type: option === '--proc' ? 'proc' : 'tmpfs', readOnly: false })
+        mounts.push({ ...EMPTY, at: first, type: 'proc' })
         break
       case '--remount-ro': {
         const remounted = mounts.findLast(({ at }) => at === first)
@@ -57,3 +61,5 @@ export function mountsIn(
   }
   return mounts
 }
+
+const EMPTY = { from: null, type: null, readOnly: false, sizeBytes: null } as const

@@ -8,6 +8,8 @@ export interface MountLine {
   /** Of this mount, whatever the file system is. */
   readonly readOnly: boolean
   readonly type: string
+  /** Of the file system, `rw,size=16384k`. */
+  readonly options: string
 }
 
 /** In the kernel's order, later ones on top of earlier ones. Null where a line is not one of its: none may be missed. */
@@ -19,10 +21,10 @@ export function parseMountinfo(text: string): readonly MountLine[] | null {
     // Any number of optional fields end with a dash.
     const dash = words.indexOf('-', 6)
     const [, , device = '', root = '', at = '', options = ''] = words
-    const type = words[dash + 1]
+    const [type, , fileSystem = ''] = words.slice(dash + 1)
     if (dash === -1 || type === undefined || !/^\d+:\d+$/.test(device) || !at.startsWith('/')) return null
     const readOnly = options.split(',').includes('ro')
-    lines.push({ device, root: unescape(root), at: unescape(at), readOnly, type })
+    lines.push({ device, root: unescape(root), at: unescape(at), readOnly, type, options: fileSystem })
   }
   return lines
 }

@@ -14,8 +14,8 @@ describe('parseMountinfo()', () => {
   it('reads place, root, device, type and whether the mount is read-only', () => {
     const text = `${lineOf('8:1', '/@/srv', '/srv')}\n${lineOf('0:5', '/', '/proc', 'rw proc')}\n`
     expect(parseMountinfo(text)).to.deep.equal([
-      { device: '8:1', root: '/@/srv', at: '/srv', readOnly: true, type: 'ext4' },
-      { device: '0:5', root: '/', at: '/proc', readOnly: false, type: 'proc' },
+      { device: '8:1', root: '/@/srv', at: '/srv', readOnly: true, type: 'ext4', options: 'rw' },
+      { device: '0:5', root: '/', at: '/proc', readOnly: false, type: 'proc', options: 'rw' },
     ])
   })
 
@@ -116,6 +116,21 @@ describe('compareMounts()', () => {
     expect(problemOf(swapped(3, lineOf('8:1', '/@/srv/plugin', '/srv/plugin', 'rw ext4')))).to.equal(
       '"/srv/plugin" is writable',
     ))
+
+  it('names a bound in memory that is another, or none', () => {
+    const wanted = mountsIn(['--size', '16777216', '--tmpfs', '/tmp'], [], 6)
+    const root = '1 2 0:9 / / rw - tmpfs tmpfs rw'
+    const effectiveOf = (options: string): string | null => {
+      const text = `${root}\n1 2 0:10 / /tmp rw - tmpfs tmpfs ${options}`
+      const { found } = compareMounts(wanted, { value: text }, host)
+      return typeof found === 'string' ? found : found.holds ? null : found.effective
+    }
+    expect(effectiveOf('rw,size=16384k')).to.equal(null)
+    expect(effectiveOf('rw,size=16388k'), 'rounded up to a page').to.equal(null)
+    expect(effectiveOf('rw,size=16383k')).to.equal('"/tmp" may take 16776192 bytes, not 16777216')
+    expect(effectiveOf('rw,size=32768k')).to.equal('"/tmp" may take 33554432 bytes, not 16777216')
+    expect(effectiveOf('rw,mode=1777')).to.equal('"/tmp" may take any number of bytes, not 16777216')
+  })
 
   it('names what comes from elsewhere: another path, another file system', () => {
     expect(problemOf(swapped(3, lineOf('8:1', '/@/srv/other', '/srv/plugin')))).to.include('/@/srv/other')
