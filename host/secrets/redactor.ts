@@ -1,7 +1,7 @@
 import { formsOf } from './secret-forms.ts'
+import { SecretIndex } from './secret-index.ts'
 
 export const SHOWN = '[secret]'
-const SYNTAX = /[.*+?^${}()|[\]\\/]/g
 /** A secret that was replaced, or only looked at, is still taken out for so long, and of those the latest so many. */
 const RETIRED_MS = 24 * 3_600_000
 const MAX_RETIRED = 200
@@ -14,7 +14,7 @@ export class Redactor {
   readonly #held = new Map<string, ReadonlySet<string>>()
   /** Until when, the oldest first. */
   readonly #retired = new Map<string, number>()
-  #compiled: { readonly pattern: RegExp; readonly forms: readonly string[] } | null | undefined = null
+  #index: SecretIndex | null = null
 
   /** The clock is monotonic. */
   constructor(now: () => number = () => performance.now()) {
@@ -29,19 +29,26 @@ export class Redactor {
     if (next.size === 0) this.#held.delete(source)
     else this.#held.set(source, next)
     for (const secret of before) if (!next.has(secret)) this.#retire(secret)
-    this.#compiled = undefined
+    this.#index = null
   }
 
   /** Somebody saw it, and maybe nobody will keep it. */
   add(secret: string): void {
     if (formsOf(secret).length === 0) return
     this.#retire(secret)
-    this.#compiled = undefined
+    this.#index = null
   }
 
   redact(text: string): string {
-    const { pattern } = this.#current() ?? {}
-    return pattern === undefined ? text : text.replace(pattern, SHOWN)
+    const found = this.find(text)
+    if (found.length === 0) return text
+    let redacted = ''
+    let at = 0
+    for (const [from, to] of found) {
+      redacted += text.slice(at, from) + SHOWN
+      at = to
+    }
+    return redacted + text.slice(at)
   }
 
   /** The same for a text whose end was cut off, maybe in the middle of a secret. */
@@ -53,29 +60,17 @@ export class Redactor {
 
   /** Where secrets stand in a text, from and to. */
   find(text: string): [number, number][] {
-    const { pattern } = this.#current() ?? {}
-    if (pattern === undefined) return []
-    return Array.from(text.matchAll(pattern), ({ index, 0: found }) => [index, index + found.length])
+    return this.#current().find(text)
   }
 
   /** How many characters at the end of a text may be the beginning of a secret. */
   openLength(text: string): number {
-    let longest = 0
-    for (const form of this.#current()?.forms ?? []) {
-      for (let length = Math.min(form.length - 1, text.length); length > longest; length -= 1) {
-        const from = text.length - length
-        if (text.charCodeAt(from) === form.charCodeAt(0) && form.startsWith(text.slice(from))) {
-          longest = length
-          break
-        }
-      }
-    }
-    return longest
+    return this.#current().openLength(text)
   }
 
   /** Characters of the longest spelling that is looked for. */
   get longestChars(): number {
-    return this.#current()?.forms[0]?.length ?? 0
+    return this.#current().longestChars
   }
 
   #retire(secret: string): void {
@@ -86,16 +81,12 @@ export class Redactor {
   }
 
   /** Built by the next text: many secrets come at once. */
-  #current(): { readonly pattern: RegExp; readonly forms: readonly string[] } | null {
+  #current(): SecretIndex {
     this.#forget()
-    if (this.#compiled !== undefined) return this.#compiled
+    if (this.#index !== null) return this.#index
     const secrets = [...this.#held.values()].flatMap((held) => [...held])
-    const forms = new Set([...secrets, ...this.#retired.keys()].flatMap(formsOf))
-    // The longest first, so that of two that begin alike the whole is taken.
-    const longestFirst = [...forms].toSorted((a, b) => b.length - a.length)
-    const pattern = new RegExp(longestFirst.map((form) => form.replace(SYNTAX, '\\$&')).join('|'), 'g')
-    this.#compiled = longestFirst.length === 0 ? null : { pattern, forms: longestFirst }
-    return this.#compiled
+    this.#index = new SecretIndex(new Set([...secrets, ...this.#retired.keys()].flatMap(formsOf)))
+    return this.#index
   }
 
   #forget(): void {
@@ -104,7 +95,7 @@ export class Redactor {
     for (const [secret, untilMs] of this.#retired) {
       if (untilMs > nowMs) return
       this.#retired.delete(secret)
-      this.#compiled = undefined
+      this.#index = null
     }
   }
 }

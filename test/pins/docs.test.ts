@@ -11,6 +11,7 @@ import { nextPluginState, PLUGIN_EVENTS, type PluginEvent } from '../../host/sup
 import { exitCodeOf } from '../../src/cli/exit-code.ts'
 import { buildProgram } from '../../src/cli/program.ts'
 import { ERROR_CODES, type ErrorCode } from '../../src/contract/error-codes.ts'
+import { DENIAL_KINDS } from '../../src/contract/denial.ts'
 import { CLI_EXIT_CODES, DAEMON_EXIT_CODES, RUNNER_EXIT_CODES } from '../../src/contract/exit-codes.ts'
 import { GATES } from '../../src/contract/generations.ts'
 import type { InstanceState, PluginState } from '../../src/contract/life.ts'
@@ -135,6 +136,12 @@ describe('docs/writing-plugins.md', () => {
 })
 
 describe('docs/permissions.md', () => {
+  it('has every kind of denial', () => {
+    const kinds = columnsOf('docs/permissions.md', 'denial-kinds').map(([kind]) => wordOf(kind))
+    expect(kinds).to.have.members(['fs_read', 'fs_write', 'network', 'env', 'process', 'runtime'])
+    expect(kinds).to.have.members([...DENIAL_KINDS])
+  })
+
   it('has every kind of permission with an example that is read, and says which are granted', () => {
     const rows = columnsOf('docs/permissions.md', 'permissions')
     expect(rows.map(([kind]) => wordOf(kind))).to.have.members([

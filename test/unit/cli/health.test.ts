@@ -3,7 +3,7 @@ import { formatHealth, formatHealthTable } from '../../../src/cli/health.ts'
 import { formatMetrics, formatRunning } from '../../../src/cli/metrics.ts'
 import { toScreen } from '../../../src/cli/watch.ts'
 import { plain } from './plain.ts'
-import { emptyQueue, noCalls, pluginHealth, pluginMetrics, someCalls } from './sample-figures.ts'
+import { emptyQueue, noCalls, pluginHealth, pluginMetrics, someCalls, noDenials } from './sample-figures.ts'
 
 const nowMs = Date.parse('2026-01-02T03:05:00.000Z')
 const busyQueue = {
@@ -112,7 +112,11 @@ describe('formatMetrics()', () => {
       plugins: [
         pluginMetrics({ plugin_id: 'quiet', instances: 0, calls: noCalls }),
         pluginMetrics({ plugin_id: 'started', calls: noCalls, cpu_share: null }),
-        pluginMetrics({ plugin_id: 'busy', queue: busyQueue }),
+        pluginMetrics({
+          plugin_id: 'busy',
+          queue: busyQueue,
+          denials: { ...noDenials, fs_read: 3, process: 1 },
+        }),
       ],
     }
     expect(plain(formatMetrics(metrics))).to.equal(`up         1 min 1 s
@@ -126,6 +130,10 @@ daemon     50.0 MiB, CPU 2.0 s, event loop delay p99 1.5 ms
 PLUGIN   CALLS  SUCCESS  P50     P95   P99    RUNNING  WAITING  RESTARTS  MEMORY    CPU
 busy     10     77.8 %   0.5 ms  4 ms  90 ms  2        3        0         40.0 MiB  1.5 s, 3 % of a core
 started  0      -        -       -     -      0        0        0         40.0 MiB  1.5 s
+
+PLUGIN  DENIED   TIMES
+busy    fs_read  3
+busy    process  1
 
 1 plugin without a process or a call`)
   })

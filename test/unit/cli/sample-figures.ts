@@ -32,7 +32,7 @@ export const emptyQueue: QueueFigures = {
   refused: 0,
 }
 
-const noDenials = { fs_read: 0, fs_write: 0, network: 0, env: 0, process: 0, runtime: 0 }
+export const noDenials = { fs_read: 0, fs_write: 0, network: 0, env: 0, process: 0, runtime: 0 }
 
 export function pluginHealth(other: Partial<PluginHealth>): PluginHealth {
   return {
