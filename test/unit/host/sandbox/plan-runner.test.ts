@@ -210,6 +210,7 @@ describe('planRunner()', () => {
       .to.include('--ro-bind /usr /usr --symlink usr/bin /bin')
       .and.include('--tmpfs /usr/share/phantom')
       .and.include('--allow-child-process')
+      .and.include('--tmpfs /proc/1 ')
     expect(plan.args, 'somebody reaps').not.to.include('--as-pid-1')
     expect(plan.env['PATH']).to.equal('/usr/bin:/bin')
     expect(planRunner(MACHINE, REQUEST).args.join(' ')).not.to.match(/\/usr |allow-child/)
