@@ -148,6 +148,20 @@ describe('the filter of system calls', () => {
     )
   })
 
+  it('allows no other number of the tables and a long way beyond, each asked in turn', () => {
+    const patterns = [0n, ~0n, 1n].map((value) => Array<bigint>(6).fill(value))
+    for (const variant of VARIANTS) {
+      const mayBe = listed(variant)
+      for (let number = 0; number < 1200; number++) {
+        if (mayBe.has(number)) continue
+        for (const given of patterns) {
+          const answer = ask(variant, { number, arguments: given })
+          expect([EPERM, ENOSYS], `${number} on ${variant.arch}`).to.include(answer)
+        }
+      }
+    }
+  })
+
   it('calls what is newer than its tables unknown, and what it knows forbidden', () => {
     for (const variant of VARIANTS) {
       for (const number of [LAST_KNOWN_NUMBER + 1, 462, 1000])
