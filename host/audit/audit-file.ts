@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { open, rename, stat, unlink, writeFile, type FileHandle } from 'node:fs/promises'
+import { lstat, open, rename, stat, unlink, writeFile, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sha256 } from './audit-chain.ts'
 import { AUDIT_FILE, fullFileName, readTail } from './audit-files.ts'
@@ -123,7 +123,7 @@ export class AuditFile {
 
   async #exists(): Promise<boolean> {
     try {
-      await stat(this.#path)
+      if (!(await lstat(this.#path)).isFile()) throw new Error(`"${this.#path}" is no regular file`)
       return true
     } catch (error) {
       if (isMissing(error)) return false

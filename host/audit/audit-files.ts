@@ -12,9 +12,11 @@ export function fullFileName(firstSequence: number): string {
   return `audit.${String(firstSequence).padStart(12, '0')}.jsonl`
 }
 
-/** The names of the log's files, the oldest first. */
+/** The names of the log's files, the oldest first. What is no regular file is none of them: a pipe would never end. */
 export function listAuditFiles(folder: string): string[] {
-  const names = readdirSync(folder)
+  const names = readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ name }) => name)
   const full = names
     .filter((name) => FULL_FILE.test(name))
     .toSorted((a, b) => Number(FULL_FILE.exec(a)![1]) - Number(FULL_FILE.exec(b)![1]))

@@ -60,8 +60,7 @@ export class ChainCheck {
     this.#checkBeginning()
     if (end === null) return
     const last = this.lastSequence ?? 0
-    if (last < end.sequence)
-      this.#report('cut', place, `records ${last + 1} to ${end.sequence} are missing at the end`)
+    if (last < end.sequence) this.#report('cut', place, `${areMissing(last + 1, end.sequence)} at the end`)
     else if (last === end.sequence && this.lastHash !== end.hash && !this.#checkpoints.has(last))
       this.#report('changed', place, `record ${last} is not the one that was written`)
     else if (last > end.sequence && end.isLast)
@@ -81,9 +80,7 @@ export class ChainCheck {
       return
     }
     if (sequence > expected && !this.#isBroken) {
-      const missing =
-        sequence - 1 === expected ? `record ${expected} is` : `records ${expected} to ${sequence - 1} are`
-      this.#report('missing', place, `${missing} missing before record ${sequence}`)
+      this.#report('missing', place, `${areMissing(expected, sequence - 1)} before record ${sequence}`)
       return
     }
     if (previous !== this.lastHash && !this.#isBroken)
@@ -101,11 +98,7 @@ export class ChainCheck {
     const before = { sequence: record.sequence - 1, hash: record.previous }
     if (before.sequence === this.#retired.sequence && before.hash === this.#retired.hash) return
     if (before.sequence > this.#retired.sequence)
-      this.#report(
-        'missing',
-        place,
-        `records ${this.#retired.sequence + 1} to ${before.sequence} are missing`,
-      )
+      this.#report('missing', place, areMissing(this.#retired.sequence + 1, before.sequence))
     else if (before.sequence === this.#retired.sequence)
       this.#report('forged', place, `record ${record.sequence} does not follow the one before it`)
   }
@@ -126,4 +119,8 @@ export class ChainCheck {
   #report(kind: AuditProblem['kind'], { file, line }: Place, message: string): void {
     this.problems.push({ kind, file, line, message })
   }
+}
+
+function areMissing(first: number, last: number): string {
+  return first === last ? `record ${first} is missing` : `records ${first} to ${last} are missing`
 }

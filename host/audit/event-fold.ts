@@ -2,6 +2,8 @@ import type { AuditEvent } from './audit-log.ts'
 
 /** So many of one kind stand in full before the rest is counted. */
 const BURST = 20
+/** A window with more than these is the beginning of a flood, however slow. */
+const FEW = 2
 const FIRST_WINDOW_MS = 10_000
 const LAST_WINDOW_MS = 3_600_000
 /** Kinds that are told apart at once; beyond it whoever invents new ones shares one count. */
@@ -13,8 +15,9 @@ interface Window {
   readonly event: AuditEvent
   startMs: number
   lengthMs: number
-  /** How many more stand in full. */
+  /** How many more stand in full, and how many do. */
   left: number
+  shown: number
   folded: number
   samples: Readonly<Record<string, unknown>>[]
 }
@@ -37,6 +40,7 @@ export class EventFold {
     const window = this.#windowOf(event, nowMs)
     if (window.left > 0) {
       window.left -= 1
+      window.shown += 1
       return true
     }
     window.folded += 1
@@ -50,7 +54,7 @@ export class EventFold {
     for (const [key, window] of this.#windows) {
       if (!isLast && nowMs - window.startMs < window.lengthMs) continue
       if (window.folded > 0) due.push(toSummary(window, nowMs))
-      if (window.folded === 0 || isLast) this.#windows.delete(key)
+      if (isLast || window.folded + window.shown <= FEW) this.#windows.delete(key)
       else renew(window, nowMs)
     }
     return due
@@ -67,6 +71,7 @@ export class EventFold {
       startMs: nowMs,
       lengthMs: FIRST_WINDOW_MS,
       left: BURST,
+      shown: 0,
       folded: 0,
       samples: [],
     }
@@ -74,8 +79,9 @@ export class EventFold {
     return window
   }
 
+  /** What a client says that it is about is its own choice: it may not be what tells its refusals apart. */
   #keyOf({ action, plugin_id: pluginId, actor }: AuditEvent): string {
-    const key = `${action}\n${pluginId ?? ''}\n${actor?.uid ?? ''}`
+    const key = `${action}\n${actor === null ? pluginId : String(actor.uid)}`
     return this.#windows.has(key) || this.#windows.size < MAX_KEYS ? key : SHARED_KEY
   }
 }
@@ -99,7 +105,8 @@ function toSummary({ event, folded, startMs, samples }: Window, nowMs: number): 
 function renew(window: Window, nowMs: number): void {
   window.startMs = nowMs
   window.lengthMs = Math.min(window.lengthMs * 2, LAST_WINDOW_MS)
-  window.left = 0
+  window.left = 1
+  window.shown = 0
   window.folded = 0
   window.samples = []
 }

@@ -52,7 +52,11 @@ export class ControlAudit {
   async perform(request: Request, actor: ClientActor, work: () => Promise<unknown>): Promise<unknown> {
     const act = toAct(request, actor.describe())
     this.#log.record({ ...act, outcome: 'begun' })
-    await this.#log.settled()
+    await this.#log.settled().catch((error: unknown) => {
+      // Both lines wait for room; it was not done.
+      this.#log.record({ ...act, outcome: 'refused', details: { ...act.details, code: 'AUDIT_UNAVAILABLE' } })
+      throw error
+    })
     const ended = await work().then(
       (result) => ({ result }),
       (error: unknown) => ({ error }),

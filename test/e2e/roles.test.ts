@@ -179,9 +179,9 @@ describe('the two sockets', () => {
 
   it("follow the audit log on the operators' one", async () => {
     const id = 'following'
-    await operator.request('get_audit_log', { follow: true, action: 'method.denied', limit: 1 }, id)
-    const stranger = await daemon.connect()
-    await stranger.request('reload_config')
+    await operator.request('get_audit_log', { follow: true, action: 'admin.', limit: 1 }, id)
+    const another = await daemon.connectOperator()
+    await another.request('reload_config')
     await until(
       () => operator.messages.some(({ method, params }) => method === 'audit' && params?.['id'] === id),
       'a line of the audit log',

@@ -1,12 +1,12 @@
 import { expect } from 'chai'
-import { execFile } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { toChainLine } from '../../host/audit/audit-chain.ts'
 import { verifyOffline } from '../../host/audit/verify-offline.ts'
 import type { AuditProblem, AuditRecord, AuditVerification } from '../../src/contract/audit.ts'
-import { AuditWorld } from '../helpers/audit-world.ts'
+import { anAct, AuditWorld } from '../helpers/audit-world.ts'
 
 const CLI = path.resolve(import.meta.dirname, '../../src/cli/main.ts')
 const COUNT = 10
@@ -133,6 +133,22 @@ describe('verifying the audit log', () => {
     expectFound(await verifyOffline(world.folder), { kind: 'torn', line: COUNT + 1 })
   })
 
+  it('reads no pipe that lies in the place of the file, and refuses acts', async () => {
+    await world.close()
+    fs.rmSync(path.join(world.folder, 'audit.jsonl'))
+    execFileSync('mkfifo', [path.join(world.folder, 'audit.jsonl')])
+    world.open()
+    world.log.record(anAct)
+    const refusal = await world.log.settled().catch((error: unknown) => error)
+    expect(refusal).to.have.property('code', 'AUDIT_UNAVAILABLE')
+    expect(refusal).to.have.property('message').that.includes('no regular file')
+    fs.rmSync(path.join(world.folder, 'audit.jsonl'))
+    await world.log.settled()
+    await world.close()
+    execFileSync('mkfifo', [path.join(world.folder, 'audit.000000000001.jsonl')])
+    expect((await verifyOffline(world.folder)).files).to.deep.equal(['audit.jsonl'])
+  })
+
   it('finds a file that was taken away, and says where no checkpoint could prove anything', async () => {
     await world.close()
     fs.rmSync(path.join(world.folder, 'audit.jsonl'))
@@ -152,7 +168,7 @@ describe('verifying the audit log', () => {
     world.setLines(world.lines().slice(0, -1))
     const cut = await run(['audit', 'verify', '--state', world.folder])
     expect(cut.code).to.equal(1)
-    expect(cut.stdout).to.include(`audit.jsonl:${COUNT - 1}  cut: records ${COUNT} to ${COUNT} are missing`)
+    expect(cut.stdout).to.include(`audit.jsonl:${COUNT - 1}  cut: record ${COUNT} is missing`)
     const nowhere = await run(['audit', 'verify', '--state', path.join(world.folder, 'nowhere')])
     expect([nowhere.code, nowhere.stderr]).to.satisfy(
       ([code, text]: [number, string]) => code === 8 && text.includes('there is no such folder'),
