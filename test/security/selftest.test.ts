@@ -1,10 +1,14 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import fs from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
 import { expect } from 'chai'
+import { processesNaming } from '../../src/cli/selftest/arena-processes.ts'
 import { PROBES } from '../../src/cli/selftest/catalogue.ts'
 import type { SuiteReport } from '../../src/cli/selftest/run-suite.ts'
 import { CommandLine } from '../helpers/command-line.ts'
+import { until } from '../helpers/daemon.ts'
 import { makeTemporary, ordinaryUser, removeTemporary, whyNotReadable } from '../helpers/ordinary-user.ts'
 import { skipBecause } from '../helpers/skip.ts'
 
@@ -58,6 +62,20 @@ describe('phantom selftest', function () {
     ])
     expect(code).to.equal(4)
     expect(stderr).to.contain('phantom doctor')
+  })
+
+  it('ends by Ctrl-C after the probe that runs, with 130, and leaves nothing behind', async () => {
+    // A group of its own, to which a terminal would send the signal.
+    const child = spawn(process.execPath, [LAUNCHER, 'selftest'], { detached: true, stdio: 'ignore' })
+    const ended = once(child, 'exit')
+    const folders = (): string[] =>
+      fs.readdirSync(os.tmpdir()).filter((name) => name.startsWith('phantom-selftest-'))
+    const isRunning = (): boolean =>
+      processesNaming(path.join(os.tmpdir(), 'phantom-selftest-')).some((pid) => pid !== child.pid)
+    await until(isRunning, 'its plugins to run')
+    process.kill(-child.pid!, 'SIGINT')
+    expect(await ended).to.deep.equal([130, null])
+    expect(folders()).to.deep.equal([])
   })
 
   for (const tier of ['namespace', 'process'] as const) {

@@ -136,6 +136,32 @@ export async function mappings(tries, { mib }) {
   )
 }
 
+/** Native memory, page by page, until there is none: it is kept for a moment, so that the host sees all of it. */
+export async function nativeMemory(tries) {
+  const kernel = await open()
+  const { toBuffer } = await import('node:ffi')
+  const step = 4 * 1024 * 1024
+  let taken = 0
+  let at = 0n
+  while (taken < 2048 && (at = kernel.call(9, 0, step, 3, 0x22, -1, 0)) > 0n) {
+    toBuffer(at, step, false).fill(1)
+    taken += 4
+  }
+  await new Promise((resolve) => setTimeout(resolve, 30))
+  await tries.at('native memory', () => taken >= 2048 && `${taken} MiB`)
+  tries.list.at(-1).error = `${NAMES[kernel.errno()] ?? 'nothing'} after ${taken} MiB`
+}
+
+/** Its own memory is its own: what it writes there must open nothing. */
+export async function ownMemory(tries, { read }) {
+  const kernel = await open()
+  const mine = Buffer.from('before')
+  const fd = kernel.call(2, kernel.at(Buffer.from('/proc/self/mem\0')), 2, 0)
+  if (fd >= 0n) kernel.call(18, fd, kernel.at(Buffer.from('beyond')), 6, kernel.at(mine))
+  await rawOpen(tries, { read, write: [], control: `${tries.own}/own.txt` })
+  tries.list.push({ what: 'its own memory', got: null, error: `it now says ${mine}`, control: false })
+}
+
 /** Sockets by the kernel: whatever connects, the host sees. */
 export async function sockets(tries, { families, unix, abstract, port }) {
   for (const [what, family, type, protocol = 0] of families)

@@ -42,6 +42,13 @@ export const RAW_KERNEL_PROBES: readonly Probe[] = [
     input: (arena) => ({ control: path.join(arena.places.workspace, 'given/ok.txt'), ...filesOf(arena) }),
   }),
   rawProbe({
+    id: 'raw-own-memory',
+    area: 'kernel',
+    tries: 'writes into its own memory by /proc/self/mem, and then opens files outside',
+    attack: 'ownMemory',
+    input: ({ places }) => ({ read: [places.secretFile, '/etc/passwd'] }),
+  }),
+  rawProbe({
     id: 'raw-mappings',
     area: 'kernel',
     tries: 'maps 512 MiB by ways that its memory limit might not count, and raises the limit',

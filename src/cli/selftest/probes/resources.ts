@@ -62,6 +62,19 @@ export const RESOURCE_PROBES: readonly Probe[] = [
       run: async (arena) => judgeMemory(await bomb(arena, 'bare', attack, {})),
     }),
   ),
+  defineProbe({
+    id: 'memory-native',
+    area: 'resources',
+    tries: 'takes native memory past all of Node until something stops it',
+    plugins: ['loose'],
+    skip: ({ tier }) =>
+      tier === 'process'
+        ? 'no plugin may call native code here'
+        : process.arch === 'x64'
+          ? null
+          : 'its numbers are those of x86-64',
+    run: async (arena) => judgeMemory(await bomb(arena, 'loose', 'nativeMemory', {})),
+  }),
   ...TIME.map(([id, attack, tries]) =>
     defineProbe({
       id: `time-${id}`,

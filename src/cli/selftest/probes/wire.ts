@@ -83,6 +83,13 @@ export const WIRE_PROBES: readonly Probe[] = [
     run: (arena) => watched(arena, 'drip', {}),
   }),
   defineProbe({
+    id: 'wire-never-reads',
+    area: 'wire',
+    tries: 'never reads its channel while callers send it 20 inputs of 2 MB',
+    plugins: ['hasty'],
+    run: (arena) => watchedCalls(arena, () => Promise.all(Array.from({ length: 20 }, () => blocked(arena)))),
+  }),
+  defineProbe({
     id: 'wire-output',
     area: 'wire',
     tries: 'floods stdout without a line break until its deadline',
@@ -130,19 +137,25 @@ export const WIRE_PROBES: readonly Probe[] = [
 
 /** The daemon bounded, the neighbour prompt, and the caller told by an error of the host or by an honest answer. */
 async function watched(arena: Arena, attack: string, input: object): Promise<Finding> {
+  return await watchedCalls(arena, () => arena.ending(arena.attack('hasty', attack, input)))
+}
+
+function blocked(arena: Arena): Promise<string> {
+  const input = { attack: 'waiting', input: { text: 'x'.repeat(2 * MIB) } }
+  const call = arena.system.execute_plugin(pluginId('hasty'), 'probe', input, { timeout_ms: 1_000 })
+  return call.then(
+    () => 'an answer',
+    (error: unknown) => (isPhantomError(error) ? error.code : Promise.reject(error)),
+  )
+}
+
+async function watchedCalls(arena: Arena, run: () => Promise<unknown>): Promise<Finding> {
   await arena.system.execute_plugin(pluginId('hasty'), 'ping')
-  const { value, daemonGrowthBytes, pingsMs } = await watchNeighbours(arena, pluginId('hasty'), async () => {
-    try {
-      await arena.attack('hasty', attack, input)
-      return 'an answer'
-    } catch (error) {
-      if (isPhantomError(error)) return error.code
-      throw error
-    }
-  })
+  const { value, daemonGrowthBytes, pingsMs } = await watchNeighbours(arena, pluginId('hasty'), run)
   const slowest = pingsMs[Math.floor(pingsMs.length * 0.95)] ?? 0
   const growth = Math.round(daemonGrowthBytes / MIB)
-  const found = `${value}; daemon + ${growth} MiB; ${pingsMs.length} calls of the neighbour, p95 ${slowest.toFixed(1)} ms`
+  const ended = [...new Set([value].flat())].join(', ')
+  const found = `${ended}; daemon + ${growth} MiB; ${pingsMs.length} calls of the neighbour, p95 ${slowest.toFixed(1)} ms`
   const isHeld = daemonGrowthBytes < MAX_DAEMON_GROWTH && slowest < PROMPT_MS
   return { verdict: isHeld ? 'held' : 'open', found }
 }
