@@ -13,7 +13,9 @@ import { showOnce, watch } from './watch.ts'
 export function defineMetrics(program: Command): void {
   program
     .command('metrics')
-    .description('show the figures of the running daemon: calls, times, queues, memory, CPU, denials')
+    .description(
+      'show the figures of the running daemon: calls, times, queues, memory, CPU, network, denials',
+    )
     .option('-w, --watch', 'every second anew, until Ctrl-C; with --json one document a line')
     .addHelpText('after', examples('phantom metrics --watch', 'phantom metrics --json'))
     .action(async (own: { watch?: boolean }, command: Command) => {
@@ -42,6 +44,7 @@ export function formatMetrics(metrics: SystemMetrics): string[] {
       ['daemon', formatDaemon(daemon)],
     ]),
     ...(busy.length === 0 ? [] : ['', ...formatPlugins(busy)]),
+    ...formatNetwork(metrics.plugins),
     ...formatDenials(metrics.plugins),
     ...(quiet === 0
       ? []
@@ -80,6 +83,22 @@ function formatPlugins(plugins: readonly PluginMetrics[]): string[] {
     ],
   }))
   return formatTable([{ cells: heads }, ...rows])
+}
+
+/** What went through the daemon's proxy; nothing where nothing did. */
+function formatNetwork(plugins: readonly PluginMetrics[]): string[] {
+  const rows = plugins
+    .filter(({ network }) => network.requests > 0)
+    .map(({ plugin_id, network }) => ({
+      cells: [
+        printableLine(plugin_id),
+        String(network.requests),
+        String(network.connections),
+        formatBytes(network.bytes),
+      ],
+    }))
+  if (rows.length === 0) return []
+  return ['', ...formatTable([{ cells: ['PLUGIN', 'REQUESTS', 'TUNNELS', 'NETWORK'] }, ...rows])]
 }
 
 /** What plugins were refused; nothing where none was. */

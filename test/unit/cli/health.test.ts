@@ -116,6 +116,7 @@ describe('formatMetrics()', () => {
           plugin_id: 'busy',
           queue: busyQueue,
           denials: { ...noDenials, fs_read: 3, process: 1 },
+          network: { requests: 12, connections: 3, bytes: 5 * 1024 ** 2 },
         }),
       ],
     }
@@ -130,6 +131,9 @@ daemon     50.0 MiB, CPU 2.0 s, event loop delay p99 1.5 ms
 PLUGIN   CALLS  SUCCESS  P50     P95   P99    RUNNING  WAITING  RESTARTS  MEMORY    CPU
 busy     10     77.8 %   0.5 ms  4 ms  90 ms  2        3        0         40.0 MiB  1.5 s, 3 % of a core
 started  0      -        -       -     -      0        0        0         40.0 MiB  1.5 s
+
+PLUGIN  REQUESTS  TUNNELS  NETWORK
+busy    12        3        5.0 MiB
 
 PLUGIN  DENIED   TIMES
 busy    fs_read  3
