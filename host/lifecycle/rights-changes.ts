@@ -45,6 +45,7 @@ export class RightsChanges {
     plugin: PluginRecord,
     request: { digest: string; granted?: readonly string[]; actor: Actor },
   ): Promise<ApprovalResult> {
+    if (plugin.builtin) throw builtinError(plugin.id)
     const manifest = askedManifest(plugin)
     const granted = this.#powers.rights.approve(plugin, manifest, request)
     const problem = await this.#apply(plugin)
@@ -60,6 +61,7 @@ export class RightsChanges {
 
   /** Settles when none of its processes is left. */
   async revoke(plugin: PluginRecord, actor: Actor): Promise<void> {
+    if (plugin.builtin) throw builtinError(plugin.id)
     const manifest = askedManifest(plugin)
     this.#powers.rights.revoke(plugin, actor)
     plugin.waiting = null
@@ -135,6 +137,15 @@ export function askedManifest(plugin: PluginRecord): Manifest {
     'MANIFEST_INVALID',
     `Cannot tell what "${plugin.id}" asks for: it is ${plugin.state}: ${plugin.reason}. Mend its manifest first`,
     { details: { plugin_id: plugin.id } },
+  )
+}
+
+function builtinError(pluginId: string): PhantomError {
+  return new PhantomError(
+    'PARAMS_INVALID',
+    `Cannot decide about "${pluginId}": it comes with the package and is approved. Block it in policy.yaml, or leave ` +
+      'all of these out with plugins.builtin: false',
+    { details: { plugin_id: pluginId } },
   )
 }
 

@@ -5,7 +5,7 @@ import type { PluginSystemApi } from '../../src/index.ts'
 import { addAsking, saveAsking } from '../helpers/asking-plugin.ts'
 import { isAlive, refusalOf, TestDaemon, until, World } from '../helpers/daemon.ts'
 import { skipBecause } from '../helpers/skip.ts'
-import { rejectedAfter, saveCode, served, successorOf } from '../helpers/reloads.ts'
+import { rejectedAfter, save, saveCode, served, successorOf } from '../helpers/reloads.ts'
 
 const WIDE = [
   'fs_read:/',
@@ -106,6 +106,8 @@ describe('the first sight of a plugin', function () {
     const builtin = (await system.list_plugins()).find((plugin) => plugin.builtin)
     expect(builtin?.state, 'built-in plugins come approved').to.equal('enabled')
     expect((await system.get_permissions(builtin?.id ?? '')).approval?.source).to.equal('built_in')
+    const kept = await refusalOf(system.revoke_plugin(builtin?.id ?? ''))
+    expect(kept.message).to.include('it comes with the package').and.include('policy.yaml')
   })
 
   it('is over once somebody decided: an approval outlives the daemon, and so does its end', async () => {
@@ -157,6 +159,7 @@ describe('an approval', function () {
         addAsking(world, 'computes', ['fs_read:/root'], '[runtime]\neval = true\n')
         addAsking(world, 'fails', ['env:LANG'])
         world.write('plugins/fails/index.js', 'throw new Error("broken")\n')
+        addAsking(world, 'slow', ['env:LANG'])
         addAsking(world, 'unheld', ['fs_read:/tmp'])
       },
     })
@@ -257,6 +260,28 @@ describe('an approval', function () {
     expect((await daemon.info('revoked')).state).to.equal('blocked')
     await daemon.approve('revoked')
     expect((await daemon.call('revoked', 'variable', 'LANG')).success).to.equal(true)
+  })
+
+  it('that is taken back while an update comes up stops that, too', async () => {
+    await daemon.call('slow', 'variable', 'LANG')
+    const state = daemon.world.path('.phantom/plugins/data/slow')
+    const code = `import fs from 'node:fs'
+export default {
+  operations: { version: () => 'two' },
+  initialize: async ({ data_dir }) => {
+    fs.writeFileSync(data_dir + '/started', String(process.pid))
+    await new Promise((resolve) => setTimeout(resolve, 3000))
+  },
+}
+`
+    save(daemon.world, 'plugins/slow/index.js', code)
+    await until(() => fs.existsSync(path.join(state, 'started')), 'the update to come up')
+    await daemon.system.revoke_plugin('slow')
+    const { failure } = await rejectedAfter(daemon, 'slow', 1)
+    expect(failure.message).to.be.a('string')
+    expect((await daemon.info('slow')).state).to.equal('blocked')
+    expect((await daemon.info('slow')).instances).to.deep.equal([])
+    expect((await daemon.refusal('slow', 'version')).code).to.equal('PLUGIN_BLOCKED')
   })
 
   it('can be taken back of a plugin that failed, and no reset gets around that', async () => {
