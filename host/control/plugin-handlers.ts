@@ -1,5 +1,6 @@
 import { unloadedError } from '../registry/plugin-registry.ts'
 import type { SystemHandlers } from './client-session.ts'
+import { setLimits } from './limits-handler.ts'
 import { describeSummary } from './describe-plugin.ts'
 import type { HandlerPowers } from './system-handlers.ts'
 
@@ -10,9 +11,11 @@ type PluginMethod =
   | 'load_plugin'
   | 'unload_plugin'
   | 'reset_plugin'
+  | 'set_plugin_limits'
 
 /** Methods that change which plugins there are and which generation of each serves. */
-export function createPluginHandlers({ engine }: HandlerPowers): Pick<SystemHandlers, PluginMethod> {
+export function createPluginHandlers(powers: HandlerPowers): Pick<SystemHandlers, PluginMethod> {
+  const { engine } = powers
   const { registry, reloader } = engine
   return {
     get_generations: ({ plugin_id: id }) => ({ generations: reloader.list(registry.get(id)) }),
@@ -31,6 +34,7 @@ export function createPluginHandlers({ engine }: HandlerPowers): Pick<SystemHand
       await engine.retire(record, unloadedError(id))
       return { unloaded: true }
     },
+    set_plugin_limits: ({ plugin_id: id, limits }) => setLimits(powers, registry.get(id), limits),
     reset_plugin: ({ plugin_id: id }) => {
       const record = registry.get(id)
       engine.reset(record)

@@ -1,6 +1,6 @@
 import type { ExitInfo } from '../../src/contract/plugin-info.ts'
 import { MAX_PLUGIN_TEXT_CHARS } from '../../src/contract/limits.ts'
-import type { Manifest } from '../../src/contract/manifest.ts'
+import type { ManifestLimits } from '../../src/contract/manifest.ts'
 import { PhantomError, type WireError } from '../../src/contract/phantom-error.ts'
 import { RUNNER_ERRORS } from '../../src/contract/runner-methods.ts'
 import type { RunnerInstance } from '../process/runner-instance.ts'
@@ -49,11 +49,11 @@ export function cancelledError(execution: Execution): PhantomError {
 export interface MemoryUse {
   /** Above an idle runner, as the limit counts. */
   readonly usedBytes: number
-  readonly manifest: Manifest
+  readonly limits: ManifestLimits
 }
 
 export function memoryError(execution: Execution, memory: MemoryUse): PhantomError {
-  const declared = memory.manifest.limits.maxMemoryMb
+  const declared = memory.limits.maxMemoryMb
   const measured = Math.round(memory.usedBytes / MEGABYTE)
   return new PhantomError(
     'LIMIT_EXCEEDED',
@@ -70,7 +70,7 @@ export function memoryUseOf(instance: RunnerInstance): MemoryUse {
   const rssBytes = instance.figures.sampler?.peakRssBytes ?? 0
   return {
     usedBytes: Math.max(0, rssBytes - instance.figures.idleRssBytes),
-    manifest: instance.generation.manifest,
+    limits: instance.generation.limits,
   }
 }
 

@@ -42,7 +42,7 @@ export class Generation {
   readonly builtin: boolean
   readonly manifest: Manifest
   /** Those of the manifest, or narrower ones that were set since. */
-  limits: ManifestLimits
+  #limits: ManifestLimits
   /** What it holds of what its manifest declares. Empty: nothing. */
   readonly rights: readonly Permission[]
   /** Its manifest's, without the capabilities that nobody approved. */
@@ -55,7 +55,7 @@ export class Generation {
   readonly mayWrite: boolean
   readonly restart: RestartPolicy
   /** Null where any number of calls may come. */
-  readonly rate: CallRate | null
+  rate: CallRate | null
   state: GenerationState = 'current'
   failure: { gate: Gate; message: string } | null = null
   digest: string | null = null
@@ -65,8 +65,8 @@ export class Generation {
   snapshot: string | null = null
   readonly #breakers = new Map<string, CircuitBreaker>()
   readonly #breakerOptions: BreakerOptions
-  readonly #runLimits: ReadonlyMap<string, RunLimit>
-  readonly #generalLimit: RunLimit
+  #runLimits: ReadonlyMap<string, RunLimit>
+  #generalLimit: RunLimit
   readonly #idempotent: ReadonlySet<string>
 
   constructor(options: GenerationOptions) {
@@ -77,23 +77,32 @@ export class Generation {
     this.directory = options.directory
     this.builtin = options.builtin
     this.manifest = manifest
-    this.limits = manifest.limits
+    this.#limits = manifest.limits
     this.rights = options.held.permissions
     this.runtime = options.held.runtime
     this.notHeld = options.held.notHeld
     this.forbidden = options.held.forbidden
     this.mayWrite = this.rights.some((right) => right.kind === 'fs_write')
     this.restart = new RestartPolicy({ ...manifest.restart, ...options.backoff, random: Math.random })
-    const { maxCallsPerSecond } = manifest.limits
-    this.rate = maxCallsPerSecond === null ? null : new CallRate({ perSecond: maxCallsPerSecond })
+    this.rate = rateOf(manifest.limits)
     this.#breakerOptions = options.breaker
-    this.#generalLimit = { limitMs: manifest.limits.maxExecutionTimeMs, owner: 'max_execution_time_ms' }
+    this.#generalLimit = generalLimitOf(manifest.limits)
     this.#idempotent = new Set(
       manifest.operations.filter((known) => known.idempotent).map(({ name }) => name),
     )
-    this.#runLimits = new Map(
-      manifest.operations.map(({ name, timeoutMs }) => [name, nearerLimit(timeoutMs, this.#generalLimit)]),
-    )
+    this.#runLimits = runLimitsOf(manifest, this.#generalLimit)
+  }
+
+  get limits(): ManifestLimits {
+    return this.#limits
+  }
+
+  /** From the next call on; what watches reads them at each look. */
+  setLimits(limits: ManifestLimits): void {
+    if (limits.maxCallsPerSecond !== this.#limits.maxCallsPerSecond) this.rate = rateOf(limits)
+    this.#limits = limits
+    this.#generalLimit = generalLimitOf(limits)
+    this.#runLimits = runLimitsOf(this.manifest, this.#generalLimit)
   }
 
   get breakers(): ReadonlyMap<string, CircuitBreaker> {
@@ -141,6 +150,18 @@ export class Generation {
       kept: this.snapshot !== null,
     }
   }
+}
+
+function rateOf({ maxCallsPerSecond }: ManifestLimits): CallRate | null {
+  return maxCallsPerSecond === null ? null : new CallRate({ perSecond: maxCallsPerSecond })
+}
+
+function generalLimitOf({ maxExecutionTimeMs }: ManifestLimits): RunLimit {
+  return { limitMs: maxExecutionTimeMs, owner: 'max_execution_time_ms' }
+}
+
+function runLimitsOf({ operations }: Manifest, general: RunLimit): ReadonlyMap<string, RunLimit> {
+  return new Map(operations.map(({ name, timeoutMs }) => [name, nearerLimit(timeoutMs, general)]))
 }
 
 function nearerLimit(timeoutMs: number | null, general: RunLimit): RunLimit {

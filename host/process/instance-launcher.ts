@@ -229,6 +229,7 @@ export class InstanceLauncher {
         attestor: this.#attestor,
         uid: start.identity?.uid ?? machine.uid,
         mayStartProcesses: policy.process,
+        baseDataBytes: start.baseDataBytes,
         cgroup: this.#options.cgroups?.create(generation.limits) ?? null,
         reach: reachOf(generation, lane.workspace, { policy, dataDir, tier: plan.tier }),
         startTimeoutMs: this.#options.startTimeoutMs(),

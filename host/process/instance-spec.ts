@@ -27,6 +27,8 @@ export interface InstanceSpec {
   readonly plan: RunnerPlan
   readonly attestor: Attestor
   readonly uid: number | null
+  /** See `measureMemoryBase`. */
+  readonly baseDataBytes: number
   /** Null where the machine delegates no part of cgroup v2. */
   readonly cgroup: InstanceCgroup | null
   /** Whether other processes than the runner's own may be the plugin's. */

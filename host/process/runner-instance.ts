@@ -221,6 +221,11 @@ export class RunnerInstance {
     void this.end(cause)
   }
 
+  /** What it announces beyond it from now on ends it. */
+  limitPayloads(maxPayloadBytes: number): void {
+    this.#connection.limitPayloads(maxPayloadBytes)
+  }
+
   hasHook(hook: RunnerHook): boolean {
     return this.#hooks.has(hook)
   }

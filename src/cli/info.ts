@@ -7,6 +7,7 @@ import { formatBytes, formatDuration } from './figures.ts'
 import { formatBreakers } from './health.ts'
 import { examples } from './help-examples.ts'
 import { formatIssue } from './manifest-issue.ts'
+import { limitTable } from './limits.ts'
 import { openSystem } from './open-system.ts'
 import { paint, printJson, printLines } from './output.ts'
 import { paintState } from './plugin-state-paint.ts'
@@ -38,7 +39,7 @@ export function formatInfo(info: PluginInfo, health: PluginHealth): string[] {
   return [
     ...formatIdentity(info, health),
     ...section('Rights', formatRights(info.permissions)),
-    ...section('Limits', formatLimits(info)),
+    ...section('Limits', limitTable(info.limits)),
     ...section('Operations', formatOperations(info)),
     ...section('Processes', formatInstances(info)),
     ...section('Breakers', formatBreakers(health.breakers)),
@@ -93,18 +94,6 @@ function formatRights(permissions: readonly PermissionInfo[]): string[] {
     }
   })
   return formatTable([{ cells: ['DECLARED', 'EFFECTIVE', 'HELD BY'] }, ...rows])
-}
-
-function formatLimits(info: PluginInfo): string[] {
-  const rows = info.limits.map((limit) => ({
-    cells: [
-      limit.name,
-      String(limit.declared ?? ''),
-      String(limit.effective ?? 'none'),
-      limit.mechanism ?? (limit.declared === null ? '' : 'nothing enforces it here'),
-    ],
-  }))
-  return rows.length === 0 ? [] : formatTable([{ cells: ['LIMIT', 'DECLARED', 'HOLDS', 'HELD BY'] }, ...rows])
 }
 
 function formatOperations(info: PluginInfo): string[] {

@@ -13,6 +13,7 @@ import { defineHealth } from './health.ts'
 import { defineHistory } from './history.ts'
 import { defineInfo } from './info.ts'
 import { defineLearn } from './learn.ts'
+import { defineLimits } from './limits.ts'
 import { defineList } from './list.ts'
 import { defineLogs } from './logs.ts'
 import { defineMetrics } from './metrics.ts'
@@ -54,6 +55,7 @@ export function buildProgram(): Command {
   defineStatus(program)
   defineList(program)
   defineInfo(program)
+  defineLimits(program)
   defineRun(program)
   defineLogs(program)
   defineHealth(program)

@@ -1,6 +1,6 @@
 import type { ReloadResult } from '../contract/generations.ts'
 import type { ApprovalResult, PluginPermissions } from '../contract/permissions-info.ts'
-import type { PluginSummary } from '../contract/plugin-info.ts'
+import type { PluginLimits, PluginSummary } from '../contract/plugin-info.ts'
 import { ObservationMethods } from './observation-methods.ts'
 
 /** What changes which code of a plugin runs, and whether it does. */
@@ -81,5 +81,14 @@ export abstract class SupervisionMethods extends ObservationMethods {
    */
   reset_plugin(id: string): Promise<PluginSummary> {
     return this.request('reset_plugin', { plugin_id: id })
+  }
+
+  /**
+   * Narrows limits of a plugin while it runs, by the names of its manifest; without any it only tells.
+   *
+   * @throws PhantomError PLUGIN_NOT_FOUND, PARAMS_INVALID (a limit that is none, or wider than the manifest's)
+   */
+  set_plugin_limits(id: string, limits: Readonly<Record<string, number>> = {}): Promise<PluginLimits> {
+    return this.request('set_plugin_limits', { plugin_id: id, limits: { ...limits } })
   }
 }

@@ -31,6 +31,7 @@ export const METHOD_ROLES = {
   load_plugin: 'operator',
   unload_plugin: 'operator',
   reset_plugin: 'operator',
+  set_plugin_limits: 'operator',
   /** It tells of files that are there or not. */
   get_learned_permissions: 'operator',
   /** Who approved what, and when. */

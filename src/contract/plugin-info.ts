@@ -61,6 +61,16 @@ export interface LimitInfo {
   mechanism: string | null
 }
 
+/** What `set_plugin_limits` answers. */
+export interface PluginLimits {
+  plugin_id: string
+  /** Until another one serves, they hold. */
+  generation: number
+  limits: LimitInfo[]
+  /** Of each process that runs: why it keeps the kernel's limits that it started with; null where it does not. */
+  processes: { pid: number; problem: string | null }[]
+}
+
 export interface InstanceInfo {
   /** `standby` has loaded its code and takes over when the active one dies; `draining` only ends its calls. */
   role: 'active' | 'standby' | 'draining'

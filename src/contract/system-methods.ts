@@ -21,7 +21,7 @@ import type { IsolationTier } from './life.ts'
 import { MAX_RIGHTS } from './permission.ts'
 import type { ApprovalResult, PluginPermissions } from './permissions-info.ts'
 import type { SocketRole } from './method-roles.ts'
-import type { ManifestIssue, PluginInfo, PluginSummary } from './plugin-info.ts'
+import type { ManifestIssue, PluginInfo, PluginLimits, PluginSummary } from './plugin-info.ts'
 
 const id = { type: 'string', minLength: 1, maxLength: 128 } as const
 const path = { type: 'string', minLength: 1, maxLength: 4096 } as const
@@ -156,6 +156,13 @@ export const SYSTEM_PARAMS = {
   unload_plugin: plugin,
   /** Leads a plugin out of `failed`: its restarts are counted anew. */
   reset_plugin: plugin,
+  /** Narrows limits while it runs; none: only tells. */
+  set_plugin_limits: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['plugin_id', 'limits'],
+    properties: { plugin_id: id, limits: { type: 'object' } },
+  },
   /** What a plugin would have to be granted, by what it was seen to reach for since the daemon's start. */
   get_learned_permissions: plugin,
   get_plugin_config: plugin,
@@ -248,6 +255,7 @@ export interface SystemResults {
   load_plugin: PluginSummary
   unload_plugin: { unloaded: boolean }
   reset_plugin: PluginSummary
+  set_plugin_limits: PluginLimits
   get_plugin_config: PluginConfigInfo
   update_plugin_config: PluginConfigUpdate
   validate_plugin_config: PluginConfigValidation

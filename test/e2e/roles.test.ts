@@ -28,6 +28,7 @@ const PARAMS: Readonly<Record<SystemMethod, object>> = {
   rollback_plugin: PLUGIN,
   load_plugin: PLUGIN,
   reset_plugin: PLUGIN,
+  set_plugin_limits: { ...PLUGIN, limits: {} },
   get_learned_permissions: { plugin_id: 'echoes' },
   get_permissions: PLUGIN,
   approve_plugin: { ...PLUGIN, digest: `sha256:${'0'.repeat(64)}` },

@@ -169,6 +169,7 @@ describe('PluginSystemApi', () => {
       'revoke_plugin',
       'rollback_plugin',
       'rollback_plugin_config',
+      'set_plugin_limits',
       'shutdown',
       'unload_plugin',
       'update_plugin_config',

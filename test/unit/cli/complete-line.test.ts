@@ -15,7 +15,7 @@ async function complete(...words: string[]): Promise<string[]> {
 
 describe('completeCommandLine()', () => {
   it('completes commands, and keeps the hidden one hidden', async () => {
-    expect(await complete('li')).to.deep.equal(['list'])
+    expect(await complete('li')).to.deep.equal(['list', 'limits'])
     expect(await complete(''))
       .to.include.members(['run', 'serve', 'setup', 'why', 'config'])
       .and.not.include('__complete')
