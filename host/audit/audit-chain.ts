@@ -34,13 +34,14 @@ export function toChainLine(
 export function readChainLine(line: string): { record: AuditRecord; isWhole: boolean } | null {
   const member = HASH_MEMBER.exec(line)
   if (member === null) return null
-  const record = parseRecord(line)
+  const record = parseAuditLine(line)
   if (record === null) return null
   const isWhole = sha256(`${line.slice(0, member.index)}}`) === member[1] && record.hash === member[1]
   return { record, isWhole }
 }
 
-function parseRecord(line: string): AuditRecord | null {
+/** What stands on a line, whether or not its hash is right; null where it is no record. */
+export function parseAuditLine(line: string): AuditRecord | null {
   try {
     const value = JSON.parse(line) as Partial<AuditRecord> | null
     const isRecord =

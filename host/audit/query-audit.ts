@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AuditRecord } from '../../src/contract/audit.ts'
-import { readChainLine } from './audit-chain.ts'
+import { parseAuditLine } from './audit-chain.ts'
 import { listAuditFiles, readLines } from './audit-files.ts'
 
 export interface AuditQuery {
@@ -34,8 +34,8 @@ async function queryFile(
   const file = await openIfThere(path)
   if (file === null) return { records, isOlder }
   for await (const { text } of readLines(file.createReadStream())) {
-    const record = readChainLine(text)?.record
-    if (record === undefined) continue
+    const record = parseAuditLine(text)
+    if (record === null) continue
     if (query.since !== undefined && record.time < query.since) isOlder = true
     else if (matchesAudit(record, query)) records.push(record)
     if (records.length > 2 * query.limit) records.splice(0, records.length - query.limit)
