@@ -43,6 +43,8 @@ const PARTS_OF_DESIGNS: readonly PartName[] = ['calls', 'payload-memory']
 
 const options = readOptions()
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'phantom-bench-'))
+// Without namespaces a root daemon's plugins, which are not root, have to find their way to their own files.
+fs.chmodSync(folder, 0o755)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   // Pinned processes end by themselves when this one, the other end of their channel, is gone.
   process.once(signal, () => {

@@ -13,6 +13,7 @@ const DESIGNS: Record<DesignName, () => Promise<{ design: Design }>> = {
   'json-relay': () => import('../floors/json-relay.ts'),
   'json-relay-batched': () => import('../floors/json-relay-batched.ts'),
   naive: () => import('../naive/naive.ts'),
+  unsandboxed: () => import('../ours/unsandboxed.ts'),
   ours: () => import('../ours/phantom.ts'),
 }
 

@@ -19,7 +19,14 @@ export interface RunningDesign {
   close(): Promise<void>
 }
 
-export const DESIGN_NAMES = ['raw-relay', 'json-relay', 'json-relay-batched', 'naive', 'ours'] as const
+export const DESIGN_NAMES = [
+  'raw-relay',
+  'json-relay',
+  'json-relay-batched',
+  'naive',
+  'unsandboxed',
+  'ours',
+] as const
 export type DesignName = (typeof DESIGN_NAMES)[number]
 
 /** One way to start a process that is ready for a plugin's call and then stays idle. */

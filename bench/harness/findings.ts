@@ -30,6 +30,7 @@ export type Measurement =
   | ReloadMeasurement
   | `take_over_${'next' | 'waiting' | 'noticing'}_ms`
   | `idle_${'all' | 'daemon' | 'runners'}_percent`
+  | 'watching_daemon_percent'
   | `installed_${'first' | 'again'}_ready_ms`
   | `installed_${'peak' | 'settled'}_bytes`
   | `beside_trouble_${'p50' | 'p99'}_us`

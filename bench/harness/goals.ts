@@ -48,6 +48,13 @@ const CALL_GOALS: readonly Goal[] = [
     decides: 'best',
   },
   {
+    what: '100 B CPU per call / unsandboxed',
+    measurement: 'cpu_100b_us',
+    floor: 'unsandboxed',
+    atMost: 1.08,
+    decides: 'best',
+  },
+  {
     what: '10 KB p50 / JSON relay',
     measurement: 'latency_10kb_p50_us',
     floor: 'json-relay',
@@ -133,6 +140,13 @@ const ENGINE_GOALS: readonly Goal[] = [
   {
     what: '100 idle plugins, of a core',
     measurement: 'idle_all_percent',
+    floor: null,
+    atMost: 2,
+    decides: 'worst',
+  },
+  {
+    what: '100 busy plugins watched, of a core',
+    measurement: 'watching_daemon_percent',
     floor: null,
     atMost: 2,
     decides: 'worst',

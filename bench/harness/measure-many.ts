@@ -12,7 +12,7 @@ const QUICK_IDLE = { plugins: 5, settleMs: 0, measureMs: 500 }
 const INSTALLED = { plugins: 5_000, starts: 3 }
 const QUICK_INSTALLED = { plugins: 200, starts: 1 }
 
-/** What running plugins take of the processor while nobody calls. */
+/** What running plugins take of the processor while nobody calls, then what it costs to watch them at work. */
 export async function measureIdle(setting: Setting, findings: Findings): Promise<void> {
   const { plugins, settleMs, measureMs } = setting.isQuick ? QUICK_IDLE : IDLE
   const folder = path.join(setting.folder, 'idle')
@@ -26,6 +26,10 @@ export async function measureIdle(setting: Setting, findings: Findings): Promise
       findings.add('ours', 'idle_all_percent', 1, daemonPercent + runnersPercent)
       findings.add('ours', 'idle_daemon_percent', 1, daemonPercent)
       findings.add('ours', 'idle_runners_percent', 1, runnersPercent)
+      // Each has a call that only waits: busy to the daemon, which looks at it four times a second.
+      await client.ask('occupy', null)
+      const watching = await client.ask('cpu', { measureMs })
+      findings.add('ours', 'watching_daemon_percent', 1, watching.daemonPercent)
     })
   } finally {
     await client.close()

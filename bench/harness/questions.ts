@@ -62,6 +62,8 @@ export interface TakeOverQuestions {
 
 export interface IdleQuestions {
   start: { params: { plugins: number }; answer: null }
+  /** From now on each has a call that only waits. */
+  occupy: { params: null; answer: null }
   cpu: { params: { measureMs: number }; answer: { daemonPercent: number; runnersPercent: number } }
   close: { params: null; answer: null }
 }

@@ -16,6 +16,12 @@ serveQuestions<IdleQuestions>({
     for (const id of Object.keys(wanted)) await system.execute_plugin(id, 'echo', null)
     return null
   },
+  occupy: async () => {
+    // They end with the system.
+    for (const { id } of await runningEchoes()) system.execute_plugin(id, 'hang').catch(() => undefined)
+    while ((await system.get_status()).calls.in_flight < (await runningEchoes()).length) await sleep(10)
+    return null
+  },
   cpu: async ({ measureMs }) => {
     const { pid, instances } = await system.get_status()
     const [daemon = pid, ...runners] = processTree(pid)
@@ -33,3 +39,7 @@ serveQuestions<IdleQuestions>({
     return null
   },
 })
+
+async function runningEchoes(): Promise<readonly { id: string }[]> {
+  return (await system.list_plugins()).filter(({ id }) => id.startsWith('echo_'))
+}

@@ -1,3 +1,8 @@
 import { definePlugin } from '@phantom-ml/core/plugin'
 
-export default definePlugin({ operations: { echo: (input) => input } })
+export default definePlugin({
+  operations: {
+    echo: (input) => input,
+    hang: () => new Promise(() => {}),
+  },
+})
