@@ -8,6 +8,8 @@ export type FirstBytes =
   | { readonly kind: 'broken' }
 
 const HANDSHAKE = 22
+/** Change of cipher, alert, application data, heartbeat. */
+const OTHER_RECORDS: ReadonlySet<number> = new Set([20, 21, 23, 24])
 const CLIENT_HELLO = 1
 const SERVER_NAME = 0
 const HOST_NAME = 0
@@ -17,7 +19,7 @@ const MAX_HELLO_BYTES = 32 * 1024
 /** Reads the server's name from the beginning of a TLS connection (RFC 8446 4.1.2 and 5.1, RFC 6066 3). */
 export function readFirstBytes(bytes: Buffer): FirstBytes {
   if (bytes.length === 0) return { kind: 'more' }
-  if (bytes[0] !== HANDSHAKE) return { kind: 'silent' }
+  if (bytes[0] !== HANDSHAKE) return isOtherRecord(bytes)
   const handshake = joinRecords(bytes)
   if (handshake === null) return { kind: 'broken' }
   if (handshake.length < 4) return { kind: 'more' }
@@ -32,6 +34,13 @@ export function readFirstBytes(bytes: Buffer): FirstBytes {
     if (error instanceof RangeError) return { kind: 'broken' }
     throw error
   }
+}
+
+/** No client begins with another of TLS's records, and some server might read on to a hello behind it. */
+function isOtherRecord(bytes: Buffer): FirstBytes {
+  if (!OTHER_RECORDS.has(bytes[0]!)) return { kind: 'silent' }
+  if (bytes.length === 1) return { kind: 'more' }
+  return { kind: bytes[1] === 3 ? 'broken' : 'silent' }
 }
 
 /** What the handshake records hold, as far as they are there; null where another record stands among them. */

@@ -59,6 +59,13 @@ describe('readFirstBytes()', () => {
     expect(readFirstBytes(Buffer.from('SSH-2.0-x\r\n'))).to.deep.equal({ kind: 'silent' })
   })
 
+  it('lets nothing pass that begins with another record of TLS', () => {
+    const change = Buffer.from([20, 3, 3, 0, 1, 1])
+    expect(readFirstBytes(Buffer.concat([change, hello])).kind).to.equal('broken')
+    expect(readFirstBytes(change.subarray(0, 1)).kind).to.equal('more')
+    expect(readFirstBytes(Buffer.from([20, 0])).kind).to.equal('silent')
+  })
+
   it('lets nothing pass that begins as TLS and has two names', () => {
     const name = Buffer.from('api.example.org')
     const entry = Buffer.concat([Buffer.from([0, 0, name.length]), name])
