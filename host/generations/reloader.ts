@@ -12,6 +12,12 @@ import { generationNotFound, keptFor, trimGenerations } from './kept-generations
 import { Probation } from './probation.ts'
 import { PluginTurns } from '../registry/plugin-turns.ts'
 
+export interface RightsProblem {
+  readonly reason: string
+  /** Made anew it holds what the plugin may now. */
+  readonly isPassing: boolean
+}
+
 export interface ReloaderPowers extends GatePowers, BringUpPowers {
   readonly limits: () => {
     readonly drainTimeoutMs: number
@@ -20,8 +26,8 @@ export interface ReloaderPowers extends GatePowers, BringUpPowers {
     readonly keptGenerations: number
   }
   onIncident(incident: Omit<KeeperIncident, 'generation'> & { generation: Generation | null }): void
-  /** Why a generation may not serve with what it was made with; null when it may. */
-  rightsProblem(plugin: PluginRecord, generation: Generation): string | null
+  /** Why a generation may not serve with what it was made with, and whether a new one could; null when it may. */
+  rightsProblem(plugin: PluginRecord, generation: Generation): RightsProblem | null
   /** False for a plugin that was unloaded or removed. */
   isLoaded(plugin: PluginRecord): boolean
   /** Another generation serves. */
@@ -38,6 +44,8 @@ export class Reloader {
   readonly #probation: Probation
   /** Processes of generations that do not serve yet. */
   readonly #coming = new Set<RunnerInstance>()
+  /** Their rights changed while a generation came up. */
+  readonly #overtaken = new WeakSet<PluginRecord>()
   readonly #bringUpPowers: BringUpPowers
   #isClosed = false
 
@@ -70,9 +78,17 @@ export class Reloader {
 
   /** @throws PhantomError GENERATION_REJECTED with the gate that it failed */
   reload(plugin: PluginRecord, cause: GenerationCause): Promise<ReloadResult> {
-    return this.#turns.take(plugin.id, () =>
-      this.#replace(plugin, cause, () => passGates(this.#powers, plugin, cause)),
-    )
+    const attempt = (): Promise<ReloadResult> =>
+      this.#replace(plugin, cause, () => passGates(this.#powers, plugin, cause))
+    return this.#turns.take(plugin.id, async () => {
+      this.#overtaken.delete(plugin)
+      try {
+        return await attempt()
+      } catch (error) {
+        if (!this.#overtaken.delete(plugin)) throw error
+        return await attempt()
+      }
+    })
   }
 
   /**
@@ -204,7 +220,8 @@ export class Reloader {
     const switchOver = (nexts: ReadyInstances): void => {
       this.#assertLoaded(plugin)
       const problem = this.#powers.rightsProblem(plugin, next)
-      if (problem !== null) throw new GateFailure('permissions', problem)
+      if (problem?.isPassing === true) this.#overtaken.add(plugin)
+      if (problem !== null) throw new GateFailure('permissions', problem.reason)
       this.#switch(plugin, next, nexts, drainTimeoutMs)
     }
     if (plugin.state === 'blocked') switchOver(new Map())

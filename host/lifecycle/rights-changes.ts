@@ -13,7 +13,7 @@ import {
 } from '../approvals/right.ts'
 import type { Executor } from '../execution/executor.ts'
 import type { Generation } from '../generations/generation.ts'
-import type { Reloader } from '../generations/reloader.ts'
+import type { Reloader, RightsProblem } from '../generations/reloader.ts'
 import type { DaemonLog } from '../observe/daemon-log.ts'
 import type { PluginRecord } from '../registry/plugin-record.ts'
 import type { PluginRegistry } from '../registry/plugin-registry.ts'
@@ -154,10 +154,11 @@ export function rightsProblem(
   rights: PluginRights,
   plugin: PluginRecord,
   generation: Generation,
-): string | null {
+): RightsProblem | null {
   const { blocked } = rights.judge(plugin, generation.manifest)
-  if (blocked !== null || isSame(generation, rights.heldBy(plugin, generation.manifest))) return blocked
-  return 'its rights changed while it came up. Reload it again'
+  if (blocked !== null) return { reason: blocked, isPassing: false }
+  if (isSame(generation, rights.heldBy(plugin, generation.manifest))) return null
+  return { reason: 'its rights changed while it came up: it is made anew', isPassing: true }
 }
 
 function isSame(generation: Generation, held: ReturnType<PluginRights['heldBy']>): boolean {

@@ -1,8 +1,9 @@
+import fs from 'node:fs'
 import { expect } from 'chai'
 import type { PluginSystemApi } from '../../src/index.ts'
 import { addAsking } from '../helpers/asking-plugin.ts'
 import { isAlive, refusalOf, TestDaemon, until, World } from '../helpers/daemon.ts'
-import { save } from '../helpers/reloads.ts'
+import { save, successorOf } from '../helpers/reloads.ts'
 
 const CONFIG = 'log: { level: info }\n'
 
@@ -17,6 +18,7 @@ describe("the administrator's policy", function () {
       prepare: (world) => {
         addAsking(world, 'reads', ['fs_read:./data', 'env:LANG'])
         addAsking(world, 'blocked', [])
+        addAsking(world, 'updated', ['fs_read:./data'])
         addAsking(world, 'absolute', [`fs_read:${world.path('data')}`])
         addAsking(world, 'relative', ['fs_read:./data'])
         addAsking(world, 'computes', [], '[runtime]\neval = true\n')
@@ -61,6 +63,36 @@ describe("the administrator's policy", function () {
       ],
     ])
     expect((await daemon.system.get_permissions('reads')).state).to.equal('enabled')
+  })
+
+  it('that changes while an update comes up holds for the update, which is not lost', async () => {
+    const { folder } = daemon.world
+    await daemon.call('updated', 'variable', 'LANG')
+    const started = daemon.world.path('.phantom/plugins/data/updated/started')
+    save(
+      daemon.world,
+      'plugins/updated/index.js',
+      `import fs from 'node:fs'
+export default {
+  operations: { read: (path) => 'two: ' + fs.readFileSync(path, 'utf8') },
+  initialize: async ({ data_dir }) => {
+    fs.writeFileSync(data_dir + '/started', '')
+    await new Promise((resolve) => setTimeout(resolve, 2500))
+  },
+}
+`,
+    )
+    await until(() => fs.existsSync(started), 'the update to come up')
+    policy('plugins: { updated: { only: { fs_read: [./data/deep] } } }')
+    await successorOf(daemon, 'updated', 1)
+    const inner = `${folder}/data/deep/inner.txt`
+    await until(
+      async () => (await daemon.call('updated', 'read', inner)).result === 'two: inner',
+      'the update',
+    )
+    expect((await daemon.refusal('updated', 'read', `${folder}/data/given.txt`)).code).to.equal(
+      'PERMISSION_DENIED',
+    )
   })
 
   it('keeps a place closed however a manifest spells it', async () => {
