@@ -57,8 +57,9 @@ const runners = await Promise.all(PLUGINS.map((id) => pidOf(id)))
 process.stdout.write(`${JSON.stringify({ world, daemon: pid, tier, runners, left: countLeft() })}\n`)
 process.stdin.resume()
 
+/** Of the shells that stay: the one that starts them names the same in a longer line. */
 function countLeft(): number {
-  return processesNaming(`sleep 300; : ${world}`).length
+  return processesNaming(`-c\0sleep 300; : ${world}`).length
 }
 
 /** The sandbox reports its process by a way of its own, which may be a moment behind the first answer. */
