@@ -268,7 +268,8 @@ export class RunnerInstance {
       const answer = await this.call('attest', params, this.spec.startTimeoutMs)
       if (answer === null || answer.error !== null || this.#state !== 'starting')
         throw await this.#failStart(answer)
-      return answer
+      // A busy daemon may hear of the answer first: which of two pipes is read first is nobody's promise.
+      return this.#runner.located.then(() => answer)
     })
     const error =
       attestationError(this.spec.initialize.plugin_id, differences) ??

@@ -14,6 +14,8 @@ export interface SpawnedRunner {
   readonly channel: Socket
   readonly stdout: Readable
   readonly stderr: Readable
+  /** Settles when it is known which process the sandbox is, or that there is none. */
+  readonly located: Promise<void>
   /** The host's pid of the runner itself, behind bubblewrap; null as long as it is not there. */
   findPid(): number | null
   /** The process that all others of the sandbox come from: the first of its pid namespace, or the runner itself. */
@@ -66,7 +68,12 @@ export function spawnRunner(plan: RunnerPlan, cgroup: InstanceCgroup | null): Sp
   // At once, so that hardly anything that it starts is outside; `seal` fetches what is.
   attempt(() => cgroup?.adopt(monitorPid))
   let sandboxPid = status === undefined ? child.pid : null
-  if (status !== undefined) void readSandboxPid(status).then((pid) => (sandboxPid = pid))
+  const located =
+    status === undefined
+      ? Promise.resolve()
+      : readSandboxPid(status).then((pid) => {
+          sandboxPid = pid
+        })
   const findPid = (): number | null =>
     status === undefined || sandboxPid === null ? sandboxPid : findRunnerPid(sandboxPid, plan)
   const exited = new Promise<RunnerEnd>((resolve) => {
@@ -79,6 +86,7 @@ export function spawnRunner(plan: RunnerPlan, cgroup: InstanceCgroup | null): Sp
     channel,
     stdout,
     stderr,
+    located,
     findPid,
     findRootPid: () => sandboxPid,
     exited,
