@@ -77,26 +77,26 @@ function sizeOf({ options }: MountLine): number | null {
 
 /** Libraries are named by their links. */
 function comesFrom(path: string, line: MountLine, host: HostMounts): boolean {
-  const isPlace = (place: Place | null): boolean =>
-    // Not found in a daemon's own table, as behind chroot(2), there is nothing to compare with.
-    place === null || (place.device === line.device && place.root === line.root)
-  return isPlace(placeOf(path, host)) || isPlace(placeOf(host.realPath(path), host))
+  return isAt(path, line, host) || isAt(host.realPath(path), line, host)
 }
 
-interface Place {
-  readonly device: string
-  readonly root: string
+/**
+ * Whether that is where a path of the host lies. The deepest mount above it holds it, or the last one, where that was
+ * mounted over the deeper.
+ */
+function isAt(path: string, line: MountLine, { lines }: HostMounts): boolean {
+  const above = lines.filter(({ at }) => contains(at, path))
+  // Not found in a daemon's own table, as behind chroot(2), there is nothing to compare with.
+  if (above.length === 0) return true
+  const depth = Math.max(...above.map(({ at }) => at.length))
+  const holders = [above.findLast(({ at }) => at.length === depth), above.at(-1)]
+  return holders.some((holder) => holder?.device === line.device && line.root === placeIn(holder, path))
 }
 
-/** Where a path of the host lies in the file system that holds it. */
-function placeOf(path: string, { lines }: HostMounts): Place | null {
-  let nearest: MountLine | null = null
-  for (const line of lines) {
-    if (contains(line.at, path) && line.at.length >= (nearest?.at.length ?? 0)) nearest = line
-  }
-  if (nearest === null) return null
-  const below = nearest.at === '/' ? path : path.slice(nearest.at.length)
-  return { device: nearest.device, root: nearest.root === '/' ? below || '/' : `${nearest.root}${below}` }
+/** As the file system that is mounted there names it. */
+function placeIn({ at, root }: MountLine, path: string): string {
+  const below = at === '/' ? path : path.slice(at.length)
+  return root === '/' ? below || '/' : `${root}${below === '/' ? '' : below}`
 }
 
 function strangers(

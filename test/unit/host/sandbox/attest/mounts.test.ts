@@ -142,6 +142,24 @@ describe('compareMounts()', () => {
       '"/proc" is a proc of the host',
     ))
 
+  it('knows what was mounted over a deeper mount, and takes what is behind chroot(2) for unknown', () => {
+    const wanted = mountsIn(['--bind', '/srv/deep/plugin', '/plugin'], [], 6)
+    const heldBy = (table: readonly string[]): boolean => {
+      const text = [lineOf('0:90', '/', '/', 'rw tmpfs'), lineOf('8:5', '/deep/plugin', '/plugin', 'rw ext4')]
+      const lines = parseMountinfo(table.join('\n'))!
+      const { found } = compareMounts(wanted, { value: text.join('\n') }, { lines, realPath: (path) => path })
+      return typeof found !== 'string' && found.holds
+    }
+    const [root, deep, over] = [
+      lineOf('8:1', '/', '/'),
+      lineOf('8:4', '/', '/srv/deep'),
+      lineOf('8:5', '/', '/srv'),
+    ]
+    expect(heldBy([root, deep, over]), 'mounted over').to.equal(true)
+    expect(heldBy([root, deep]), 'another file system').to.equal(false)
+    expect(heldBy([lineOf('8:9', '/', '/elsewhere')]), 'nothing to compare with').to.equal(true)
+  })
+
   it('takes for a cover of /proc only what is of it and read-only', () => {
     expect(problemOf([...inside, lineOf('0:91', '/sys', '/proc/sys', 'rw proc')])).to.include('/proc/sys')
     expect(problemOf([...inside, lineOf('0:5', '/sys', '/proc/sys', 'ro proc')])).to.include('/proc/sys')
