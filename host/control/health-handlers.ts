@@ -1,3 +1,5 @@
+import type { PluginHealth } from '../../src/contract/health.ts'
+import type { SocketRole } from '../../src/contract/method-roles.ts'
 import type { SystemHandlers } from './client-session.ts'
 import { describeLearned } from './describe-learned.ts'
 import type { HandlerPowers } from './system-handlers.ts'
@@ -11,6 +13,7 @@ type HealthMethod =
 
 const DEFAULT_HISTORY_ENTRIES = 100
 const DEFAULT_INCIDENTS = 20
+const WORDS_WITHHELD = "its words are the operators' to read"
 
 /** Methods that say how plugins are and what they did. */
 export function createHealthHandlers(powers: HandlerPowers): Pick<SystemHandlers, HealthMethod> {
@@ -24,11 +27,11 @@ export function createHealthHandlers(powers: HandlerPowers): Pick<SystemHandlers
         session.follow(requestId, 'health', (tell) =>
           every(intervalMs, async () => {
             const record = registry.find(id)
-            if (record !== null) tell(await observer.health(record))
+            if (record !== null) tell(forRole(await observer.health(record), session.role))
           }),
         )
       }
-      return await observer.health(plugin)
+      return forRole(await observer.health(plugin), session.role)
     },
     get_metrics: ({ interval_ms: intervalMs }, session, requestId) => {
       if (intervalMs !== undefined) {
@@ -59,6 +62,13 @@ export function createHealthHandlers(powers: HandlerPowers): Pick<SystemHandlers
     },
     get_learned_permissions: ({ plugin_id: id }) => describeLearned(powers, registry.get(id)),
   }
+}
+
+/** In the words of the last error may stand what another application sent. */
+function forRole(health: PluginHealth, role: SocketRole): PluginHealth {
+  const { last_error: error } = health
+  if (role === 'operator' || error === null) return health
+  return { ...health, last_error: { ...error, message: WORDS_WITHHELD } }
 }
 
 /** The next one waits for the one before; the answer stops it. */

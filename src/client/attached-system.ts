@@ -69,16 +69,13 @@ export abstract class AttachedSystem implements AsyncDisposable {
     method: M,
     params: SystemParams<M>,
   ): Promise<SystemResults[M]> {
-    const session = this.session()
-    const widest = await this.#operatorSession(session).catch(() => session)
-    return await widest.request(method, params)
+    return await (await this.#widestSession(this.session())).request(method, params)
   }
 
   /** Resolves with the first answer; with a listener the request then goes on. */
   protected async follow<M extends FollowedMethod>(asked: Following<M>): Promise<SystemResults[M]> {
     const { method, params, listener, signal } = asked
-    const own = this.session()
-    const session = METHOD_ROLES[method] === 'operator' ? await this.#operatorSession(own) : own
+    const session = await this.#sessionToFollow(method)
     if (listener === undefined || signal?.aborted === true) return await session.request(method, params.once)
     const following = session.follow(method, params.follow, listener)
     signal?.addEventListener('abort', following.stop, { once: true })
@@ -88,6 +85,17 @@ export abstract class AttachedSystem implements AsyncDisposable {
       signal?.removeEventListener('abort', following.stop)
       throw error
     }
+  }
+
+  async #sessionToFollow(method: FollowedMethod): Promise<DaemonSession> {
+    const session = this.session()
+    // An application gets it, too, without the words of the last error.
+    if (method === 'get_plugin_health') return await this.#widestSession(session)
+    return METHOD_ROLES[method] === 'operator' ? await this.#operatorSession(session) : session
+  }
+
+  async #widestSession(session: DaemonSession): Promise<DaemonSession> {
+    return await this.#operatorSession(session).catch(() => session)
   }
 
   /** Opened by the first method that needs it, again where it broke, and then kept. */

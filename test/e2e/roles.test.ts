@@ -52,6 +52,7 @@ const PATIENT = `
 export default {
   operations: {
     fine: () => 'fine',
+    fail: (message) => { throw new Error(message) },
     wait: (_input, { progress, signal }) =>
       new Promise((_resolve, reject) => {
         progress(0.5, 'began')
