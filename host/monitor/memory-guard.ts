@@ -31,8 +31,10 @@ export class MemoryGuard {
 
   /** Every process of every plugin. */
   watched(): WatchedProcess[] {
-    return this.#instances().flatMap(({ pid, state, inFlightCount }) =>
-      pid === null ? [] : [{ pid, isBusy: inFlightCount > 0 || state === 'starting' }],
+    return this.#instances().flatMap(({ pid, figures, state, inFlightCount }) =>
+      pid === null
+        ? []
+        : [{ pid, isBusy: inFlightCount > 0 || state === 'starting', sampler: figures.sampler }],
     )
   }
 
