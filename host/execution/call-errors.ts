@@ -67,11 +67,7 @@ export function memoryError(execution: Execution, memory: MemoryUse): PhantomErr
 /** What a process holds, against what its manifest allows. */
 export function memoryUseOf(instance: RunnerInstance): MemoryUse {
   instance.figures.sampler?.sample(performance.now())
-  const rssBytes = instance.figures.sampler?.peakRssBytes ?? 0
-  return {
-    usedBytes: Math.max(0, rssBytes - instance.figures.idleRssBytes),
-    limits: instance.generation.limits,
-  }
+  return { usedBytes: instance.figures.peakUsedBytes, limits: instance.generation.limits }
 }
 
 /** The process died under the call. */

@@ -14,6 +14,7 @@ export class RunnerFigures {
   #cpu: CpuMeter | null = null
   #idleRssBytes = 0
   #idleHeldBytes = 0
+  #peakHeldBytes = 0
   #hasFamily = false
 
   get pid(): number | null {
@@ -24,6 +25,11 @@ export class RunnerFigures {
   }
   get cpu(): CpuMeter | null {
     return this.#cpu
+  }
+  /** The most that was ever seen above an idle one: by samples of the runner, and by looks at all that is held. */
+  get peakUsedBytes(): number {
+    const peakRssBytes = this.#sampler?.peakRssBytes ?? 0
+    return Math.max(0, peakRssBytes - this.#idleRssBytes, this.#peakHeldBytes)
   }
   /** Whether other processes than the runner's own may be the plugin's. */
   get hasFamily(): boolean {
@@ -56,7 +62,9 @@ export class RunnerFigures {
 
   /** What it and all below it hold above what it held when it became ready: dearer than a sample, and exact. */
   heldBytes(): number {
-    return Math.max(0, heldBytes(this.#family()) - this.#idleHeldBytes)
+    const held = Math.max(0, heldBytes(this.#family()) - this.#idleHeldBytes)
+    this.#peakHeldBytes = Math.max(this.#peakHeldBytes, held)
+    return held
   }
 
   close(): void {
