@@ -18,7 +18,7 @@ describe('A plugin that may start programs, and starts too many or too hungry on
 
   for (const [kind, limit, declared] of [
     ['sleepers', 'max_processes', 40],
-    ['computes', 'max_cpu_time_ms', 400],
+    ['computes', 'max_cpu_time_ms', 2_000],
     ['hoards', 'max_memory_mb', 64],
   ] as const) {
     it(`(${kind}) is LIMIT_EXCEEDED by ${limit}, all of it is gone, and its neighbour answers`, async () => {
