@@ -8,8 +8,10 @@ const MEGABYTE = 1024 * 1024
 const TOLERANCE_BYTES = 16 * MEGABYTE
 /** An inode and an entry of a folder: what the kernel's slabs grow by, measured over 100,000 empty files. */
 const NAME_BYTES = 1043
-/** One read of a few microseconds for each process that has calls. */
+/** One read of a few microseconds for each process that has calls, */
 const SAMPLE_MS = 50
+/** and fewer of one that only waits: who uses no processor takes no memory. */
+const REST_MS = 250
 
 /**
  * The backstop behind RLIMIT_DATA: it sees memory that is held, so also what that limit does not count (shared memory,
@@ -18,6 +20,7 @@ const SAMPLE_MS = 50
 export class MemoryGuard {
   readonly #lanes: () => Iterable<InstanceLane>
   readonly #timer: NodeJS.Timeout
+  readonly #paces = new WeakMap<RunnerInstance, { cpuTimeMs: number; nextAtMs: number }>()
 
   constructor(options: { lanes: () => Iterable<InstanceLane> }) {
     this.#lanes = options.lanes
@@ -38,17 +41,32 @@ export class MemoryGuard {
     )
   }
 
-  /** After each look of the monitor: the processes it looked at. */
+  /** After each look of the monitor: those that it looked at and that have no calls. */
   judge(samples: ReadonlyMap<number, unknown>): void {
     const nowMs = performance.now()
-    for (const instance of this.#instances())
-      if (instance.pid !== null && samples.has(instance.pid)) judge(instance, nowMs)
+    for (const instance of this.#instances()) {
+      const isBusy = instance.inFlightCount > 0
+      if (!isBusy && instance.pid !== null && samples.has(instance.pid)) judge(instance, nowMs)
+    }
   }
 
   /** A process that dies of its memory should have been seen near its end: its error says what it held. */
   #lookAtBusy(): void {
     const nowMs = performance.now()
-    for (const instance of this.#instances()) if (instance.inFlightCount > 0) judge(instance, nowMs)
+    for (const instance of this.#instances()) {
+      if (instance.inFlightCount === 0 || nowMs < (this.#paces.get(instance)?.nextAtMs ?? 0)) continue
+      if (!this.#rests(instance, nowMs)) judge(instance, nowMs)
+    }
+  }
+
+  /** Whether it has used no processor since it was looked at last, in ticks of the kernel. */
+  #rests(instance: RunnerInstance, nowMs: number): boolean {
+    const { hasFamily, sampler } = instance.figures
+    const before = this.#paces.get(instance)
+    const cpuTimeMs = sampler?.sample(nowMs).cpuTimeMs ?? 0
+    const rests = !hasFamily && cpuTimeMs === before?.cpuTimeMs
+    this.#paces.set(instance, { cpuTimeMs, nextAtMs: rests ? nowMs + REST_MS : 0 })
+    return rests
   }
 
   #instances(): RunnerInstance[] {

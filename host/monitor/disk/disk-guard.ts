@@ -29,6 +29,8 @@ interface Watched {
   restMs: number
   /** Bytes that its processes had written when it was counted last, each by pid. */
   readonly writtenAtCount: Map<number, number>
+  /** Processor time that they had used by then. Who has used none since has written nothing. */
+  readonly cpuAtCount: Map<number, number>
 }
 
 /**
@@ -78,6 +80,7 @@ export class DiskGuard {
       countedAtMs: -Infinity,
       restMs: 0,
       writtenAtCount: new Map(),
+      cpuAtCount: new Map(),
     }
     this.#watched.set(pluginId, watched)
     return watched
@@ -98,11 +101,13 @@ export class DiskGuard {
     const pace = watched.isWriting ? 'writing' : isBusy ? 'busy' : 'idle'
     if (nowMs - watched.lookedAtMs < LOOK_MS[pace] || nowMs - watched.countedAtMs < watched.restMs) return
     watched.lookedAtMs = nowMs
+    const isOld = nowMs - watched.countedAtMs >= COUNT_IDLE_MS
+    if (!isOld && !haveWorked(instances, watched, nowMs)) return
     const limitBytes = Math.min(...instances.map(({ generation }) => limitBytesOf(generation)))
     const leftBytes = limitBytes - (watched.measure?.bytes ?? limitBytes)
     const written = writtenSince(instances, watched)
     watched.isWriting = written > leftBytes / 4
-    const isDue = nowMs - watched.countedAtMs >= (isBusy ? COUNT_BUSY_MS : COUNT_IDLE_MS)
+    const isDue = isOld || (isBusy && nowMs - watched.countedAtMs >= COUNT_BUSY_MS)
     if (isDue || written >= leftBytes) void this.#count(instances, watched, limitBytes)
   }
 
@@ -110,7 +115,12 @@ export class DiskGuard {
     const startedAtMs = performance.now()
     watched.isCounting = true
     watched.writtenAtCount.clear()
-    for (const { pid } of instances) if (pid !== null) watched.writtenAtCount.set(pid, writtenBy(pid))
+    watched.cpuAtCount.clear()
+    for (const { pid, figures } of instances) {
+      if (pid === null) continue
+      watched.writtenAtCount.set(pid, writtenBy(pid))
+      watched.cpuAtCount.set(pid, figures.sampler?.sample(startedAtMs).cpuTimeMs ?? 0)
+    }
     const measure = await this.#measurer.measure(instances[0]!.spec.initialize.data_dir, limitBytes)
     if (this.#isClosed) return
     watched.isCounting = false
@@ -156,6 +166,14 @@ function refusedStart(
     `Cannot start "${id}": its data_dir "${dataDir}" is too large: ${what}, its limit max_disk_mb is ${declared}. ` +
       'Remove what it does not need from there, or raise the limit in [resource_limits] of its plugin.toml',
     { details: { limit, declared, measured, files, data_dir: dataDir } },
+  )
+}
+
+/** In ticks of the kernel (10 ms), so less than that may have been used unseen. */
+function haveWorked(instances: readonly RunnerInstance[], { cpuAtCount }: Watched, nowMs: number): boolean {
+  return instances.some(
+    ({ pid, figures: { hasFamily, sampler } }) =>
+      pid !== null && (hasFamily || cpuAtCount.get(pid) !== sampler?.sample(nowMs).cpuTimeMs),
   )
 }
 
