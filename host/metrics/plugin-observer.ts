@@ -3,7 +3,7 @@ import type { PluginLogLine } from '../../src/contract/execution.ts'
 import type { Incident } from '../../src/contract/generations.ts'
 import type { PluginHealth, QueueFigures, SystemMetrics } from '../../src/contract/health.ts'
 import { isPhantomError, messageOf, type PhantomError } from '../../src/contract/phantom-error.ts'
-import type { Manifest } from '../../src/contract/manifest.ts'
+import { DEFAULT_MAX_DISK_MB } from '../../src/contract/limits.ts'
 import type { CallRequest, Execution, Settlement } from '../execution/execution.ts'
 import { historyOutcome } from '../execution/outcome.ts'
 import type { Generation } from '../generations/generation.ts'
@@ -204,7 +204,7 @@ export class PluginObserver {
         class: exit?.class ?? null,
         message: redact(incident.message),
         workspace: incident.workspace,
-        limits: generation === null ? {} : limitsOf(generation.manifest),
+        limits: generation === null ? {} : limitsOf(generation),
         log: lines.map(({ level, message }) => `${level}: ${message}`),
         action: incident.action,
       }
@@ -260,11 +260,13 @@ function queueFigures(plugin: PluginRecord): QueueFigures {
   return figures
 }
 
-function limitsOf({ limits, runtime }: Manifest): Record<string, number> {
+function limitsOf({ limits, manifest }: Generation): Record<string, number> {
   return {
     max_memory_mb: limits.maxMemoryMb,
     max_execution_time_ms: limits.maxExecutionTimeMs,
-    concurrency: runtime.concurrency,
+    ...(limits.maxCpuTimeMs === null ? {} : { max_cpu_time_ms: limits.maxCpuTimeMs }),
+    max_disk_mb: limits.maxDiskMb ?? DEFAULT_MAX_DISK_MB,
+    concurrency: manifest.runtime.concurrency,
   }
 }
 
