@@ -20,7 +20,7 @@ const PROGRAM_FOLDERS = [
   '/etc/ssl/certs',
 ]
 
-/** Tell of the host's kernel, or set it; most are closed to any uid but root's as well. */
+/** Tell of the host's kernel, or set it. */
 const HOST_FILES = [
   '/proc/cmdline',
   '/proc/config.gz',
@@ -44,6 +44,13 @@ export function findProgramFolders(): ProgramFolder[] {
   })
 }
 
+/**
+ * Those that are there and open to others than root. Closed ones need no cover, which would cost every start a mount:
+ * no plugin has root's uid, or a capability that opens them.
+ */
 export function findHostFiles(): string[] {
-  return HOST_FILES.filter((file) => fs.existsSync(file))
+  return HOST_FILES.filter((file) => {
+    const stat = fs.statSync(file, { throwIfNoEntry: false })
+    return stat !== undefined && (stat.uid !== 0 || (stat.mode & 0o077) !== 0)
+  })
 }

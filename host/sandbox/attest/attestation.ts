@@ -8,8 +8,11 @@ import { LoopbackBait } from './loopback-bait.ts'
 import { readFacts, readProgram } from './read-facts.ts'
 import type { TriedBefore } from './tried-before.ts'
 
-/** How often a process on its way to the runner's program is looked at; it takes some ten milliseconds. */
-const LOOK_MS = 3
+/**
+ * When a process on its way to the runner's program is looked at, and how often; it takes some ten milliseconds. On one
+ * core each look takes its time from that process, and what was not seen by then is read when the canary has answered.
+ */
+const LOOK_MS = 15
 /** Below it a number may be a process of the sandbox's own. */
 const FIRST_FOREIGN_PID = 16
 
