@@ -67,13 +67,13 @@ export class ControlServers {
     try {
       for (const server of this.#servers) await server.listen()
     } catch (error) {
-      await this.stopListening()
+      this.stopListening()
       throw error
     }
   }
 
-  async stopListening(): Promise<void> {
-    await Promise.all(this.#servers.map((server) => server.stopListening()))
+  stopListening(): void {
+    for (const server of this.#servers) server.stopListening()
   }
 
   closeSessions(): void {

@@ -82,7 +82,7 @@ async function listen(core: DaemonCore, environment: string): Promise<Daemon> {
   async function stopInOrder(cause: EndCause): Promise<void> {
     life?.close()
     configSource.close()
-    await server.stopListening()
+    server.stopListening()
     await core.close(cause)
     store.close()
     // Behind the answers that this turn still sends: whoever asked for the end hears of it.

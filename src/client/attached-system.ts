@@ -98,12 +98,13 @@ export abstract class AttachedSystem implements AsyncDisposable {
     return await this.#operatorSession(session).catch(() => session)
   }
 
-  /** Opened by the first method that needs it, again where it broke, and then kept. */
+  /**
+   * Opened by the first method that needs it, again where it broke, and then kept. Known as soon as it is asked for: who
+   * leaves in the same moment must not leave it behind.
+   */
   async #operatorSession(session: DaemonSession): Promise<DaemonSession> {
     if (session.handshake.role === 'operator' || session.isClosed) return session
-    const known = await this.#operator?.catch(() => null)
-    if (known !== undefined && known !== null && !known.isClosed) return known
-    this.#operator = openOperatorSession(session)
+    this.#operator = keptOrOpened(this.#operator, session)
     return await this.#operator
   }
 
@@ -111,14 +112,23 @@ export abstract class AttachedSystem implements AsyncDisposable {
     if (this.#attached === null) return
     const { session, daemonExited } = this.#attached
     // Its goodbye first: a private daemon ends with the last one.
-    const operator = await this.#operator?.catch(() => null)
-    if (operator !== undefined && operator !== null && !operator.isClosed) {
-      await operator.request('shutdown', {}).catch(() => undefined)
-      await operator.close()
+    const operator = (await this.#operator?.catch(() => null)) ?? null
+    if (operator?.isClosed === false) await operator.request('shutdown', {}).catch(() => undefined)
+    // It may have acts under way, and closes when those are answered: the end of the daemon answers them.
+    const operatorClosed = operator?.close()
+    if (!session.isClosed) {
+      const { stopped } = await session.request('shutdown', {}).catch(() => ({ stopped: true }))
+      await session.close()
+      if (stopped) await daemonExited?.()
     }
-    if (session.isClosed) return
-    const { stopped } = await session.request('shutdown', {}).catch(() => ({ stopped: true }))
-    await session.close()
-    if (stopped) await daemonExited?.()
+    await operatorClosed
   }
+}
+
+async function keptOrOpened(
+  kept: Promise<DaemonSession> | null,
+  session: DaemonSession,
+): Promise<DaemonSession> {
+  const known = (await kept?.catch(() => null)) ?? null
+  return known === null || known.isClosed ? await openOperatorSession(session) : known
 }

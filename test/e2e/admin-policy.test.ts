@@ -14,6 +14,7 @@ describe("the administrator's policy", function () {
   before(async () => {
     daemon = await TestDaemon.start({
       config: CONFIG,
+      environment: { LANG: 'C.UTF-8' },
       files: { 'data/given.txt': 'given', 'data/deep/inner.txt': 'inner', 'plugins/data/x.txt': 'x' },
       prepare: (world) => {
         addAsking(world, 'reads', ['fs_read:./data', 'env:LANG'])

@@ -149,6 +149,7 @@ describe('an approval', function () {
 
   before(async () => {
     daemon = await TestDaemon.start({
+      environment: { LANG: 'C.UTF-8' },
       files: { 'data/given.txt': 'given', 'data/deep/inner.txt': 'inner', 'other/file.txt': 'other' },
       prepare: (world) => {
         addAsking(world, 'wider', ['fs_read:./data'])

@@ -1,3 +1,4 @@
+import fs from 'node:fs'
 import { expect } from 'chai'
 import type { PluginLogLine } from '../../src/index.ts'
 import { line, type RawClient } from '../helpers/raw-client.ts'
@@ -12,6 +13,14 @@ describe('A session at its limits', () => {
     daemon = await TestDaemon.start({
       plugins: ['echoes', 'echoes as second'],
       config: 'limits:\n  max_payload_mb: 64\n',
+      // Two answers of 40 MB at once stand there as text and as bytes.
+      prepare: (world) => {
+        for (const id of ['echoes', 'second'])
+          fs.appendFileSync(
+            world.path('plugins', id, 'plugin.toml'),
+            '\n[resource_limits]\nmax_memory_mb = 512\n',
+          )
+      },
     })
   })
   after(() => daemon.stop())

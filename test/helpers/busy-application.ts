@@ -48,13 +48,15 @@ for (const [id, operation] of [
 ])
   system.execute_plugin(id!, operation!).catch(() => {})
 const { pid, tier } = await system.get_status()
+let left = 0
 if (tier === 'namespace') {
   // Their command lines name the world.
   await system.execute_plugin('leaves', 'leave', world)
-  while (countLeft() < 2) await delay(5)
+  // What was seen once counts: a look may miss one that is just being started or renamed.
+  while ((left = Math.max(left, countLeft())) < 2) await delay(5)
 }
 const runners = await Promise.all(PLUGINS.map((id) => pidOf(id)))
-process.stdout.write(`${JSON.stringify({ world, daemon: pid, tier, runners, left: countLeft() })}\n`)
+process.stdout.write(`${JSON.stringify({ world, daemon: pid, tier, runners, left })}\n`)
 process.stdin.resume()
 
 /** Of the shells that stay: the one that starts them names the same in a longer line. */

@@ -10,7 +10,7 @@ import type { QueueFigures } from '../../../../src/contract/health.ts'
 
 const PLUGIN_HEALTH_FIELDS =
   'plugin_id status reasons state generation calls operations queue breakers memory_bytes cpu_time_ms cpu_share ' +
-  'restarts denials uptime_ms last_error reported'
+  'restarts denials network uptime_ms last_error reported'
 const MOMENT = { nowMs: 2000, epochMs: 0 }
 
 function queue(waiting: number): QueueFigures {
