@@ -43,6 +43,8 @@ export class DiskGuard {
   readonly #watched = new Map<string, Watched>()
   readonly #timer: NodeJS.Timeout
   #isClosed = false
+  #lookedAtMs = -Infinity
+  #isAnyWriting = false
 
   constructor(options: { lanes: () => Iterable<InstanceLane> }) {
     this.#lanes = options.lanes
@@ -86,13 +88,18 @@ export class DiskGuard {
     return watched
   }
 
+  /** At each tick only while somebody writes much. */
   #look(): void {
     const nowMs = performance.now()
+    if (!this.#isAnyWriting && nowMs - this.#lookedAtMs < LOOK_MS.busy - TICK_MS / 2) return
+    this.#lookedAtMs = nowMs
+    this.#isAnyWriting = false
     const running = Map.groupBy(this.#instances(), ({ generation }) => generation.id)
     for (const id of this.#watched.keys()) if (!running.has(id)) this.#watched.get(id)!.writtenAtCount.clear()
     for (const [id, instances] of running) {
       const watched = this.#of(id)
       if (!watched.isCounting) this.#lookAt(instances, watched, nowMs)
+      this.#isAnyWriting ||= watched.isWriting
     }
   }
 
