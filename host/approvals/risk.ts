@@ -1,3 +1,4 @@
+import os from 'node:os'
 import type { RightRisk } from '../../src/contract/permissions-info.ts'
 import { refusalOfAddress } from '../egress/address-class.ts'
 import { canonicalHost } from '../egress/canonical-host.ts'
@@ -56,7 +57,7 @@ export function assess({ kind, value }: Right): Assessment {
 function assessPath(kind: 'fs_read' | 'fs_write', value: string): Assessment {
   const verb = kind === 'fs_read' ? 'reads' : 'reads, changes and deletes'
   if (value.startsWith('/')) {
-    const wide = wideReasonOf(kind, value)
+    const wide = wideReasonOf(kind, value) ?? (isHiddenInHome(value) ? HIDDEN_IN_HOME : null)
     if (wide !== null) return { risk: 'high', sentence: `${verb} "${value}" and all below it: ${wide}` }
     return { risk: 'medium', sentence: `${verb} "${value}" and all below it, in every workspace` }
   }
@@ -70,6 +71,19 @@ function assessPath(kind: 'fs_read' | 'fs_write', value: string): Assessment {
   return { risk: 'low', sentence: `${verb} ${below === '' ? place : `"${below}" in ${place}`}` }
 }
 
+/** By which a plugin would have its code run outside of its sandbox, or know what opens other doors. */
+const HIDDEN_IN_HOME = 'settings and keys of a home folder, and what shells and desktops start from'
+
+function isHiddenInHome(path: string): boolean {
+  if (/^(?:\/home\/[^/]+|\/root)\/\./.test(path)) return true
+  try {
+    return path.startsWith(`${os.homedir()}/.`)
+  } catch {
+    // A uid without an account has no home.
+    return false
+  }
+}
+
 /** What an address is that no name leads to; null for one of the public internet. */
 function specialAddress(host: string): string | null {
   const canonical = canonicalHost(host)
@@ -79,10 +93,11 @@ function specialAddress(host: string): string | null {
 function assessHost(value: string): Assessment {
   const { host, ports } = splitHost(value)
   const where = `on port ${ports.join(' and ')}`
-  if (host === '*') {
+  // `*.com` is as good as every host.
+  if (host === '*' || /^\*\.[^.]+$/.test(host)) {
     return {
       risk: 'high',
-      sentence: `connects to every host of the internet ${where}: what it reads it can send anywhere`,
+      sentence: `connects to every host ${host === '*' ? 'of the internet' : `below ${host.slice(2)}`} ${where}: what it reads it can send anywhere`,
     }
   }
   const special = isAddress(host) ? specialAddress(host) : null

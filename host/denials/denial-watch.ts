@@ -3,7 +3,7 @@ import type { Execution } from '../execution/execution.ts'
 import { RUNNER_ERRORS } from '../../src/contract/runner-methods.ts'
 import { PhantomError, type WireError } from '../../src/contract/phantom-error.ts'
 import type { Redactor } from '../secrets/redactor.ts'
-import { accessBehind, readAccess, type Access } from './access.ts'
+import { accessBehind, accessKey, readAccess, type Access } from './access.ts'
 import { describeDenial, describeRefusal, isGranted, isPrivate, type Denial, type Reach } from './denial.ts'
 
 /** Different things that one call, or a process beside its calls, can be told of. */
@@ -66,7 +66,8 @@ export class DenialWatch {
       this.#options.onObserved(redacted(access, this.#options.redact))
       return true
     }
-    const denial = access === null ? null : this.#denialOf(access, true)
+    if (access === null || this.#isTold(access, execution)) return true
+    const denial = this.#denialOf(access, true)
     if (denial !== null && this.#tell(denial, execution)) execution?.addWarning(denial.sentence)
     return true
   }
@@ -136,6 +137,13 @@ export class DenialWatch {
   #isPrivate(access: Access): boolean {
     if (access.kind !== 'fs_read' && access.kind !== 'fs_write') return false
     return isPrivate(access.path, this.#options.reach)
+  }
+
+  /** Before a sentence is made of it: a process repeats itself as it likes, and its manifest makes sentences long. */
+  #isTold(access: Access, execution: Execution | null): boolean {
+    const told = execution === null ? this.#toldBeside : this.#told.get(execution)
+    if (told === undefined) return false
+    return told.size >= MAX_DENIALS || told.has(accessKey(redacted(access, this.#options.redact)))
   }
 
   /** False when it was told already, or too much was. */

@@ -15,6 +15,8 @@ const SERVER_NAME = 0
 const HOST_NAME = 0
 const RECORD_HEAD_BYTES = 5
 const MAX_HELLO_BYTES = 32 * 1024
+/** No client cuts its hello into more, and all are looked at again with every chunk that comes. */
+const MAX_RECORDS = 64
 
 /** Reads the server's name from the beginning of a TLS connection (RFC 8446 4.1.2 and 5.1, RFC 6066 3). */
 export function readFirstBytes(bytes: Buffer): FirstBytes {
@@ -51,7 +53,7 @@ function joinRecords(bytes: Buffer): Buffer | null {
     if (at + RECORD_HEAD_BYTES > bytes.length) break
     if (bytes[at + 1] !== 3) return null
     const length = bytes.readUInt16BE(at + 3)
-    if (length === 0) return null
+    if (length === 0 || parts.length >= MAX_RECORDS) return null
     parts.push(bytes.subarray(at + RECORD_HEAD_BYTES, at + RECORD_HEAD_BYTES + length))
     at += RECORD_HEAD_BYTES + length
   }

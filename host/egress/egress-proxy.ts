@@ -168,6 +168,9 @@ export class EgressProxy {
       const admission = await this.#gate.admit(target)
       if ('refusal' in admission) refuse(admission.refusal)
       else await this.#tunnel(target, admission.dial, { socket, head })
+    } catch (error) {
+      refuse({ ...placeOf(target), reason: 'busy', message: `Cannot open the tunnel: ${messageOf(error)}` })
+      socket.destroy()
     } finally {
       this.#tunnels -= 1
     }

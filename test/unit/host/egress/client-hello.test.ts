@@ -48,6 +48,13 @@ describe('readFirstBytes()', () => {
     expect(readFirstBytes(Buffer.concat(records))).to.have.property('kind', 'named')
   })
 
+  it('reads no hello that is cut finer than any client does: each record would be read again with every byte', () => {
+    const body = hello.subarray(5)
+    const records = Array.from(body, (byte) => Buffer.from([22, 3, 1, 0, 1, byte]))
+    expect(readFirstBytes(Buffer.concat(records)).kind).to.equal('broken')
+    expect(readFirstBytes(Buffer.concat(records.slice(0, 60))).kind).to.equal('more')
+  })
+
   it('waits for the rest at every byte before the end', () => {
     for (let length = 0; length < hello.length; length += 1)
       expect(readFirstBytes(hello.subarray(0, length)).kind, `${length} bytes`).to.equal('more')
