@@ -1,5 +1,5 @@
-import { realpathSync, statSync } from 'node:fs'
-import { isAbsolute, sep } from 'node:path'
+import { existsSync, realpathSync, statSync } from 'node:fs'
+import { isAbsolute, resolve, sep } from 'node:path'
 import { PhantomError } from '../../src/contract/phantom-error.ts'
 
 /** Spellings remembered, so that a call pays no system call for a path that was checked before. */
@@ -10,9 +10,11 @@ export class Workspaces {
   readonly #roots: () => readonly string[]
   readonly #forbidden: string
   readonly #canonical = new Map<string, string>()
+  /** The roots that held when those were checked. */
+  #rootsThen = ''
 
   /**
-   * @param options.roots asked at each new path; canonical folders below which workspaces may lie; null allows any folder: a private daemon,
+   * @param options.roots asked at each look, followed at each new path; folders below which workspaces may lie; null allows any folder: a private daemon,
    * which runs as its application's user and serves nobody else
    * @param options.stateDirectory the daemon's own, never a workspace
    */
@@ -23,6 +25,7 @@ export class Workspaces {
 
   /** @throws PhantomError WORKSPACE_DENIED */
   canonical(path: string): string {
+    this.#forgetWhenRootsChange()
     const known = this.#canonical.get(path)
     if (known !== undefined) return known
     const canonical = this.#check(path)
@@ -31,15 +34,24 @@ export class Workspaces {
     return canonical
   }
 
+  /** What a root admitted goes with it. */
+  #forgetWhenRootsChange(): void {
+    const roots = this.#roots().join('\0')
+    if (roots === this.#rootsThen) return
+    this.#canonical.clear()
+    this.#rootsThen = roots
+  }
+
   #check(path: string): string {
     if (!isAbsolute(path)) throw denied(path, 'it is no absolute path. Send the folder in full')
     const canonical = realFolder(path)
     if (isInside(canonical, this.#forbidden))
       throw denied(path, "it is the daemon's own state folder. Choose another one")
-    if (this.#roots().some((root) => isInside(canonical, root))) return canonical
+    const roots = this.#roots().map(canonicalRoot)
+    if (roots.some((root) => isInside(canonical, root))) return canonical
     throw denied(
       path,
-      `it lies outside of the folders that this daemon serves (${this.#roots().join(', ')}). ` +
+      `it lies outside of the folders that this daemon serves (${roots.join(', ')}). ` +
         'Add it to workspace.roots in the configuration',
     )
   }
@@ -56,6 +68,11 @@ function realFolder(path: string): string {
     )
   }
   throw denied(path, 'it is no folder. Name the folder that the call is about')
+}
+
+/** A root that is not there yet stands as it is written. */
+function canonicalRoot(path: string): string {
+  return existsSync(path) ? realpathSync(path) : resolve(path)
 }
 
 function isInside(path: string, root: string): boolean {

@@ -1,5 +1,4 @@
-import { existsSync, realpathSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { dirname } from 'node:path'
 import type { SocketRole } from '../../src/contract/method-roles.ts'
 import { PACKAGE_VERSION } from '../../src/contract/version.ts'
 import { socketPathOf } from '../../src/rpc/endpoint.ts'
@@ -25,7 +24,7 @@ export function createControl(core: DaemonCore, powers: ServerPowers): ControlSe
   const { registry, executor } = engine
   const { config } = configSource.current
   const parent = dirname(pluginDirectory)
-  const roots = (): string[] => [parent, ...configSource.current.config.workspace.roots.map(canonicalRoot)]
+  const roots = (): string[] => [parent, ...configSource.current.config.workspace.roots]
   const workspaces = new Workspaces({ roots: isPrivate ? null : roots, stateDirectory })
   const maxPayloadBytes = config.limits.maxPayloadMb * MEGABYTE
   const server: ControlServers = new ControlServers({
@@ -78,11 +77,6 @@ export function createControl(core: DaemonCore, powers: ServerPowers): ControlSe
     }),
   })
   return server
-}
-
-/** A root that is not there yet stands as it is written. */
-function canonicalRoot(path: string): string {
-  return existsSync(path) ? realpathSync(path) : resolve(path)
 }
 
 /** What `get_status` says that never changes. */

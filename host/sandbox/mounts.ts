@@ -56,10 +56,12 @@ function grantMounts(machine: Machine, { policy, pluginDir, dataDir }: RunnerReq
   const covered = (inner: string): boolean => grants.some((granted) => reaches(granted, inner))
   const protect = policy.protect.filter(covered)
   const hide = policy.hide.filter(covered)
+  const guarded = [...protect, ...hide, pluginDir, dataDir]
+  const own = { links, guarded }
   const granted = [
-    ...withoutRoot(policy.readPaths, links).map(({ from, at }) => read(from, at)),
-    ...withoutRoot(policy.writePaths, links).map(({ from, at }) => write(from, at)),
-    ...pins(policy.writePaths, [...protect, ...hide, pluginDir, dataDir]),
+    ...withoutRoot(policy.readPaths, own).map(({ from, at }) => read(from, at)),
+    ...withoutRoot(policy.writePaths, own).map(({ from, at }) => write(from, at)),
+    ...pins(policy.writePaths, guarded),
   ]
   // Guards after all grants, so that a grant inside one of them opens nothing.
   return [
@@ -83,10 +85,23 @@ interface Place {
  * A grant of `/` is one of each thing in it, so that the sandbox's root stays its own: mounted there, the host's would
  * get the mount points that the sandbox needs. What a sandbox has of its own is left out, `links` that lie there too.
  */
-function withoutRoot(paths: readonly string[], links: readonly string[]): Place[] {
+function withoutRoot(paths: readonly string[], { links, guarded }: Kept): Place[] {
   return paths.flatMap((granted) =>
-    granted === '/' ? topLevel().filter(({ at }) => !links.includes(at)) : [{ from: granted, at: granted }],
+    granted === '/'
+      ? topLevel().filter((place) => !links.includes(place.at) && !isSecondWay(place, guarded))
+      : [{ from: granted, at: granted }],
   )
+}
+
+interface Kept {
+  readonly links: readonly string[]
+  /** Canonical. */
+  readonly guarded: readonly string[]
+}
+
+/** Whether it shows, by another name (`/home` for `/var/home`), what is guarded in its own place alone. */
+function isSecondWay({ from, at }: Place, guarded: readonly string[]): boolean {
+  return from !== at && guarded.some((inner) => contains(from, inner) || contains(inner, from))
 }
 
 function topLevel(): Place[] {

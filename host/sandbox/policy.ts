@@ -13,6 +13,7 @@ import { canonicalPath, contains, outermost } from './paths.ts'
 import { wideReasonOf } from './wide-path.ts'
 
 export interface PolicyRoots {
+  /** Canonical when it was admitted, and not followed again: what lies there now may be a link to somewhere else. */
   readonly workspace: string
   readonly pluginDir: string
   readonly dataDir: string
@@ -127,7 +128,7 @@ const NO_NETWORK_WITHOUT_NAMESPACE =
 
 function canonicalRoots(roots: PolicyRoots): GrantRoots {
   return {
-    workspace: canonicalPath(roots.workspace).path,
+    workspace: path.resolve(roots.workspace),
     pluginDir: canonicalPath(roots.pluginDir).path,
     dataDir: canonicalPath(roots.dataDir).path,
     hidden: roots.hidden.map((folder) => canonicalPath(folder).path),

@@ -1,3 +1,4 @@
+import fs from 'node:fs'
 import { expect } from 'chai'
 
 import type { Machine } from '../../../../host/sandbox/machine.ts'
@@ -6,6 +7,7 @@ import { planRunner, type RunnerPlan, type RunnerRequest } from '../../../../hos
 import { NO_CAPABILITIES } from '../../../../src/contract/manifest.ts'
 import { SILENT_LIMITS } from '../../../../src/contract/manifest/silent-limits.ts'
 import type { Policy } from '../../../../host/sandbox/policy.ts'
+import { skipBecause } from '../../../helpers/skip.ts'
 
 const MACHINE: Machine = {
   tier: 'namespace',
@@ -237,6 +239,32 @@ describe('planRunner()', () => {
     const all = mounts(planRunner(MACHINE, withPolicy({ readPaths: ['/ws/data'] })))
     expect(all).not.to.include('tmpfs /ws/.phantom').and.not.to.include('ro-bind /ws/plugins /ws/plugins')
     expect(all).to.include('ro-bind /ws/data /ws/data')
+  })
+
+  it('shows by a second name in `/` only what has nothing guarded in it', function () {
+    const at = ['/bin', '/lib', '/sbin'].find((name) => fs.realpathSync(name) !== name)
+    if (at === undefined) return skipBecause.call(this, 'no folder of this system has a second name in /')
+    const real = fs.realpathSync(at)
+    const none = { hide: [], protect: [] }
+    for (const [kind, grant] of [
+      ['ro-bind', { readPaths: ['/'] }],
+      ['bind', { writePaths: ['/'] }],
+    ] as const) {
+      const mount = `${kind} ${real} ${at}`
+      const mountsOf = (more: Partial<RunnerRequest>, policy: Partial<Policy> = {}): string[] =>
+        mounts(planRunner(MACHINE, { ...withPolicy({ ...none, ...grant, ...policy }), ...more }))
+      expect(mountsOf({})).to.include(mount)
+      expect(mountsOf({}, { hide: ['/srv/phantom'] })).to.include(mount)
+      const inside = `${real}/of/phantom`
+      expect(mountsOf({}, { hide: [inside] }))
+        .to.include(`tmpfs ${inside}`)
+        .and.not.include(mount)
+      expect(mountsOf({}, { hide: [real] }), 'itself').not.to.include(mount)
+      expect(mountsOf({}, { hide: [`${real}-other`] }), 'beside it').to.include(mount)
+      expect(mountsOf({}, { protect: [inside] })).not.to.include(mount)
+      expect(mountsOf({ pluginDir: inside })).not.to.include(mount)
+      expect(mountsOf({ dataDir: inside })).not.to.include(mount)
+    }
   })
 
   it('mounts parents before what lies in them', () => {

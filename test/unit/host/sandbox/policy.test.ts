@@ -68,9 +68,7 @@ describe('resolvePolicy()', () => {
   }
 
   it('takes relative paths from the workspace, at their canonical place', () => {
-    const policy = resolve([read('./data'), write('${workspace}/data/file.txt')], {
-      workspace: path.join(root, 'link-to-ws'),
-    })
+    const policy = resolve([read('./data'), write('${workspace}/data/file.txt')])
     expect(policy.readPaths).to.deep.equal([path.join(root, 'ws/data')])
     expect(policy.writePaths).to.deep.equal([path.join(root, 'ws/data/file.txt')])
     expect(policy.permissions[0]).to.deep.equal({
@@ -80,6 +78,18 @@ describe('resolvePolicy()', () => {
       refused: null,
     })
     expect(policy.notices).to.deep.equal([])
+  })
+
+  it('does not follow a workspace that has become a link since it was admitted', () => {
+    const workspace = path.join(root, 'link-to-ws')
+    const policy = resolve([read('./data'), read('.'), write('${workspace}/new')], { workspace })
+    expect([...policy.readPaths, ...policy.writePaths, ...policy.createPaths]).to.deep.equal([])
+    for (const { refused } of policy.permissions) {
+      expect(refused).to.include(
+        `leads out of the workspace "${workspace}", through a symbolic link, to "${root}/ws`,
+      )
+    }
+    expect(refusal(read(path.join(workspace, 'data')), { workspace })).to.include('through a symbolic link')
   })
 
   it('lists no path inside another, and nothing to read inside what may be written', () => {
