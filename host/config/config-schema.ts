@@ -27,6 +27,7 @@ export const CONFIG_SCHEMA = section({
     start_timeout_ms: integer(100, 600_000),
     max_calls: integer(1, 1_000_000),
     max_calls_share: number(0.01, 1),
+    max_workspaces: integer(1, 65_536),
     idle_timeout_ms: integer(0, DAY_MS),
     liveness_interval_ms: integer(0, HOUR_MS),
     liveness_timeout_ms: integer(100, 600_000),

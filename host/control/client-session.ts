@@ -14,6 +14,7 @@ import type { Caller, Execution, Settlement } from '../execution/execution.ts'
 import type { DaemonLog } from '../observe/daemon-log.ts'
 import { ClientActor } from './client-actor.ts'
 import type { ControlAudit, Request } from './control-audit.ts'
+import type { HeldInput } from './held-input.ts'
 import { operatorOnly } from './operator-only.ts'
 import { checkMethod, checkParams } from './param-checks.ts'
 
@@ -34,6 +35,8 @@ export interface SessionPowers {
   readonly audit: ControlAudit
   readonly handlers: SystemHandlers
   readonly maxPayloadBytes: number
+  /** Of all sessions together. */
+  readonly heldInput: HeldInput
   readonly defaultWorkspace: string
   readonly log: DaemonLog
   /** Runs a call. Throws what refuses it. */
@@ -177,6 +180,7 @@ export class ClientSession implements Caller {
     const { id, payload } = request
     const params = checkParams('execute_plugin', request.params)
     if (this.#calls.get(id) !== undefined) throw duplicateId(id)
+    if (payload !== null && this.#powers.heldInput.isFull) throw this.#powers.heldInput.fullError()
     const call: PendingCall = { execution: null, inputBytes: payload?.length ?? 0 }
     this.#calls.set(id, call)
     this.#open += 1
@@ -216,6 +220,7 @@ export class ClientSession implements Caller {
 
   #hold(bytes: number): void {
     if (bytes === 0) return
+    this.#powers.heldInput.add(bytes)
     const budget = HELD_PAYLOADS * this.#powers.maxPayloadBytes
     const wasOver = this.#heldBytes > budget
     this.#heldBytes += bytes

@@ -1,5 +1,6 @@
 import type { SocketRole } from '../../src/contract/method-roles.ts'
 import { ControlServer, type ControlServerOptions } from './control-server.ts'
+import { HeldInput } from './held-input.ts'
 import { OPERATOR_ACCESS, type SocketAccess } from './socket-access.ts'
 
 /** Operators get in when applications hold every place of theirs, and the other way round. */
@@ -7,7 +8,7 @@ const MAX_OPERATORS = 64
 
 type Shared = Omit<
   ControlServerOptions,
-  'role' | 'socketPath' | 'access' | 'maxClients' | 'onClients' | 'adminSocketPath'
+  'role' | 'socketPath' | 'access' | 'maxClients' | 'onClients' | 'adminSocketPath' | 'heldInput'
 >
 
 export interface ControlServersOptions extends Shared {
@@ -32,6 +33,7 @@ export class ControlServers {
     const common = {
       ...shared,
       adminSocketPath: socketPaths.operator,
+      heldInput: new HeldInput(shared.maxPayloadBytes),
       onClients: () => onClients(this.clientCount),
     }
     // In the order in which they listen: who finds the applications' socket finds the other one, too.

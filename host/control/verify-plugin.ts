@@ -7,14 +7,14 @@ import type { HandlerPowers } from './system-handlers.ts'
 /**
  * What holds a plugin's process in a workspace. Where none runs there, one is started as for a call.
  *
- * @throws PhantomError where the plugin can't run, or does not start for another reason than what holds it
+ * @throws PhantomError where the plugin can't run, QUEUE_FULL, or does not start for another reason than what holds it
  */
 export async function verifyPlugin(
   { engine, launcher, configSource }: Pick<HandlerPowers, 'engine' | 'launcher' | 'configSource'>,
   asked: { readonly pluginId: string; readonly workspace: string },
 ): Promise<PluginAttestation> {
   const plugin = engine.registry.getRunnable(asked.pluginId, null)
-  const lane = engine.executor.laneOf(plugin, asked.workspace)
+  const lane = engine.executor.openLane(plugin, asked.workspace)
   const askedAt = new Date().toISOString()
   // Longer than a start may take: one that is held back by a reload or a backoff is waited for.
   const deadlineMs = performance.now() + 2 * configSource.current.config.execution.startTimeoutMs

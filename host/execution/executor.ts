@@ -9,7 +9,7 @@ import { InstanceLane } from './instance-lane.ts'
 import type { EndedInstance, LanePowers } from './lane-powers.ts'
 import { outcomeOf } from './outcome.ts'
 import { readAnswer } from './read-answer.ts'
-import { circuitOpenError, hostFullError, queueFullError } from './refusals.ts'
+import { circuitOpenError, hostFullError, queueFullError, workspacesFullError } from './refusals.ts'
 import { TimingWheel, type WheelEntry } from './timing-wheel.ts'
 
 /** What the executor needs from the world. */
@@ -30,6 +30,7 @@ export interface ExecutorPowers extends Pick<
     readonly cancelGraceMs: number
     readonly maxCalls: number
     readonly maxCallsShare: number
+    readonly maxWorkspaces: number
   }
 }
 
@@ -93,7 +94,7 @@ export class Executor {
     const nowMs = performance.now()
     const { plugin } = call
     const breaker = plugin.current.breakerOf(call.operation)
-    const full = this.#fullError(plugin, call.operation)
+    const full = this.#fullError(plugin, call.operation) ?? this.#workspacesError(plugin, call.workspace)
     if (full !== null) throw this.#refused(call, full, nowMs)
     const permit = breaker === null ? null : breaker.allow(nowMs)
     if (breaker !== null && permit === null)
@@ -124,7 +125,18 @@ export class Executor {
     return false
   }
 
-  /** The lane of a plugin and workspace, made when nobody has called there yet. */
+  /**
+   * The lane of a plugin and workspace that somebody asked for.
+   *
+   * @throws PhantomError QUEUE_FULL when it would be one too many
+   */
+  openLane(plugin: RunnablePlugin, workspace: string): InstanceLane {
+    const full = this.#workspacesError(plugin, workspace)
+    if (full !== null) throw full
+    return this.laneOf(plugin, workspace)
+  }
+
+  /** The same, made in any case: for those who were let in, and for what the daemon starts by itself. */
   laneOf(plugin: RunnablePlugin, workspace: string): InstanceLane {
     const known = plugin.lanes.get(workspace)
     if (known !== undefined) return known
@@ -164,6 +176,15 @@ export class Executor {
     const share = Math.max(1, Math.floor(maxCalls * maxCallsShare))
     if (open < maxCalls && plugin.openCalls < share) return null
     return hostFullError(plugin.id, operation, { open, maxCalls, ofPlugin: plugin.openCalls, share })
+  }
+
+  /** Each lane is a process or more, and who calls names the workspace. */
+  #workspacesError(plugin: RunnablePlugin, workspace: string): PhantomError | null {
+    const { maxWorkspaces: limit } = this.#powers.limits()
+    if (this.#lanes.size < limit || plugin.lanes.has(workspace)) return null
+    let open = 0
+    for (const lane of this.#lanes) if (!lane.isVacant) open += 1
+    return open < limit ? null : workspacesFullError(plugin.id, workspace, { open, limit })
   }
 
   #timedOut(execution: Execution): void {

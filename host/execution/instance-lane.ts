@@ -107,7 +107,10 @@ export class InstanceLane {
 
   /** The call has its answer: it waits no longer. */
   forget(execution: Execution): void {
-    if (this.#queue.remove(execution) || this.#parked.delete(execution)) this.plugin.queuedCalls -= 1
+    if (!this.#queue.remove(execution) && !this.#parked.delete(execution)) return
+    this.plugin.queuedCalls -= 1
+    // One that was set aside may have outlived the process.
+    if (this.isVacant) this.#powers.onVacant(this)
   }
 
   /** Hands out what can be handed out now. */

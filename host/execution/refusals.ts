@@ -33,6 +33,21 @@ export function hostFullError(
   )
 }
 
+/** Plugins run for as many workspaces as they may. */
+export function workspacesFullError(
+  pluginId: string,
+  workspace: string,
+  { open, limit }: { open: number; limit: number },
+): PhantomError {
+  return new PhantomError(
+    'QUEUE_FULL',
+    `Cannot start "${pluginId}" for the workspace "${workspace}": plugins run for ${open} workspaces already, and ` +
+      `execution.max_workspaces allows ${limit} (one plugin in one workspace counts as one). ` +
+      'Wait until idle processes stop, or raise it',
+    { details: { plugin_id: pluginId, open, limit } },
+  )
+}
+
 /** The operation failed too often lately. */
 export function circuitOpenError(call: CallRequest, breaker: Omit<BreakerInfo, 'operation'>): PhantomError {
   const { plugin, operation } = call

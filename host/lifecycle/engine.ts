@@ -293,7 +293,7 @@ export class Engine {
         const needed = this.registry.find(id)
         if (needed === null || !needed.isEnabled() || needed.dependencyProblem !== null)
           throw missing(generation.id, id)
-        const other = this.executor.laneOf(needed, lane.workspace)
+        const other = this.executor.openLane(needed, lane.workspace)
         const isWanted = (): boolean => !lane.isClosed && lane.plugin.current === generation
         if (!(await becomeReady(other, isWanted))) throw missing(generation.id, id)
       }),

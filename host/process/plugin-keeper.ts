@@ -60,6 +60,8 @@ const NOT_ITS_FAULT: ReadonlySet<string> = new Set([
   'DAEMON_SHUTTING_DOWN',
   'DEPENDENCY_UNAVAILABLE',
   'PLUGIN_FAILED',
+  // A plugin that it needs would be one too many.
+  'QUEUE_FULL',
   // Its data_dir holds too much: until somebody removes something, each call is told so.
   'LIMIT_EXCEEDED',
 ])

@@ -64,6 +64,7 @@ describe('loadHostConfig()', () => {
         startTimeoutMs: 15_000,
         maxCalls: 20_000,
         maxCallsShare: 0.5,
+        maxWorkspaces: 512,
         idleTimeoutMs: 300_000,
         livenessIntervalMs: 15_000,
         livenessTimeoutMs: 10_000,
