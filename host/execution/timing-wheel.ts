@@ -12,14 +12,18 @@ const SLOTS = 512
 
 /**
  * Hashed timing wheel (Varghese and Lauck, 1987, scheme 6): thousands of deadlines, one timer. Adding and removing
- * cost a few pointer writes; an entry expires at most one tick late and never early.
+ * cost a few pointer writes; an entry expires at most one tick late and never early. The timer sleeps until the next
+ * slot that holds something: calls that only wait wake nobody.
  */
 export class TimingWheel {
   readonly #now: () => number
   readonly #tickMs: number
   readonly #heads: (WheelEntry | null)[] = Array.from({ length: SLOTS }, () => null)
   #count = 0
+  /** All slots up to this one have been looked at, or were empty when it was their turn. */
   #tick: number
+  /** When the timer wakes; while it sleeps every slot before that is empty. */
+  #wakeTick = Infinity
   #timer: NodeJS.Timeout | null = null
 
   constructor(options: { now: () => number; tickMs: number }) {
@@ -33,7 +37,8 @@ export class TimingWheel {
   }
 
   add(entry: WheelEntry): void {
-    if (this.#count === 0) this.#tick = Math.floor(this.#now() / this.#tickMs)
+    const nowTick = Math.floor(this.#now() / this.#tickMs)
+    this.#tick = this.#count === 0 ? nowTick : Math.max(this.#tick, Math.min(nowTick, this.#wakeTick - 1))
     const due = Math.max(Math.ceil(entry.deadlineMs / this.#tickMs), this.#tick + 1)
     const slot = due % SLOTS
     entry.wheelSlot = slot
@@ -42,7 +47,9 @@ export class TimingWheel {
     if (entry.wheelNext !== null) entry.wheelNext.wheelPrevious = entry
     this.#heads[slot] = entry
     this.#count += 1
-    this.#timer ??= setTimeout(() => this.#turn(), this.#tickMs)
+    // The first time that the slot comes round, which for a distant deadline is an earlier round than its own.
+    const visit = this.#tick + 1 + ((slot - ((this.#tick + 1) % SLOTS) + SLOTS) % SLOTS)
+    if (visit < this.#wakeTick) this.#wakeAt(visit)
   }
 
   /** Does nothing for an entry that is not on the wheel. */
@@ -60,6 +67,7 @@ export class TimingWheel {
   close(): void {
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = null
+    this.#wakeTick = Infinity
   }
 
   #turn(): void {
@@ -68,9 +76,28 @@ export class TimingWheel {
     const target = Math.floor(now / this.#tickMs)
     // After a long stop (a suspended machine) one round of the wheel sees every slot.
     const first = Math.max(this.#tick + 1, target - SLOTS + 1)
-    this.#tick = target
+    this.#tick = Math.max(this.#tick, target)
+    // What is added meanwhile may not move on past slots that were not looked at.
+    this.#wakeTick = this.#tick + 1
     for (let tick = first; tick <= target; tick += 1) this.#expireSlot(tick % SLOTS, now)
-    if (this.#count > 0) this.#timer ??= setTimeout(() => this.#turn(), this.#tickMs)
+    this.#sleep()
+  }
+
+  /** Until the next slot that holds something. */
+  #sleep(): void {
+    this.#wakeTick = Infinity
+    if (this.#count === 0) return
+    for (let tick = this.#tick + 1; tick <= this.#tick + SLOTS; tick += 1) {
+      if (this.#heads[tick % SLOTS] === null) continue
+      this.#wakeAt(tick)
+      return
+    }
+  }
+
+  #wakeAt(tick: number): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#wakeTick = tick
+    this.#timer = setTimeout(() => this.#turn(), Math.max(1, Math.ceil(tick * this.#tickMs - this.#now())))
   }
 
   #expireSlot(slot: number, now: number): void {

@@ -1,6 +1,7 @@
 import { statfsSync } from 'node:fs'
 import type { InstanceLane } from '../execution/instance-lane.ts'
 import type { WatchedProcess } from '../metrics/resource-monitor.ts'
+import type { RunnerFigures } from '../process/runner-figures.ts'
 import type { RunnerInstance } from '../process/runner-instance.ts'
 
 const MEGABYTE = 1024 * 1024
@@ -10,8 +11,8 @@ const TOLERANCE_BYTES = 16 * MEGABYTE
 const NAME_BYTES = 1043
 /** One read of a few microseconds for each process that has calls, */
 const SAMPLE_MS = 50
-/** and fewer of one that only waits: who uses no processor takes no memory. */
-const REST_MS = 250
+/** and fewer of one that only waits: who uses no processor takes no memory. A little longer than the monitor's pause. */
+const REST_MS = 300
 
 /**
  * The backstop behind RLIMIT_DATA: it sees memory that is held, so also what that limit does not count (shared memory,
@@ -20,7 +21,8 @@ const REST_MS = 250
 export class MemoryGuard {
   readonly #lanes: () => Iterable<InstanceLane>
   readonly #timer: NodeJS.Timeout
-  readonly #paces = new WeakMap<RunnerInstance, { cpuTimeMs: number; nextAtMs: number }>()
+  /** When they were looked at last. */
+  readonly #cpuTimes = new WeakMap<RunnerFigures, number>()
 
   constructor(options: { lanes: () => Iterable<InstanceLane> }) {
     this.#lanes = options.lanes
@@ -56,20 +58,24 @@ export class MemoryGuard {
     // No list of them all, twenty times a second: most of hundreds have nothing to do.
     for (const lane of this.#lanes()) {
       for (const instance of lane.instances()) {
-        if (instance.inFlightCount === 0 || nowMs < (this.#paces.get(instance)?.nextAtMs ?? 0)) continue
+        if (instance.inFlightCount === 0) continue
         if (!this.#rests(instance, nowMs)) judge(instance, nowMs)
       }
     }
   }
 
-  /** Whether it has used no processor since it was looked at last, in ticks of the kernel. */
-  #rests(instance: RunnerInstance, nowMs: number): boolean {
-    const { hasFamily, sampler } = instance.figures
-    const before = this.#paces.get(instance)
-    const cpuTimeMs = sampler?.sample(nowMs).cpuTimeMs ?? 0
-    const rests = !hasFamily && cpuTimeMs === before?.cpuTimeMs
-    this.#paces.set(instance, { cpuTimeMs, nextAtMs: rests ? nowMs + REST_MS : 0 })
-    return rests
+  /**
+   * Whether it has used no processor since it was looked at last, in ticks of the kernel. Of one that rests the
+   * monitor's last look says so, too.
+   */
+  #rests({ figures }: RunnerInstance, nowMs: number): boolean {
+    const { hasFamily, sampler } = figures
+    if (hasFamily || sampler === null) return false
+    const before = this.#cpuTimes.get(figures)
+    if (before === sampler.last.cpuTimeMs && nowMs - sampler.last.atMs < REST_MS) return true
+    const { cpuTimeMs } = sampler.sample(nowMs)
+    this.#cpuTimes.set(figures, cpuTimeMs)
+    return cpuTimeMs === before
   }
 
   #instances(): RunnerInstance[] {

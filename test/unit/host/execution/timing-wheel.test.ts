@@ -54,4 +54,44 @@ describe('TimingWheel', () => {
     expect(order).to.deep.equal(['first', 'third', 'added'])
     wheel.close()
   })
+
+  it('expires none early and none late, whenever they are added and however far off they are', async () => {
+    const wheel = new TimingWheel({ now: () => performance.now(), tickMs: 1 })
+    const off: number[] = []
+    const started = performance.now()
+    // Longer than a round of the wheel, so that slots are met by entries of other rounds.
+    for (let count = 0; count < 400; count += 1) {
+      const due = performance.now() + ((count * 131) % 700)
+      const one = entry(due, () => {
+        off.push(performance.now() - due)
+      })
+      wheel.add(one)
+      if (count % 5 === 4) wheel.remove(one)
+      if (count % 8 === 7) await new Promise((resolve) => setTimeout(resolve, 7))
+    }
+    while (wheel.size > 0 && performance.now() - started < 10_000)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    expect(off).to.have.length(320)
+    expect(Math.min(...off)).to.be.at.least(0)
+    expect(Math.max(...off), 'ms late').to.be.below(300)
+    wheel.close()
+  })
+
+  it('sleeps until something may be due', async () => {
+    let looks = 0
+    const now = (): number => {
+      looks += 1
+      return performance.now()
+    }
+    const wheel = new TimingWheel({ now, tickMs: 1 })
+    for (let round = 0; round < 50; round += 1) {
+      const one = entry(performance.now() + 400, () => {})
+      wheel.add(one)
+      if (round > 0) wheel.remove(one)
+    }
+    const before = looks
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    expect(looks - before, 'looks at the clock').to.be.below(5)
+    wheel.close()
+  })
 })
