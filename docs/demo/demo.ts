@@ -86,9 +86,14 @@ async function showProcess(system: PluginSystemApi, id: string): Promise<void> {
     process: `${instance.pid}, ready ${instance.ready_ms!.toFixed(0)} ms after its spawn`,
     uid: String(instance.uid),
     isolation: `tier ${instance.tier}`,
+    proven: `${instance.attestation?.holding ?? 0} things read back from the kernel or tried in vain before its code ran ("phantom verify ${id}")`,
     rights:
       info.permissions.map((permission) => permission.declared).join(', ') || 'none asked, none granted',
-    limits: info.limits.map((limit) => `${limit.name} ${limit.declared} (${limit.mechanism})`).join('; '),
+    limits: info.limits
+      .flatMap(({ name, effective, mechanism }) =>
+        effective === null || mechanism === null ? [] : `${name} ${effective} (${mechanism})`,
+      )
+      .join('; '),
   })
 }
 
