@@ -74,11 +74,6 @@ export class InstanceCgroup implements CpuMeter {
     return usec === undefined ? null : Number(usec) / 1000
   }
 
-  /** The most that it ever held; null where the kernel does not say (Linux before 5.19). */
-  get peakBytes(): number | null {
-    return this.#number('memory.peak')
-  }
-
   /** Whether the kernel ended it for its memory. */
   get wasOutOfMemory(): boolean {
     return Number(/^oom_kill (\d+)$/m.exec(this.#read('memory.events'))?.[1] ?? 0) > 0

@@ -199,7 +199,7 @@ export class DaemonCore {
   #raiseSession(): void {
     const { daemonNice } = this.#config().throttle
     if (this.machine.tier !== 'namespace' || !raiseSession(daemonNice)) return
-    this.log.info('the daemon comes before its plugins', { session_nice: daemonNice })
+    this.log.info('the nice value of the daemon session was set', { session_nice: daemonNice })
   }
 
   /** Ends every process, then closes what was opened, in reverse order. Open calls get their answer. */

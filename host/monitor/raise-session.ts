@@ -6,17 +6,23 @@ import { readFileSync, writeFileSync } from 'node:fs'
  * the nice value of a process, a session's is not inherited by sandboxes, each of which has a session of its own.
  * Only for a daemon that leads its session; a shell's other programs are not its business.
  *
- * @returns whether it holds now; false without CAP_SYS_NICE, or where the kernel does not schedule by sessions
+ * @returns whether it was changed; false where it is so already, without CAP_SYS_NICE, or where the kernel does not
+ * schedule by sessions
  */
 export function raiseSession(nice: number): boolean {
   try {
-    if (!leadsItsSession()) return false
+    if (!leadsItsSession() || hasNice(nice)) return false
     writeFileSync('/proc/self/autogroup', String(nice))
-    return readFileSync('/proc/self/autogroup', 'latin1').trim().endsWith(` nice ${nice}`)
+    return hasNice(nice)
   } catch {
     // EPERM: an ordinary user may be nicer, never less nice. ENOENT: no such groups here.
     return false
   }
+}
+
+/** `/autogroup-25 nice 0` */
+function hasNice(nice: number): boolean {
+  return readFileSync('/proc/self/autogroup', 'latin1').trim().endsWith(` nice ${nice}`)
 }
 
 /** proc_pid_stat(5): the session stands fourth behind the name, which may itself hold anything. */

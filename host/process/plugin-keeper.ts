@@ -187,35 +187,26 @@ export class PluginKeeper {
     } catch (error) {
       if (lane.plugin.current !== generation) return
       // The active process goes on; without a standby a restart takes longer, that is all.
-      const { plugin, workspace } = lane
       const message = `its standby cannot be made ready: ${messageOf(error)}`
-      const action = 'it goes on without a standby'
-      this.#powers.onIncident({
-        kind: 'start_failed',
-        plugin,
-        generation,
-        workspace,
-        exit: null,
-        message,
-        action,
-      })
+      this.#tellFailedStart({ lane, generation, message, action: 'it goes on without a standby' })
     }
   }
 
   /** Nobody but the machine can help it, and nobody but its operator sees what stands in for its tools. */
   #tellDifference(start: { lane: InstanceLane; generation: Generation; message: string }): void {
-    const { plugin, workspace } = start.lane
-    const { generation, message } = start
     const action = 'its process was ended before it loaded the plugin; the next call tries again'
-    this.#powers.onIncident({
-      kind: 'start_failed',
-      plugin,
-      generation,
-      workspace,
-      exit: null,
-      message,
-      action,
-    })
+    this.#tellFailedStart({ ...start, action })
+  }
+
+  #tellFailedStart(start: {
+    lane: InstanceLane
+    generation: Generation
+    message: string
+    action: string
+  }): void {
+    const { lane, ...told } = start
+    const { plugin, workspace } = lane
+    this.#powers.onIncident({ kind: 'start_failed', plugin, workspace, exit: null, ...told })
   }
 
   /** Not for one that was stopped meanwhile: idle, unloaded, failed or replaced. */
