@@ -4,7 +4,7 @@ import { RUNNER_EXIT_CODES } from '../src/contract/exit-codes.ts'
 import { PhantomError } from '../src/contract/phantom-error.ts'
 import { quoteText } from '../src/contract/quote-text.ts'
 import type { RunnerHook, RunnerParams, RunnerResults } from '../src/contract/runner-methods.ts'
-import { PROTOCOL_VERSION } from '../src/contract/version.ts'
+import { RUNNER_PROTOCOL_VERSION } from '../src/contract/version.ts'
 import { Connection, type IncomingRequest } from '../src/rpc/connection.ts'
 import { CallRunner } from './call-runner.ts'
 import { runCanary } from './canary.ts'
@@ -162,7 +162,7 @@ class PluginServer {
       this.#preloaded = null
       await initializePlugin(plugin, environment)
       const result: RunnerResults['initialize'] = {
-        protocol_version: PROTOCOL_VERSION,
+        protocol_version: RUNNER_PROTOCOL_VERSION,
         operations: [...plugin.operations.keys()],
         hooks: hooksOf(plugin),
       }
@@ -226,13 +226,13 @@ class PluginServer {
   #agree(request: IncomingRequest, params: RunnerParams['preload']): boolean {
     this.#log.setLevel(params.log_level)
     if (params.observe) this.#permissions.observe()
-    if (majorOf(params.protocol_version) === majorOf(PROTOCOL_VERSION)) return true
+    if (majorOf(params.protocol_version) === majorOf(RUNNER_PROTOCOL_VERSION)) return true
     const found = quoteText(String(params.protocol_version))
     this.#connection.respondError(
       request.id,
       new PhantomError(
         'VERSION_UNSUPPORTED',
-        `Cannot serve protocol ${found}: this runner speaks ${PROTOCOL_VERSION}. Install host and runner from one package`,
+        `Cannot serve protocol ${found}: this runner speaks ${RUNNER_PROTOCOL_VERSION}. Install host and runner from one package`,
       ),
     )
     this.#leaveBy(RUNNER_EXIT_CODES.protocol)

@@ -4,7 +4,7 @@ import type { LogLevel, PluginLogLine } from '../../src/contract/execution.ts'
 import type { Permission } from '../../src/contract/permission.ts'
 
 import type { PermissionInfo } from '../../src/contract/plugin-info.ts'
-import { PROTOCOL_VERSION } from '../../src/contract/version.ts'
+import { RUNNER_PROTOCOL_VERSION } from '../../src/contract/version.ts'
 import type { EgressDoor, EgressDoors } from '../egress/egress-doors.ts'
 import { judgeNetwork } from '../monitor/network-guard.ts'
 import type { DenialDesk } from '../denials/denial-desk.ts'
@@ -263,10 +263,12 @@ export class InstanceLauncher {
     place: { plan: RunnerPlan; dataDir: string },
   ): InstanceSpec['initialize'] {
     const { generation, lane, prepared } = start
+    const { id, name, version, description, author } = generation.manifest
     return {
-      protocol_version: PROTOCOL_VERSION,
+      protocol_version: RUNNER_PROTOCOL_VERSION,
       plugin_id: generation.id,
-      plugin_version: generation.manifest.version,
+      plugin_version: version,
+      metadata: { id, name, version, description, author: author ?? '' },
       generation: generation.number,
       execution_id_prefix: this.#nextPrefix(),
       entry: join(place.plan.pluginPath, generation.manifest.entryPoint),

@@ -11,16 +11,19 @@ import type { Execution } from '../execution/execution.ts'
 import { limitError, type LimitBreach } from '../execution/limit-error.ts'
 import type { Generation } from '../generations/generation.ts'
 import { announcedTooMuch } from './announced-result.ts'
+import { executionIdOf, requestIdOf } from './execution-id.ts'
 import { GRACEFUL, toExitInfo, type EndCause } from './exit-reason.ts'
 import type { InstanceEvents, InstanceSpec } from './instance-spec.ts'
 import { endProcess } from './kill-ladder.ts'
 import { PluginWords } from './plugin-words.ts'
+import { protocolError } from './protocol-error.ts'
 import { Questions } from './questions.ts'
 import { hooksIn } from './runner-hooks.ts'
 import { RunnerFigures } from './runner-figures.ts'
 import { reportedIn, type Reported } from './plugin-report.ts'
 import { RunnerOutput } from './runner-output.ts'
 import { spawnRunner, type SpawnedRunner } from './spawn-runner.ts'
+import { initializeParams, preloadParams } from './start-params.ts'
 import { startError } from './start-error.ts'
 
 /** A channel that ends waits this long for the exit, which knows more. */
@@ -134,12 +137,7 @@ export class RunnerInstance {
    */
   async preload(): Promise<void> {
     await this.#attest()
-    const { protocol_version, entry, operations, observe, eval: mayEval } = this.spec.initialize
-    const { log_level } = this.spec.configuration()
-    const params = { protocol_version, entry, operations, log_level, observe, eval: mayEval }
-    const answer = await this.call('preload', params, this.spec.startTimeoutMs)
-    if (answer === null || answer.error !== null || this.#state !== 'starting')
-      throw await this.#failStart(answer)
+    await this.#askToStart('preload', preloadParams(this.spec))
     this.#learnPid(this.#runner.findPid())
     this.#isPreloaded = true
   }
@@ -151,13 +149,12 @@ export class RunnerInstance {
   async start(previousState?: unknown): Promise<void> {
     const startedAtMs = this.#isPreloaded ? performance.now() : this.#spawnedAtMs
     if (!this.#isPreloaded) await this.#attest()
-    const params: RunnerParams['initialize'] = { ...this.spec.initialize, ...this.spec.configuration() }
-    if (previousState !== undefined) params.previous_state = previousState
-    const answer = await this.call('initialize', params, this.spec.startTimeoutMs)
-    if (answer === null || answer.error !== null || this.#state !== 'starting')
-      throw await this.#failStart(answer)
-    this.#reported = reportedIn(answer.result)
-    this.#hooks = hooksIn((answer.result as { hooks?: unknown } | null)?.hooks)
+    const result = await this.#askToStart('initialize', initializeParams(this.spec, previousState))
+    const unspoken = protocolError(this.spec.initialize.plugin_id, result)
+    if (unspoken !== null) await this.end('start_failed')
+    if (unspoken !== null) throw unspoken
+    this.#reported = reportedIn(result)
+    this.#hooks = hooksIn((result as { hooks?: unknown } | null)?.hooks)
     this.#readyAtMs = performance.now()
     this.#readyMs = this.#readyAtMs - startedAtMs
     this.#learnPid(this.#runner.findPid())
@@ -190,7 +187,7 @@ export class RunnerInstance {
     })
     if (!execution.mayRetry) execution.input = null
     execution.channelId = id
-    execution.executionId = this.spec.initialize.execution_id_prefix + id.toString(36)
+    execution.executionId = executionIdOf(this.spec.initialize.execution_id_prefix, id)
     this.#inFlight.set(id, execution)
   }
 
@@ -204,10 +201,8 @@ export class RunnerInstance {
   }
 
   findInFlight(executionId: string): Execution | null {
-    const { execution_id_prefix: prefix } = this.spec.initialize
-    if (!executionId.startsWith(prefix)) return null
-    const id = Number.parseInt(executionId.slice(prefix.length), 36)
-    return Number.isSafeInteger(id) && id >= 0 ? (this.#inFlight.get(id) ?? null) : null
+    const id = requestIdOf(this.spec.initialize.execution_id_prefix, executionId)
+    return id === null ? null : (this.#inFlight.get(id) ?? null)
   }
 
   /** Calls that it has not answered. */
@@ -265,11 +260,9 @@ export class RunnerInstance {
   /** Before anything of the plugin is sent: a process that is not held as declared never gets it. */
   async #attest(): Promise<void> {
     const differences = await this.attestation.run(async (params) => {
-      const answer = await this.call('attest', params, this.spec.startTimeoutMs)
-      if (answer === null || answer.error !== null || this.#state !== 'starting')
-        throw await this.#failStart(answer)
+      const result = await this.#askToStart('attest', params)
       // A busy daemon may hear of the answer first: which of two pipes is read first is nobody's promise.
-      return this.#runner.located.then(() => answer)
+      return this.#runner.located.then(() => ({ result }))
     })
     const error =
       attestationError(this.spec.initialize.plugin_id, differences) ??
@@ -278,6 +271,14 @@ export class RunnerInstance {
     await this.end('not_attested')
     this.#events.onNotAttested(error)
     throw error
+  }
+
+  /** Rejects where it does not take that step of its start; the process is gone then. */
+  async #askToStart(method: keyof RunnerParams, params: object): Promise<unknown> {
+    const answer = await this.call(method, params, this.spec.startTimeoutMs)
+    if (answer === null || answer.error !== null || this.#state !== 'starting')
+      throw await this.#failStart(answer)
+    return answer.result
   }
 
   async #failStart(answer: Answer | null): Promise<PhantomError> {

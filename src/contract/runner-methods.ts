@@ -64,6 +64,8 @@ interface RunnerInitialize {
   protocol_version: string
   plugin_id: string
   plugin_version: string
+  /** What the manifest says of the plugin; empty where it says nothing. Since 1.1. */
+  metadata: RunnerMetadata
   generation: number
   /** A call's execution id is this and its request id, written to base 36. */
   execution_id_prefix: string
@@ -81,6 +83,14 @@ interface RunnerInitialize {
   max_payload_bytes: number
   /** What the generation before said in `export_state`; absent where it said nothing. */
   previous_state?: unknown
+}
+
+interface RunnerMetadata {
+  id: string
+  name: string
+  version: string
+  description: string
+  author: string
 }
 
 /** Hooks of a plugin that the host asks for only when they are there. */
@@ -114,6 +124,7 @@ export interface RunnerResults {
   }
   preload: null
   initialize: {
+    /** The version that the plugin was written for. */
     protocol_version: string
     operations: string[]
     hooks: RunnerHook[]

@@ -77,7 +77,7 @@ export class RunnerDriver {
   async preload(more: Partial<RunnerParams['preload']> = {}): Promise<Answer> {
     const { entry, initialize } = this.#settings
     return this.call('preload', {
-      protocol_version: '1.0',
+      protocol_version: '1.1',
       entry,
       eval: initialize?.eval ?? false,
       operations: initialize?.operations ?? [],
@@ -89,9 +89,10 @@ export class RunnerDriver {
   async start(): Promise<Answer> {
     const { entry, initialize } = this.#settings
     return this.call('initialize', {
-      protocol_version: '1.0',
+      protocol_version: '1.1',
       plugin_id: 'driven',
       plugin_version: '1.0.0',
+      metadata: { id: 'driven', name: 'Driven', version: '1.0.0', description: '', author: '' },
       generation: 3,
       execution_id_prefix: 'exec-',
       entry,

@@ -79,7 +79,7 @@ describe('sandbox-runner, as a standby', () => {
 
   it('refuses another major version and ends', async () => {
     plugin(ECHO)
-    expect(errorOf(await runner.preload({ protocol_version: '2.0' })).message).to.contain('runner speaks 1.0')
+    expect(errorOf(await runner.preload({ protocol_version: '2.0' })).message).to.contain('runner speaks 1.1')
     expect((await runner.exited).code).to.equal(RUNNER_EXIT_CODES.protocol)
   })
 

@@ -1,0 +1,42 @@
+import { expect } from 'chai'
+import { protocolError } from '../../../../host/process/protocol-error.ts'
+
+const errorOf = (answer: unknown) => protocolError('greeter', answer)
+
+describe('The protocol version that a plugin answers with', () => {
+  for (const version of ['1.1', '1.0', '1.7', '1.9999']) {
+    it(`${version}: it goes on, whatever the minor is`, () =>
+      expect(errorOf({ protocol_version: version })).to.equal(null))
+  }
+
+  for (const version of ['2.0', '10.1', '0.9']) {
+    it(`${version}: it is refused by name, and for good`, () => {
+      const error = errorOf({ protocol_version: version })
+      expect(error?.code).to.equal('PLUGIN_START_FAILED')
+      expect(error?.message).to.contain(`it speaks protocol "${version}", this daemon 1.1`)
+      expect(error?.details).to.include({ deterministic: true, found: version, supported: '1.1' })
+    })
+  }
+
+  it('a newer one asks for a newer host, an older one for a newer plugin', () => {
+    expect(errorOf({ protocol_version: '2.0' })?.message).to.contain('Install a newer @phantom-ml/core')
+    expect(errorOf({ protocol_version: '0.1' })?.message).to.contain('Write it for protocol 1.1')
+  })
+
+  for (const [what, answer] of Object.entries({
+    'no object': null,
+    'no version': {},
+    'a number': { protocol_version: 1.1 },
+    'a word': { protocol_version: 'new' },
+    'no minor': { protocol_version: '1' },
+    'three parts': { protocol_version: '1.1.0' },
+    'a line break behind it': { protocol_version: '1.1\n' },
+    'a long text': { protocol_version: '1'.repeat(100_000) },
+  })) {
+    it(`${what}: it is refused, in few words`, () => {
+      const error = errorOf(answer)
+      expect(error?.code).to.equal('PLUGIN_START_FAILED')
+      expect(error?.message).to.contain('expected a text like "1.1"').and.have.lengthOf.below(400)
+    })
+  }
+})
