@@ -39,7 +39,8 @@ export function statisticsOf(numbers: Float64Array): Statistics {
 /**
  * Of at least one number. The corrected two-pass algorithm (Chan, Golub and LeVeque, 1983): differences from the
  * first number keep a large common offset out of the sums, and dividing by the largest deviation keeps the
- * squares of very large or very small numbers inside the range of a double.
+ * squares of very large or very small numbers inside the range of a double. Compared with the certified values of NIST:
+ * see the README.
  */
 export function spreadOf(numbers: Float64Array): Spread {
   const count = numbers.length
@@ -68,11 +69,15 @@ function momentsAround(
   center: number,
   scale: number,
 ): { first: number; second: number } {
-  let [first, second] = [0, 0]
+  let [first, second, lost] = [0, 0, 0]
   for (const value of numbers) {
     const deviation = (value - center) / scale
     first += deviation
-    second += deviation * deviation
+    // Compensated (Kahan, 1965): the last digit of a sum of thousands of squares would be lost.
+    const term = deviation * deviation - lost
+    const sum = second + term
+    lost = sum - second - term
+    second = sum
   }
   return { first, second }
 }
