@@ -1,8 +1,4 @@
-import { lockDown } from './lock-down.ts'
-import { servePlugin } from './serve-plugin.ts'
+import { runnerScript, type RunRunner } from './runner-script.ts'
 
-/** Where the host put its end of the IPC socketpair. stdout and stderr belong to the plugin. */
-const IPC_FD = 3
-
-const exit = lockDown()
-servePlugin(IPC_FD, exit)
+const run = runnerScript(__dirname).runInThisContext() as RunRunner
+run(require, module, (url) => import(url))

@@ -25,7 +25,7 @@ import type { DaemonLog, OpenDaemonLog } from '../observe/daemon-log.ts'
 import type { PluginLogs } from '../observe/plugin-log.ts'
 import type { EndCause } from '../process/exit-reason.ts'
 import { InstanceLauncher } from '../process/instance-launcher.ts'
-import { packageDirectory, runnerFiles } from '../process/runner-bundle.ts'
+import { packageDirectory, runnerDirectory } from '../process/runner-bundle.ts'
 import { createIdentityPool } from '../sandbox/identity.ts'
 import { probeMachine, type Machine } from '../sandbox/machine.ts'
 import { unenforced } from '../sandbox/mechanisms.ts'
@@ -242,7 +242,7 @@ export class DaemonCore {
       requiredTier: config().security.requiredTier,
       stateDirectory,
       validatorDirectory: validatorFolder(stateDirectory),
-      runnerFiles: runnerFiles(),
+      runnerDirectory: runnerDirectory(),
       maxPayloadBytes: config().limits.maxPayloadMb * MEGABYTE,
       startTimeoutMs: () => config().execution.startTimeoutMs,
       compiler: this.#compiler,

@@ -27,7 +27,6 @@ import type { SchemaCompiler } from '../validation/schema-compiler.ts'
 import { makeDataDirectory, makeGrantedFolders } from './data-directory.ts'
 import { preparePlugin, type PreparedPlugin } from './prepare-plugin.ts'
 import { RefusedStarts } from './refused-starts.ts'
-import type { RunnerFiles } from './runner-bundle.ts'
 import { shortageError } from './start-error.ts'
 import { reachOf } from './instance-reach.ts'
 import { requireTier } from './require-tier.ts'
@@ -39,7 +38,7 @@ export interface LauncherOptions {
   readonly requiredTier: 'namespace' | 'process'
   readonly stateDirectory: string
   readonly validatorDirectory: string
-  readonly runnerFiles: RunnerFiles
+  readonly runnerDirectory: string
   readonly maxPayloadBytes: number
   readonly startTimeoutMs: () => number
   readonly compiler: SchemaCompiler
@@ -205,7 +204,7 @@ export class InstanceLauncher {
     const dataDir = this.#dataDirectory(generation)
     makeGrantedFolders(policy.createPaths, start.identity)
     const plan = planRunner(machine, {
-      runnerFiles: this.#options.runnerFiles,
+      runnerDirectory: this.#options.runnerDirectory,
       pluginDir: generation.directory,
       overlayDir: prepared.overlayDir,
       validatorDir: prepared.operations.some((known) => known.input_validator !== null)

@@ -3,12 +3,7 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { PhantomError } from '../../src/contract/phantom-error.ts'
-
-/** The files that a runner starts from; the host knows the runner by these paths and the contract alone. */
-export interface RunnerFiles {
-  readonly main: string
-  readonly sdk: string
-}
+import { MAIN_NAME } from '../sandbox/runner-paths.ts'
 
 /** The folder that holds our package.json; from `host/process/` in the sources, from `dist/host/` when built. */
 export function packageDirectory(): string {
@@ -19,16 +14,16 @@ export function packageDirectory(): string {
 const isCheckout = import.meta.url.endsWith('.ts')
 
 /**
- * Where the runner's bundle lies. In the checkout it is rebuilt first when its sources are newer.
+ * Where the runner's bundle lies, `main.cjs` with what it needs: all that the host knows of it beside the contract. In the checkout it is rebuilt first when its sources are newer.
  *
  * @throws PhantomError PLUGIN_START_FAILED when there is none
  */
-export function runnerFiles(): RunnerFiles {
+export function runnerDirectory(): string {
   const root = packageDirectory()
   if (isCheckout) rebuildIfStale(root)
-  const main = join(root, 'dist/sandbox-runner/main.cjs')
-  const sdk = join(root, 'dist/sandbox-runner/sdk.mjs')
-  if (existsSync(main) && existsSync(sdk)) return { main, sdk }
+  const directory = join(root, 'dist/sandbox-runner')
+  const main = join(directory, MAIN_NAME)
+  if (existsSync(main)) return directory
   throw new PhantomError(
     'PLUGIN_START_FAILED',
     `Cannot find the runner "${main}": build it with "npm run build"`,

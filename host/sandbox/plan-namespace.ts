@@ -4,7 +4,7 @@ import { planMounts } from './mounts.ts'
 import type { RunnerRequest, WallPlan } from './plan-runner.ts'
 import { rlimitsOf } from './rlimits.ts'
 import { baseEnvironment, egressEnvironment, runnerCommand } from './runner-command.ts'
-import { EGRESS_INSIDE, ENTRY_INSIDE, MAIN_INSIDE, NODE_INSIDE, SDK_INSIDE } from './runner-paths.ts'
+import { EGRESS_INSIDE, ENTRY_INSIDE, NODE_INSIDE, RUNNER_INSIDE } from './runner-paths.ts'
 import type { SeccompArch } from './seccomp/seccomp-program.ts'
 
 /** Behind the four streams of a runner, the sandbox's status and its entry program. */
@@ -35,8 +35,7 @@ export function planNamespace(machine: Machine, request: RunnerRequest): WallPla
       ...runnerCommand(
         {
           node: NODE_INSIDE,
-          main: MAIN_INSIDE,
-          sdk: SDK_INSIDE,
+          runner: RUNNER_INSIDE,
           pluginPath: request.pluginDir,
           temporary: ['/tmp'],
         },

@@ -6,10 +6,10 @@ import { baseEnvironment, runnerCommand } from './runner-command.ts'
 
 /** Tier `process`: no namespaces. What it can't hold a plugin to, `unenforced('process')` says. */
 export function planProcess(machine: Machine, request: RunnerRequest): WallPlan {
-  const { identity, runnerFiles, dataDir } = request
+  const { identity, runnerDirectory, dataDir } = request
   const pluginPath = request.overlayDir ?? request.pluginDir
   const command = runnerCommand(
-    { node: machine.nodePath, main: runnerFiles.main, sdk: runnerFiles.sdk, pluginPath, temporary: [] },
+    { node: machine.nodePath, runner: runnerDirectory, pluginPath, temporary: [] },
     request,
   )
   const chain = [...setprivChain(machine, request), ...prlimitChain(machine, request), ...command]

@@ -17,8 +17,8 @@ import type { Policy } from './policy.ts'
 
 /** All paths absolute and canonical. */
 export interface RunnerRequest {
-  /** The runner's bundle (CommonJS) and, beside it, what plugins import from `@phantom-ml/core/plugin`. */
-  readonly runnerFiles: { readonly main: string; readonly sdk: string }
+  /** Of the runner's bundle `main.cjs`, and beside it what plugins import from `@phantom-ml/core/plugin`. */
+  readonly runnerDirectory: string
   readonly pluginDir: string
   /** A whole copy of the plugin with its TypeScript stripped, to stand in the plugin's place; null for none. */
   readonly overlayDir: string | null
@@ -67,8 +67,7 @@ export interface RunnerPlan extends WallPlan {
 }
 
 /**
- * Pure: what to spawn so that a runner gets exactly what the policy says. The SDK lies beside the
- * runner's bundle, as `sdk.mjs`, in both tiers.
+ * Pure: what to spawn so that a runner gets exactly what the policy says.
  * @throws PhantomError `SANDBOX_UNAVAILABLE` when a runner would keep the uid of root
  */
 export function planRunner(machine: Machine, request: RunnerRequest): RunnerPlan {

@@ -1,11 +1,12 @@
 import type { RunnerRequest } from './plan-runner.ts'
 import { nodeFlags } from './node-flags.ts'
+import { MAIN_NAME } from './runner-paths.ts'
 
 /** Where things lie for the runner, which differs between the tiers. */
 export interface RunnerPlaces {
   readonly node: string
-  readonly main: string
-  readonly sdk: string
+  /** The folder with `main.cjs` and what it needs. */
+  readonly runner: string
   readonly pluginPath: string
   /** Folders for temporary files. */
   readonly temporary: readonly string[]
@@ -21,8 +22,7 @@ export function runnerCommand(places: RunnerPlaces, request: RunnerRequest): str
     : { ...policy, writePaths: [...temporary, ...policy.writePaths] }
   const writePaths = [dataDir, ...granted.writePaths]
   const readPaths = [
-    places.main,
-    places.sdk,
+    places.runner,
     places.pluginPath,
     ...(validatorDir === null ? [] : [validatorDir]),
     ...writePaths,
@@ -42,7 +42,7 @@ export function runnerCommand(places: RunnerPlaces, request: RunnerRequest): str
       runtime,
       observe: request.observe,
     }),
-    places.main,
+    `${places.runner}/${MAIN_NAME}`,
   ]
 }
 

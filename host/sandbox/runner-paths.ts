@@ -3,7 +3,8 @@ export const RUNNER_ROOT = '/.phantom-runner'
 
 export const NODE_INSIDE = `${RUNNER_ROOT}/node`
 export const ENTRY_INSIDE = `${RUNNER_ROOT}/enter`
-export const MAIN_INSIDE = `${RUNNER_ROOT}/main.cjs`
+/** What the build made for runners: one folder, so one mount, however many files are in it. */
+export const RUNNER_INSIDE = `${RUNNER_ROOT}/runner`
+export const MAIN_NAME = 'main.cjs'
 /** The way to the daemon's proxy, where a plugin has a right to the network. */
 export const EGRESS_INSIDE = `${RUNNER_ROOT}/egress.sock`
-export const SDK_INSIDE = `${RUNNER_ROOT}/sdk.mjs`

@@ -3,7 +3,7 @@ import { device, empty, link, program, scratch, system, type Mount } from './mou
 import { contains } from './paths.ts'
 import type { RunnerRequest } from './plan-runner.ts'
 import { temporaryMb } from './temporary-size.ts'
-import { EGRESS_INSIDE, ENTRY_INSIDE, MAIN_INSIDE, NODE_INSIDE, SDK_INSIDE } from './runner-paths.ts'
+import { EGRESS_INSIDE, ENTRY_INSIDE, NODE_INSIDE, RUNNER_INSIDE } from './runner-paths.ts'
 
 const MIB = 1024 * 1024
 /** See `spawnPlan`. */
@@ -12,7 +12,7 @@ const ENTRY_DESCRIPTOR = 5
 /** What every sandbox has, whatever was granted: the runtime with its libraries, /proc, /dev, /tmp. */
 export function systemMounts(
   machine: Machine,
-  { egressSocket, limits, policy, runnerFiles }: RunnerRequest,
+  { egressSocket, limits, policy, runnerDirectory }: RunnerRequest,
 ): Mount[] {
   const programs = policy.process ? programMounts(machine) : []
   const libraries = machine.libraries.filter((library) => !programs.some(({ at }) => contains(at, library)))
@@ -21,8 +21,7 @@ export function systemMounts(
     ...libraries.map((library) => system(library)),
     system(machine.nodePath, NODE_INSIDE),
     program(ENTRY_INSIDE, ENTRY_DESCRIPTOR),
-    system(runnerFiles.main, MAIN_INSIDE),
-    system(runnerFiles.sdk, SDK_INSIDE),
+    system(runnerDirectory, RUNNER_INSIDE),
     // Read-only keeps nobody from connecting; its owner and mode do.
     ...(egressSocket === null ? [] : [system(egressSocket, EGRESS_INSIDE)]),
     ...procMounts(machine, policy.process),

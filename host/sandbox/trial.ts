@@ -10,6 +10,7 @@ import type { RunnerIdentity } from './identity.ts'
 import type { Machine } from './machine.ts'
 import { planRunner, type RunnerPlan } from './plan-runner.ts'
 import { findRunnerPid, readSandboxPid } from './sandbox-status.ts'
+import { MAIN_NAME } from './runner-paths.ts'
 import { spawnPlan } from './spawn-plan.ts'
 
 const TRIAL_TIMEOUT_MS = 20_000
@@ -58,16 +59,15 @@ async function prepareTrial(
   folder: string,
   trial: Trial,
 ): Promise<Parameters<typeof planRunner>[1]> {
-  const files = { main: path.join(folder, 'main.cjs'), sdk: path.join(folder, 'sdk.mjs') }
+  const runnerDirectory = path.join(folder, 'runner')
   const places = { pluginDir: path.join(folder, 'plugin'), dataDir: path.join(folder, 'data') }
   // Open whatever the daemon's umask, since the trial may run as another uid.
   await fs.chmod(folder, 0o755)
-  for (const place of Object.values(places)) await makeFolder(place)
-  await writeFile(files.main, trial.source)
-  await writeFile(files.sdk, '')
+  for (const place of [runnerDirectory, ...Object.values(places)]) await makeFolder(place)
+  await writeFile(path.join(runnerDirectory, MAIN_NAME), trial.source)
   return {
     ...places,
-    runnerFiles: files,
+    runnerDirectory,
     overlayDir: null,
     validatorDir: null,
     workspace: folder,

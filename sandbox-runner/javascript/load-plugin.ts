@@ -7,10 +7,13 @@ import { StartRefused } from '../start-refused.ts'
 import { matchOperations } from './match-operations.ts'
 import { registerPluginModules } from './plugin-modules.ts'
 
+/** Comes with the bundle's call, see `RunRunner`. */
+declare const importModule: (url: string) => Promise<unknown>
+
 /** Imports a plugin's entry point and fits its operations to those that the manifest declares. */
 export async function loadPlugin(entry: string, declared: readonly RunnerOperation[]): Promise<LoadedPlugin> {
   registerPluginModules()
-  const exports = (await import(pathToFileURL(entry).href)) as Record<string, unknown>
+  const exports = (await importModule(pathToFileURL(entry).href)) as Record<string, unknown>
   const definition = definitionOf(exports)
   const { operations, notices } = matchOperations(definition, declared)
   return { operations, notices, hooks: definition }

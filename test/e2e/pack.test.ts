@@ -61,6 +61,7 @@ const PACKED = [
   'dist/host/validation/schema-worker.js',
   'dist/host/worker.js',
   'dist/sandbox-runner/main.cjs',
+  'dist/sandbox-runner/runner.cjs',
   'dist/sandbox-runner/sdk.mjs',
   'dist/selftest/index.js',
   'dist/src/cli/launcher.js',

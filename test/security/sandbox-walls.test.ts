@@ -110,7 +110,7 @@ function filesOutside(world: SandboxWorld): void {
       '/x',
       '/dev/x',
       '/proc/x',
-      '/.phantom-runner/main.cjs',
+      '/.phantom-runner/runner/main.cjs',
       '/lib/x',
       `${world.workspace}/x`,
       `${world.root}/x`,

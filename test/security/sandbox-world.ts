@@ -124,11 +124,10 @@ export class SandboxWorld {
       },
       machine,
     )
-    const runnerFiles = { main: path.join(PROBES, probe), sdk: this.#sdk() }
     const { maxMemoryMb = 100 } = options
     const plan = planRunner(machine, {
       observe: false,
-      runnerFiles,
+      runnerDirectory: this.#runnerFor(probe),
       pluginDir,
       workspace,
       dataDir,
@@ -158,10 +157,14 @@ export class SandboxWorld {
     return { ...plan, args: [...chain, path.join(this.pluginDir, program), ...words] }
   }
 
-  #sdk(): string {
-    const file = path.join(this.root, 'sdk.mjs')
-    if (!fs.existsSync(file)) fs.writeFileSync(file, "export const word = 'from the sdk'", { mode: 0o644 })
-    return file
+  /** A probe in the runner's place. */
+  #runnerFor(probe: string): string {
+    const directory = path.join(this.root, 'runners', probe)
+    if (fs.existsSync(directory)) return directory
+    fs.mkdirSync(directory, { recursive: true, mode: 0o755 })
+    fs.copyFileSync(path.join(PROBES, probe), path.join(directory, 'main.cjs'))
+    fs.writeFileSync(path.join(directory, 'sdk.mjs'), "export const word = 'from the sdk'", { mode: 0o644 })
+    return directory
   }
 
   #asDaemon(plan: RunnerPlan): RunnerPlan {

@@ -174,7 +174,7 @@ function filesOf(arena: Arena): { read: string[]; write: string[] } {
       places.secretFile,
       path.join(places.workspace, 'given/ok.txt'),
       path.join(places.folderOf(pluginId('loose')), 'index.js'),
-      '/.phantom-runner/main.cjs',
+      '/.phantom-runner/runner/main.cjs',
       '/proc/sys/kernel/core_pattern',
       '/proc/sysrq-trigger',
       '/proc/sys/kernel/modprobe',

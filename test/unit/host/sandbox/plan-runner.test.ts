@@ -41,7 +41,7 @@ const POLICY: Policy = {
   notices: [],
 }
 const REQUEST: RunnerRequest = {
-  runnerFiles: { main: '/pkg/main.cjs', sdk: '/pkg/sdk.mjs' },
+  runnerDirectory: '/pkg',
   pluginDir: '/ws/plugins/a/mine',
   overlayDir: null,
   validatorDir: '/ws/.phantom/validators',

@@ -1,0 +1,40 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Script } from 'node:vm'
+
+/** What the bundle is called with, in place of a module of Node's: `import()` is not to be had in a script. */
+export type RunRunner = (
+  require: NodeJS.Require,
+  module: { exports: unknown },
+  importModule: (url: string) => Promise<unknown>,
+) => void
+
+const NAME = 'runner.cjs'
+/** The build writes the digest of what follows into the first line. */
+const STAMP = /^\/\/ ([\da-f]{16})\n/
+
+/**
+ * The runner's bundle as a script with V8's code cache, which lies beside it under the bundle's digest: V8 itself
+ * compares no more than the length. 2 ms of every start (tried: 24.8 against 22.8); without the file, or on a Node that
+ * did not write it, the bundle is compiled as ever.
+ */
+export function runnerScript(directory: string): Script {
+  const filename = join(directory, NAME)
+  const source = readFileSync(filename, 'utf8')
+  const cachedData = readCache(directory, STAMP.exec(source)?.[1])
+  const wrapped = `(function (require, module, importModule) {${source}})`
+  return new Script(wrapped, cachedData === undefined ? { filename } : { filename, cachedData })
+}
+
+export function cacheName(digest: string): string {
+  return `runner-${digest}.cache`
+}
+
+function readCache(directory: string, digest: string | undefined): Buffer | undefined {
+  if (digest === undefined) return undefined
+  try {
+    return readFileSync(join(directory, cacheName(digest)))
+  } catch {
+    return undefined
+  }
+}

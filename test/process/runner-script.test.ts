@@ -1,0 +1,47 @@
+import { expect } from 'chai'
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { runnerScript } from '../../sandbox-runner/runner-script.ts'
+import { buildRunner } from './runner-driver.ts'
+
+describe('the compiled code of the runner', () => {
+  let folder: string
+
+  beforeEach(() => {
+    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'phantom-script-'))
+    fs.cpSync(path.dirname(buildRunner()), folder, { recursive: true })
+  })
+  afterEach(() => fs.rmSync(folder, { recursive: true, force: true }))
+
+  it('is what V8 takes as it was built', () => {
+    expect(runnerScript(folder).cachedDataRejected).to.equal(false)
+  })
+
+  it('is left alone when the bundle is another one of the same length', () => {
+    const bundle = path.join(folder, 'runner.cjs')
+    const source = fs.readFileSync(bundle, 'utf8')
+    // A build stamps what it wrote; the old file is still there.
+    fs.writeFileSync(
+      bundle,
+      source.replace(/^\/\/ ./, (start) => (start.endsWith('0') ? '// 1' : '// 0')),
+    )
+    expect(runnerScript(folder).cachedDataRejected).to.equal(undefined)
+  })
+
+  it('is no need: without it the bundle is compiled', () => {
+    for (const name of cachesIn(folder)) fs.rmSync(path.join(folder, name))
+    expect(runnerScript(folder).runInThisContext()).to.be.a('function')
+  })
+
+  it('is no danger when it is not whole', () => {
+    for (const name of cachesIn(folder)) fs.truncateSync(path.join(folder, name), 1000)
+    const script = runnerScript(folder)
+    expect(script.cachedDataRejected).to.equal(true)
+    expect(script.runInThisContext()).to.be.a('function')
+  })
+})
+
+function cachesIn(folder: string): string[] {
+  return fs.readdirSync(folder).filter((name) => name.endsWith('.cache'))
+}
