@@ -219,6 +219,7 @@ export class InstanceLauncher {
       egressSocket: egress?.socketPath ?? null,
       identity: start.identity,
       observe: this.#options.onObserved !== null,
+      gate: null,
     })
     for (const notice of policy.notices) this.#logNotice(generation, notice)
     const instance: RunnerInstance = new RunnerInstance(

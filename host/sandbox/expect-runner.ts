@@ -4,7 +4,7 @@ import type { Machine } from './machine.ts'
 import { FIRST_BIND } from './plan-namespace.ts'
 import type { RunnerRequest, WallPlan } from './plan-runner.ts'
 import { rlimitsOf } from './rlimits.ts'
-import { NODE_INSIDE } from './runner-paths.ts'
+import { ENTRY_INSIDE, NODE_INSIDE } from './runner-paths.ts'
 
 const NAMESPACES: readonly NamespaceKind[] = ['mnt', 'pid', 'net', 'ipc', 'uts', 'cgroup']
 /** Where nothing takes the bounding set away, `no_new_privs` keeps a program from getting anything out of it. */
@@ -28,7 +28,8 @@ export function expectRunner(machine: Machine, request: RunnerRequest, plan: Wal
   const { identity } = request
   const isNamespace = plan.tier === 'namespace'
   return {
-    program: isNamespace ? NODE_INSIDE : machine.nodePath,
+    program: programOf(machine, plan),
+    gate: plan.entry?.gate ?? null,
     uid: identity?.uid ?? machine.uid,
     gid: identity?.gid ?? null,
     groups: identity === null ? null : [],
@@ -43,6 +44,12 @@ export function expectRunner(machine: Machine, request: RunnerRequest, plan: Wal
     notHeld: isNamespace ? [] : notHeldBy(machine, request),
     mechanisms: mechanismsOf(plan, request),
   }
+}
+
+/** What runs when the process is looked at. Behind a gate that is the entry program; executing another gives it no more. */
+function programOf({ nodePath }: Machine, { tier, entry }: WallPlan): string {
+  if (tier === 'process') return nodePath
+  return entry?.gate == null ? NODE_INSIDE : ENTRY_INSIDE
 }
 
 /** Observing, the model refuses nothing. */

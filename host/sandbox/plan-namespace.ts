@@ -58,6 +58,7 @@ export function planNamespace(machine: Machine, request: RunnerRequest): WallPla
       identity: request.identity,
       lastCapability: machine.lastCapability,
       filter: { arch: architectureOf(machine), process, network: network.length > 0, setGroupId: asRoot },
+      gate: request.gate === null ? null : { ...request.gate, start: !process },
     },
     binds: mounts.binds,
     pluginPath: request.pluginDir,

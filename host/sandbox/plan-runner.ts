@@ -7,6 +7,7 @@ import {
 } from '../../src/contract/manifest.ts'
 import type { EntryRequest } from './entry/entry-program.ts'
 import type { Expected } from './attest/expected.ts'
+import type { Gate } from './entry/gate-steps.ts'
 import { expectRunner } from './expect-runner.ts'
 import type { RunnerIdentity } from './identity.ts'
 import type { Machine } from './machine.ts'
@@ -38,6 +39,11 @@ export interface RunnerRequest {
   readonly identity: RunnerIdentity | null
   /** Node's permission model tells, and refuses nothing: only where a namespace holds the plugin. */
   readonly observe: boolean
+  /**
+   * For a program that does not answer `attest`: the entry program tries this in its place, and executes it only when
+   * the daemon sends the message after that (`Attestor.gate`). Null for one that answers, as the runner does.
+   */
+  readonly gate: Omit<Gate, 'start'> | null
 }
 
 /** What to spawn, see `spawnPlan`. */
@@ -82,7 +88,10 @@ export function planRunner(machine: Machine, request: RunnerRequest): RunnerPlan
       { details: { tier: machine.tier, uid: machine.uid } },
     )
   }
-  if (machine.tier === 'process') refuseWhatPassesNode(machine, request)
+  if (machine.tier === 'process') {
+    if (request.gate !== null) throw new TypeError('only a sandbox holds a program other than the runner')
+    refuseWhatPassesNode(machine, request)
+  }
   const plan = machine.tier === 'namespace' ? planNamespace(machine, request) : planProcess(machine, request)
   return { ...plan, expected: expectRunner(machine, request, plan) }
 }

@@ -89,6 +89,7 @@ async function prepareTrial(
     baseDataBytes: trial.baseDataBytes ?? ROOMY_DATA_BYTES,
     egressSocket: null,
     identity: machine.uid === 0 ? TRIAL_IDENTITY : null,
+    gate: null,
   }
 }
 

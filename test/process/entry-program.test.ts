@@ -37,7 +37,14 @@ describe('entryProgram()', () => {
     emulator: readonly string[] = [],
   ): SpawnSyncReturns<string> {
     const filter = { arch: arch ?? 'x64', process: false, network: false }
-    const bytes = entryProgram({ rlimits: LIMITS, identity: null, lastCapability, filter, ...request })
+    const bytes = entryProgram({
+      rlimits: LIMITS,
+      identity: null,
+      lastCapability,
+      filter,
+      gate: null,
+      ...request,
+    })
     const file = path.join(folder, 'enter')
     fs.writeFileSync(file, bytes, { mode: 0o755 })
     const [name = '', ...args] = [...emulator, file, ...command]

@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream'
 
 import type { RunnerIdentity } from '../../host/sandbox/identity.ts'
 import { probeMachine, type Machine } from '../../host/sandbox/machine.ts'
-import { planRunner, type RunnerPlan } from '../../host/sandbox/plan-runner.ts'
+import { planRunner, type RunnerPlan, type RunnerRequest } from '../../host/sandbox/plan-runner.ts'
 import { resolvePolicy, type Policy } from '../../host/sandbox/policy.ts'
 import { NODE_INSIDE } from '../../host/sandbox/runner-paths.ts'
 import { spawnPlan } from '../../host/sandbox/spawn-plan.ts'
@@ -41,6 +41,7 @@ export interface ProbeOptions {
   /** What the machine is to be taken for. */
   readonly machine?: Partial<Machine>
   readonly opened?: Partial<Pick<Policy, 'network' | 'process'>>
+  readonly gate?: RunnerRequest['gate']
   /** Without Node's own layer, so that only the kernel holds. */
   readonly kernelOnly?: boolean
 }
@@ -139,6 +140,7 @@ export class SandboxWorld {
       limits: { ...SILENT_LIMITS, ...options.limits, maxMemoryMb },
       baseDataBytes: BASE_DATA_BYTES,
       egressSocket: null,
+      gate: options.gate ?? null,
     })
     return this.#asDaemon(options.kernelOnly === true ? withoutNodeLayer(plan) : plan)
   }

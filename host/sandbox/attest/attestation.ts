@@ -38,7 +38,9 @@ export class Attestation {
   constructor(expected: Expected, powers: AttestationPowers) {
     this.#expected = expected
     this.#powers = powers
-    this.#bait = powers.triedBefore.items === null && triesConnect(expected) ? new LoopbackBait() : null
+    // What the entry program tries costs next to nothing: there each process tries all.
+    const tries = expected.gate !== null || (powers.triedBefore.items === null && triesConnect(expected))
+    this.#bait = tries ? new LoopbackBait() : null
     this.#lookLater()
   }
 
@@ -51,7 +53,7 @@ export class Attestation {
   }
 
   /**
-   * Has the runner try what must fail, and compares what comes of it and what the kernel says with what was declared.
+   * Has the runner, or the entry program before it, try what must fail, and compares what comes of it and what the kernel says with what was declared.
    * No code of the plugin has run then.
    *
    * @param ask sends `attest`, and throws where no answer comes
@@ -86,14 +88,16 @@ export class Attestation {
   }
 
   async #canary(): Promise<RunnerParams['attest']> {
-    const { namespaces, node } = this.#expected
+    const { namespaces, node, gate } = this.#expected
     const { forbiddenFile, triedBefore } = this.#powers
-    const isApart = namespaces.includes('pid') && process.pid >= FIRST_FOREIGN_PID
+    const connect = this.#bait === null ? null : await this.#bait.open()
+    // The entry program knows it all but the port, which it takes for the last number.
+    if (gate !== null) return { ...gate, connect }
     return {
       read: forbiddenFile,
-      signal: isApart ? process.pid : null,
-      connect: this.#bait === null ? null : await this.#bait.open(),
+      signal: namespaces.includes('pid') ? outsidePid() : null,
       start: triedBefore.items === null && !node.includes('child'),
+      connect,
     }
   }
 
@@ -112,6 +116,11 @@ export class Attestation {
     if (pid === null || readProgram(pid) !== this.#expected.program) return
     this.#kernel = compareFacts(this.#expected, readFacts(pid), this.#powers.daemon)
   }
+}
+
+/** The daemon's own, as a process of a sandbox; null where that may be the number of one of the sandbox's. */
+export function outsidePid(): number | null {
+  return process.pid >= FIRST_FOREIGN_PID ? process.pid : null
 }
 
 /** Who may open sockets, and has the host's network, reaches its loopback. */

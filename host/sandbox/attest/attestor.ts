@@ -1,4 +1,5 @@
-import { Attestation } from './attestation.ts'
+import { Attestation, outsidePid } from './attestation.ts'
+import type { Gate } from '../entry/gate-steps.ts'
 import { DaemonFacts } from './daemon-facts.ts'
 import type { Expected } from './expected.ts'
 import { TriedBefore } from './tried-before.ts'
@@ -27,6 +28,11 @@ export class Attestor {
     const { forbiddenFile } = this.#options
     const triedBefore = this.#triedBefore(of, expected)
     return new Attestation(expected, { findPid, daemon: this.#daemon, forbiddenFile, triedBefore })
+  }
+
+  /** For a plan whose program does not answer `attest` itself. */
+  gate(): Omit<Gate, 'start'> {
+    return { read: this.#options.forbiddenFile, signal: outsidePid() }
   }
 
   /** Rights may change without a new generation. */

@@ -1,3 +1,4 @@
+import { getSystemErrorName } from 'node:util'
 import type { AttestationItem } from '../../../src/contract/attestation.ts'
 import type { RunnerParams } from '../../../src/contract/runner-methods.ts'
 import type { Expected } from './expected.ts'
@@ -8,11 +9,11 @@ export interface Asked {
   readonly reached: boolean
 }
 
-/** What the runner tried before it loaded anything, beside what had to come of it. */
+/** What was tried before anything of the plugin was there, beside what had to come of it. */
 export function compareCanary(expected: Expected, asked: Asked, answer: unknown): AttestationItem[] {
-  const { mechanisms } = expected
+  const { mechanisms, gate } = expected
   const { params, reached } = asked
-  const said = Object(answer) as Record<string, unknown>
+  const said = saidIn(answer, gate !== null)
   const tries: Try[] = [
     {
       name: 'canary.read',
@@ -54,7 +55,20 @@ export function compareCanary(expected: Expected, asked: Asked, answer: unknown)
       isFine: (code) => code === 'ERR_ACCESS_DENIED' || code === 'EPERM',
     })
   }
-  return [...tries.map(itemOf), nodeItem(expected, said['node'])]
+  // Where the entry program answers, there is no model of Node's.
+  return [...tries.map(itemOf), ...(gate === null ? [nodeItem(expected, said['node'])] : [])]
+}
+
+/** The entry program says the numbers of errors, as three digits. */
+function saidIn(answer: unknown, isByNumber: boolean): Record<string, unknown> {
+  const said = Object(answer) as Record<string, unknown>
+  if (!isByNumber) return said
+  return Object.fromEntries(Object.entries(said).map(([name, value]) => [name, nameOfNumber(value)]))
+}
+
+function nameOfNumber(value: unknown): unknown {
+  if (typeof value !== 'string' || !/^\d{3}$/.test(value)) return null
+  return value === '000' ? '' : getSystemErrorName(-Number(value))
 }
 
 interface Try extends Pick<AttestationItem, 'name' | 'declared' | 'mechanism'> {
@@ -63,7 +77,7 @@ interface Try extends Pick<AttestationItem, 'name' | 'declared' | 'mechanism'> {
   readonly isFine: (code: string) => boolean
 }
 
-/** The runner says the code of the error that met it, and an empty text where none did. */
+/** A code is that of the error that met the attempt, and an empty text where none did. */
 function itemOf({ name, declared, mechanism, tried, code, isFine }: Try): AttestationItem {
   const shared = { name, declared, mechanism, proof: `canary: tried to ${tried}` }
   if (typeof code !== 'string') return { ...shared, effective: 'no answer', verdict: 'differs' }

@@ -1,4 +1,5 @@
 import type { ExpectedMount } from './expected-mounts.ts'
+import type { Gate } from '../entry/gate-steps.ts'
 import type { Rlimits } from '../rlimits.ts'
 
 /** As `/proc/PID/ns` names them. */
@@ -6,8 +7,10 @@ export type NamespaceKind = 'mnt' | 'pid' | 'net' | 'ipc' | 'uts' | 'cgroup' | '
 
 /** What a plan declares of the process that comes of it; whatever stands here is read back before plugin code loads. */
 export interface Expected {
-  /** The first word of the runner's command line; another one is still that of a program in the chain before it. */
+  /** The first word of the command line when it is looked at; another one is still that of a program in the chain before. */
   readonly program: string
+  /** What the entry program tries, which then waits; null where the runner tries it. */
+  readonly gate: Gate | null
   /** The host's number, four times over: real, effective, saved, of the file system. */
   readonly uid: number
   /** Null: the daemon's own. */

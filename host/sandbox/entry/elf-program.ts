@@ -1,144 +1,182 @@
 import type { SeccompArch } from '../seccomp/seccomp-program.ts'
+import { ARM64 } from './arm64-instructions.ts'
+import { addressAt, elfHeaders, HEADER_BYTES, writableAddressAt } from './elf-file.ts'
 import {
   type Argument,
+  type Branch,
   type CallName,
-  INSTRUCTION_SETS,
   type InstructionSet,
+  KEPT,
+  type Memory,
   type Step,
+  type SystemCall,
 } from './machine-code.ts'
+import { X64 } from './x64-instructions.ts'
 
-/** Where the kernel puts the file; any page below the stack would do. */
-const BASE = 0x40_0000n
-const ELF_HEADER_BYTES = 64
-const PROGRAM_HEADER_BYTES = 56
-const HEADER_BYTES = ELF_HEADER_BYTES + 2 * PROGRAM_HEADER_BYTES
-const PT_LOAD = 1
-const PT_GNU_STACK = 0x6474_e551
+const INSTRUCTION_SETS: Readonly<Record<SeccompArch, InstructionSet>> = { x64: X64, arm64: ARM64 }
 const STDERR = 2n
-/** `struct sock_filter` */
-const FILTER_INSTRUCTION_BYTES = 8
 /** What env(1), setpriv(1) and prlimit(1) end with when they cannot go on. */
 const REFUSED_EXIT_CODE = 126
 const EXECUTION_REFUSED = 'Cannot start the runner: the kernel refused to execute it'
 
 /**
- * A whole program, as the bytes of its executable file (elf(5)): it makes the system calls of `steps` in order, then
- * becomes the program that its arguments name. There is no loader, no library and no memory of its own.
+ * A whole program, as the bytes of its executable file (elf(5)): it does what `steps` say in order, then becomes the
+ * program that its arguments name. There is no loader and no library.
  */
 export function elfProgram(architecture: SeccompArch, steps: readonly Step[]): Buffer {
   const set = INSTRUCTION_SETS[architecture]
   // Every address has the same width, so the length of the code does not depend on them.
-  const codeBytes = emit(set, steps, { add: () => 0n }).length
-  const data = new DataSection(BASE + BigInt(HEADER_BYTES + codeBytes))
+  const codeBytes = emit(set, steps, new DataSection(0)).length
+  const data = new DataSection(HEADER_BYTES + codeBytes)
   const code = emit(set, steps, data)
   const body = Buffer.concat([code, ...data.parts])
-  return Buffer.concat([headers(set, HEADER_BYTES + body.length), body])
+  return Buffer.concat([elfHeaders(set.elfMachine, HEADER_BYTES + body.length), body])
 }
 
-interface Addresses {
-  add(bytes: Uint8Array): bigint
-}
-
-class DataSection implements Addresses {
+/** What lies behind the code. */
+class DataSection {
   readonly parts: Uint8Array[] = []
-  #next: bigint
+  readonly #memory = new Map<Uint8Array, bigint>()
+  #next: number
 
-  constructor(start: bigint) {
+  constructor(start: number) {
     this.#next = start
   }
 
-  add(bytes: Uint8Array): bigint {
+  /** The address of an argument's bytes; of memory always the same one. */
+  valueOf(argument: Exclude<Argument, typeof KEPT>): bigint {
+    if (typeof argument !== 'object') return BigInt(argument)
+    if (argument instanceof Uint8Array) return addressAt(this.#add(argument))
+    if ('memory' in argument) return this.#addressOf(argument)
+    const bytes = Buffer.alloc(8 * argument.fields.length)
+    for (const [index, field] of argument.fields.entries())
+      bytes.writeBigUInt64LE(BigInt.asUintN(64, this.valueOf(field)), 8 * index)
+    return addressAt(this.#add(bytes))
+  }
+
+  #addressOf({ memory }: Memory): bigint {
+    const known = this.#memory.get(memory) ?? writableAddressAt(this.#add(memory))
+    this.#memory.set(memory, known)
+    return known
+  }
+
+  #add(bytes: Uint8Array): number {
     const at = this.#next
     this.parts.push(bytes)
-    this.#next += BigInt(bytes.length)
+    this.#next += bytes.length
     return at
   }
 }
 
-/** The calls, each with a branch to what says that it was refused; then the execution; then the refusals. */
-function emit(set: InstructionSet, steps: readonly Step[], data: Addresses): Buffer {
-  const calls = steps.map(({ call, arguments: values }) =>
-    callBytes(
-      set,
-      call,
-      values.map((value) => valueOf(value, data)),
-    ),
-  )
-  const execute = Buffer.from(set.executeArguments(set.numbers.execve))
+type Part =
+  | Uint8Array
+  | readonly number[]
+  | { readonly branch: Branch; readonly to: string }
+  | { readonly label: string }
+
+/** The steps; then the execution; then the refusals, which each says and ends. */
+function emit(set: InstructionSet, steps: readonly Step[], data: DataSection): Buffer {
+  const refusals = new Set([EXECUTION_REFUSED])
+  const parts = new Emitter(set, data, refusals).partsOf(steps)
   // execve(2) returns only when it was refused: what follows it says so.
-  const texts = [...new Set([EXECUTION_REFUSED, ...steps.map(({ refusal }) => refusal)])]
-  const refusals = texts.map((text) => refuse(set, text, data))
-  const branchBytes = set.branchIfRefused(0).length
-  let place = calls.reduce((sum, call) => sum + call.length + branchBytes, execute.length)
+  parts.push(set.executeArguments(set.numbers.execve))
+  for (const text of refusals) {
+    const bytes = Buffer.from(`${text}\n`)
+    const says = callBytes(set, 'write', [STDERR, data.valueOf(bytes), BigInt(bytes.length)])
+    parts.push({ label: text }, says, callBytes(set, 'exit_group', [BigInt(REFUSED_EXIT_CODE)]))
+  }
+  return assemble(parts)
+}
+
+class Emitter {
+  readonly #set: InstructionSet
+  readonly #data: DataSection
+  readonly #refusals: Set<string>
+  #labels = 0
+
+  constructor(set: InstructionSet, data: DataSection, refusals: Set<string>) {
+    this.#set = set
+    this.#data = data
+    this.#refusals = refusals
+  }
+
+  partsOf(steps: readonly Step[]): Part[] {
+    return steps.flatMap((step) => this.#partsOf(step))
+  }
+
+  #partsOf(step: Step): Part[] {
+    const { keepResult, clearNumber, takeByte, ifLineGoesOn, ifRefused } = this.#set
+    if ('call' in step) return this.#call(step)
+    if ('keepResult' in step) return [keepResult]
+    if ('reportInto' in step) return [this.#set.report(this.#placeOf(step.reportInto, step.at))]
+    if ('storePortInto' in step) return [this.#set.storePort(this.#placeOf(step.storePortInto, step.at))]
+    const label = this.#newLabel()
+    if ('unlessRefused' in step)
+      return [{ branch: ifRefused, to: label }, ...this.partsOf(step.unlessRefused), { label }]
+    const { readLineFrom, byteInto, refusal } = step
+    const read = this.#call({
+      call: 'read',
+      arguments: [readLineFrom, byteInto, 1],
+      refusal,
+      endsAtZero: refusal,
+    })
+    return [clearNumber, { label }, ...read, takeByte, { branch: ifLineGoesOn, to: label }]
+  }
+
+  #call({ call, arguments: values, refusal, endsAtZero }: SystemCall): Part[] {
+    const { ifRefused, ifZero } = this.#set
+    const bytes = callBytes(
+      this.#set,
+      call,
+      values.map((value) => (value === KEPT ? KEPT : this.#data.valueOf(value))),
+    )
+    return [bytes, ...this.#end(ifRefused, refusal), ...this.#end(ifZero, endsAtZero)]
+  }
+
+  #end(branch: Branch, text: string | null | undefined): Part[] {
+    if (text === null || text === undefined) return []
+    this.#refusals.add(text)
+    return [{ branch, to: text }]
+  }
+
+  #placeOf(memory: Memory, at: number): bigint {
+    return this.#data.valueOf(memory) + BigInt(at)
+  }
+
+  #newLabel(): string {
+    this.#labels += 1
+    return `place ${this.#labels}`
+  }
+}
+
+/** Puts the distance to its label into each branch. */
+function assemble(parts: readonly Part[]): Buffer {
   const places = new Map<string, number>()
-  for (const [index, refusal] of refusals.entries()) {
-    places.set(texts[index]!, place)
-    place += refusal.length
+  let bytes = 0
+  for (const part of parts) {
+    if ('label' in part) places.set(part.label, bytes)
+    else bytes += 'branch' in part ? part.branch.bytes : part.length
   }
-  const parts: Buffer[] = []
+  const code = Buffer.alloc(bytes)
   let at = 0
-  for (const [index, call] of calls.entries()) {
-    at += call.length
-    const branch = Buffer.from(set.branchIfRefused(places.get(steps[index]!.refusal)! - at))
-    at += branch.length
-    parts.push(call, branch)
+  for (const part of parts) {
+    if ('label' in part) continue
+    const emitted = 'branch' in part ? part.branch.to(places.get(part.to)! - at) : part
+    code.set(emitted, at)
+    at += emitted.length
   }
-  return Buffer.concat([...parts, execute, ...refusals])
+  return code
 }
 
 const MAX_KEPT_CALLS = 1000
 const keptCalls = new Map<string, Buffer>()
 
 /** Most calls are the same in every program: making them anew is work that the daemon's loop waits for at each start. */
-function callBytes(set: InstructionSet, name: CallName, values: readonly bigint[]): Buffer {
+function callBytes(set: InstructionSet, name: CallName, values: readonly (bigint | typeof KEPT)[]): Buffer {
   const key = `${set.elfMachine} ${name} ${values.join(' ')}`
   const kept = keptCalls.get(key)
   if (kept !== undefined) return kept
   const bytes = Buffer.from(set.call(set.numbers[name], values))
   if (keptCalls.size < MAX_KEPT_CALLS) keptCalls.set(key, bytes)
   return bytes
-}
-
-function refuse(set: InstructionSet, text: string, data: Addresses): Buffer {
-  const bytes = Buffer.from(`${text}\n`)
-  return Buffer.concat([
-    callBytes(set, 'write', [STDERR, data.add(bytes), BigInt(bytes.length)]),
-    callBytes(set, 'exit_group', [BigInt(REFUSED_EXIT_CODE)]),
-  ])
-}
-
-function valueOf(argument: Argument, data: Addresses): bigint {
-  if (typeof argument !== 'object') return BigInt(argument)
-  if (argument instanceof Uint8Array) return data.add(argument)
-  const { instructions } = argument
-  const program = Buffer.alloc(16)
-  program.writeUInt16LE(instructions.length / FILTER_INSTRUCTION_BYTES, 0)
-  program.writeBigUInt64LE(data.add(instructions), 8)
-  return data.add(program)
-}
-
-function headers({ elfMachine }: InstructionSet, fileBytes: number): Buffer {
-  const header = Buffer.alloc(HEADER_BYTES)
-  // 64 bits, little-endian, System V.
-  header.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0])
-  header.writeUInt16LE(2, 16)
-  header.writeUInt16LE(elfMachine, 18)
-  header.writeUInt32LE(1, 20)
-  header.writeBigUInt64LE(BASE + BigInt(HEADER_BYTES), 24)
-  header.writeBigUInt64LE(BigInt(ELF_HEADER_BYTES), 32)
-  header.writeUInt16LE(ELF_HEADER_BYTES, 52)
-  header.writeUInt16LE(PROGRAM_HEADER_BYTES, 54)
-  header.writeUInt16LE(2, 56)
-  const [readExecute, readWrite] = [0b101, 0b110]
-  header.writeUInt32LE(PT_LOAD, 64)
-  header.writeUInt32LE(readExecute, 68)
-  header.writeBigUInt64LE(BASE, 80)
-  header.writeBigUInt64LE(BASE, 88)
-  header.writeBigUInt64LE(BigInt(fileBytes), 96)
-  header.writeBigUInt64LE(BigInt(fileBytes), 104)
-  header.writeBigUInt64LE(0x1000n, 112)
-  // A stack that nothing can be executed on.
-  header.writeUInt32LE(PT_GNU_STACK, 120)
-  header.writeUInt32LE(readWrite, 124)
-  return header
 }

@@ -2,7 +2,8 @@ import type { RunnerIdentity } from '../identity.ts'
 import type { Rlimits } from '../rlimits.ts'
 import { seccompProgram, type SeccompRequest } from '../seccomp/seccomp-program.ts'
 import { elfProgram } from './elf-program.ts'
-import type { Step } from './machine-code.ts'
+import { type Gate, gateSteps } from './gate-steps.ts'
+import type { Step, Structure } from './machine-code.ts'
 
 export interface EntryRequest {
   readonly rlimits: Rlimits
@@ -12,6 +13,8 @@ export interface EntryRequest {
   readonly lastCapability: number
   /** Which system calls are left, on which architecture. */
   readonly filter: SeccompRequest
+  /** Where the daemon's `attest` is answered here, and its next message waited for; null leaves both to the program. */
+  readonly gate: Gate | null
 }
 
 /** <asm-generic/resource.h>, which x86-64 and arm64 share. */
@@ -32,24 +35,31 @@ const CAPABILITY_VERSION_3 = 0x2008_0522
  * The program between bubblewrap and the runner: takes the limits, drops every capability for good, becomes the
  * runner's uid, forbids new privileges, loads the filter of system calls, and executes its arguments. It does what
  * `setpriv … prlimit …` would, in one start without a dynamic loader instead of two with (0.1 ms against 2.3, and five
- * mounts fewer); and the filter comes last, so that it need not allow what only the way to the runner takes.
+ * mounts fewer); and the filter comes last, so that it need not allow what only the way to the runner takes. Behind it
+ * comes the gate, where there is one: what is tried there is tried with all walls up.
  *
  * Sources: setrlimit(2), capabilities(7), setresuid(2), prctl(2), seccomp(2). What holds in the end is read back from
  * the kernel before a plugin's code runs.
  *
  * @returns the bytes of its executable file
  */
-export function entryProgram({ rlimits, identity, lastCapability, filter }: EntryRequest): Buffer {
+export function entryProgram({ rlimits, identity, lastCapability, filter, gate }: EntryRequest): Buffer {
   return elfProgram(filter.arch, [
     ...limitSteps(rlimits),
     ...(identity === null ? [] : identitySteps(identity, lastCapability)),
     { call: 'prctl', arguments: [PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0], refusal: refusalOf('no_new_privs') },
     {
       call: 'prctl',
-      arguments: [PR_SET_SECCOMP, SECCOMP_MODE_FILTER, { instructions: seccompProgram(filter) }, 0, 0],
+      arguments: [PR_SET_SECCOMP, SECCOMP_MODE_FILTER, filterProgram(seccompProgram(filter)), 0, 0],
       refusal: refusalOf('a filter of system calls'),
     },
+    ...(gate === null ? [] : gateSteps(gate)),
   ])
+}
+
+/** `struct sock_fprog` (linux/filter.h): how many instructions of eight bytes, and where they are. */
+function filterProgram(instructions: Uint8Array): Structure {
+  return { fields: [instructions.length / 8, instructions] }
 }
 
 function limitSteps(rlimits: Rlimits): Step[] {

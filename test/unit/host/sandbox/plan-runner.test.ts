@@ -54,6 +54,7 @@ const REQUEST: RunnerRequest = {
   baseDataBytes: 500 * 1024 * 1024,
   egressSocket: null,
   identity: null,
+  gate: null,
 }
 const withPolicy = (policy: Partial<Policy>): RunnerRequest => ({
   ...REQUEST,

@@ -5,7 +5,7 @@ import { compareCanary } from '../../../../../host/sandbox/attest/compare-canary
 import type { Expected } from '../../../../../host/sandbox/attest/expected.ts'
 import { TriedBefore } from '../../../../../host/sandbox/attest/tried-before.ts'
 
-const expected = { node: [], mechanisms: {} } as unknown as Expected
+const expected = { node: [], gate: null, mechanisms: {} } as unknown as Expected
 const params = { read: '/state', signal: 4711, connect: 40_000, start: true }
 const FINE = { read: 'ENOENT', signal: 'ESRCH', connect: 'ECONNREFUSED', start: 'EPERM', node: [] }
 
