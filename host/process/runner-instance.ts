@@ -238,7 +238,9 @@ export class RunnerInstance {
 
   /** Walks down the kill ladder; settles when the process is confirmed gone. Idempotent, the first cause stands. */
   end(cause: EndCause): Promise<void> {
-    const isTrusted = GRACEFUL.has(cause)
+    // At a gate nothing runs yet that could be asked, and the question would let it run.
+    const mayWait = this.spec.plan.expected.gate !== null && this.#readyAtMs === null
+    const isTrusted = GRACEFUL.has(cause) && !mayWait
     this.#cause ??= cause
     if (this.#state === 'starting' || this.#state === 'ready') this.#move('drain')
     this.#ending ??= endProcess(

@@ -14,7 +14,7 @@ import { isAlive, until } from '../helpers/daemon.ts'
 import { skipBecause } from '../helpers/skip.ts'
 import { SandboxWorld, type DaemonKind, type ProbeOptions } from './sandbox-world.ts'
 
-const HOLDER = path.join(import.meta.dirname, 'gate-holder.ts')
+const HOLDER = path.join(import.meta.dirname, '../helpers/gate-holder.ts')
 const NEXT = '{"jsonrpc":"2.0","id":2,"method":"initialize","params":{}}\n'
 
 interface Attested {
