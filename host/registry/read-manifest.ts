@@ -5,8 +5,11 @@ import { MAX_MANIFEST_BYTES } from '../../src/contract/limits.ts'
 import type { Manifest } from '../../src/contract/manifest.ts'
 import { parseManifest, type ParsedManifest } from '../../src/contract/manifest/parse-manifest.ts'
 import { MAX_SCHEMA_BYTES } from '../../src/contract/manifest/schema-value.ts'
+import type { Problem } from '../../src/contract/manifest/issue-list.ts'
+import type { PluginType } from '../../src/contract/life.ts'
 import type { ManifestIssue } from '../../src/contract/plugin-info.ts'
-import { insideFileProblem, readInside } from './read-inside.ts'
+import { entryPointProblem } from './entry-point-problem.ts'
+import { readInside } from './read-inside.ts'
 
 export const MANIFEST_FILE = 'plugin.toml'
 /** All schema files of one plugin together; they are parsed on the daemon's loop. */
@@ -58,7 +61,7 @@ export async function readManifest(pluginDir: string): Promise<ReadManifest> {
  */
 async function parseWithFiles(text: string, file: string, directory: string): Promise<ParsedManifest> {
   const schemaFiles = new Map<string, SchemaText>()
-  const entryPoints = new Map<string, string | null>()
+  const entryPoints = new Map<string, { type: PluginType; problem: Problem | null }>()
   const parse = (): ParsedManifest =>
     parseManifest(text, {
       file,
@@ -67,19 +70,19 @@ async function parseWithFiles(text: string, file: string, directory: string): Pr
         schemaFiles.set(path, known)
         return known
       },
-      checkEntryPoint(path) {
-        const problem = entryPoints.get(path) ?? null
-        entryPoints.set(path, problem)
-        if (problem === null) return null
-        const remedy = 'Name the file that the plugin starts from, relative to its folder'
-        return { problem: `${JSON.stringify(path)}: ${problem}`, remedy }
+      checkEntryPoint(path, type) {
+        const known = entryPoints.get(path) ?? { type, problem: null }
+        entryPoints.set(path, known)
+        return known.problem
       },
     })
   const first = parse()
   if (schemaFiles.size === 0 && entryPoints.size === 0) return first
   await readSchemaFiles(directory, schemaFiles)
-  for (const path of entryPoints.keys()) entryPoints.set(path, await insideFileProblem(directory, path))
-  const isAsAssumed = schemaFiles.size === 0 && [...entryPoints.values()].every((problem) => problem === null)
+  for (const [path, known] of entryPoints)
+    known.problem = await entryPointProblem(directory, path, known.type)
+  const isAsAssumed =
+    schemaFiles.size === 0 && [...entryPoints.values()].every(({ problem }) => problem === null)
   return isAsAssumed ? first : parse()
 }
 

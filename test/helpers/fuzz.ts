@@ -8,13 +8,25 @@ const LEAST_CASES = 2_000
 
 /** Tries a property with as many cases as there is time for; a failure names its seed, which tries the same again. */
 export function fuzz<Values>(property: fc.IProperty<Values>): void {
-  const details = fc.check(property, {
+  judge(fc.check(property, settings<Values>()))
+}
+
+/** The same of what answers later. */
+export async function fuzzAsync<Values>(property: fc.IAsyncProperty<Values>): Promise<void> {
+  judge(await fc.check(property, settings<Values>()))
+}
+
+function settings<Values>(): fc.Parameters<Values> {
+  return {
     numRuns: CASES,
     plugins: [fc.interruptAfterTimeLimit(TIME_LIMIT_MS, { failOnInterrupt: false })],
     ...(process.env['PHANTOM_FUZZ_SEED'] === undefined
       ? {}
       : { seed: Number(process.env['PHANTOM_FUZZ_SEED']) }),
-  })
+  }
+}
+
+function judge<Values>(details: fc.RunDetails<Values>): void {
   if (details.failed) throw new Error(fc.defaultReportMessage(details), { cause: details.errorInstance })
   if (details.interrupted) {
     process.stdout.write(

@@ -159,11 +159,11 @@ describe('readManifest()', () => {
     expect(await onlyIssue(directory)).to.match(/"lib\/main\.js": it is a link that leaves the plugin folder/)
   })
 
-  it('does not ask for the entry point of other types', async () => {
-    const directory = make('native', 'native')
+  it('does not ask for the entry point of type wasm', async () => {
+    const directory = make('wasm', 'wasm')
     write(
       join(directory, 'plugin.toml'),
-      manifestText('native').replace('javascript', 'native').replace('index.js', 'main'),
+      manifestText('wasm').replace('javascript', 'wasm').replace('index.js', 'main.wasm'),
     )
     expect((await readManifest(directory)).issues).to.deep.equal([])
   })

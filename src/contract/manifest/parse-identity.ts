@@ -18,6 +18,8 @@ export type Identity = Pick<
   'id' | 'name' | 'version' | 'type' | 'author' | 'description' | 'license' | 'homepage' | 'entryPoint'
 >
 
+export type CheckEntryPoint = (relativePath: string, type: PluginType) => Problem | null
+
 export function isPluginId(text: string): boolean {
   return PLUGIN_ID.test(text)
 }
@@ -26,7 +28,7 @@ export function isPluginId(text: string): boolean {
 export function parseIdentity(
   reader: TableReader,
   issues: IssueList,
-  checkEntryPoint: ((relativePath: string) => Problem | null) | undefined,
+  checkEntryPoint: CheckEntryPoint | undefined,
 ): Identity {
   const id = reader.requiredText('id', { sample: '"my_plugin"', check: idProblem }) ?? ''
   const name = reader.requiredText('name', { sample: '"My Plugin"' }) ?? ''
@@ -37,8 +39,8 @@ export function parseIdentity(
     maxChars: 4096,
     check: (path) => entryPointProblem(path, type),
   })
-  if (entryPoint !== null && type === 'javascript') {
-    const problem = checkEntryPoint?.(entryPoint) ?? null
+  if (entryPoint !== null && (type === 'javascript' || type === 'native')) {
+    const problem = checkEntryPoint?.(entryPoint, type) ?? null
     if (problem !== null) issues.error(reader.pathOf('entry_point'), problem)
   }
   return {

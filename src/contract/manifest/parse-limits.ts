@@ -8,7 +8,14 @@ import {
   MIN_OPEN_FILES,
   MIN_PROCESSES,
 } from '../limits.ts'
-import type { ManifestLimits, ManifestRestart, ManifestRuntime } from '../manifest.ts'
+import type { PluginType } from '../life.ts'
+import {
+  RUNTIME_CAPABILITIES,
+  type ManifestLimits,
+  type ManifestRestart,
+  type ManifestRuntime,
+} from '../manifest.ts'
+import type { IssueList } from './issue-list.ts'
 import { SILENT_LIMITS } from './silent-limits.ts'
 import type { TableReader } from './table-reader.ts'
 
@@ -50,7 +57,8 @@ export function parseLimits(reader: TableReader): ManifestLimits {
 }
 
 /** `[runtime]`. */
-export function parseRuntime(reader: TableReader): ManifestRuntime {
+export function parseRuntime(reader: TableReader, type: PluginType, issues: IssueList): ManifestRuntime {
+  if (type !== 'javascript') rejectKeysOfNode(reader, type, issues)
   return {
     concurrency: reader.integer('concurrency', { min: 1, max: MAX_CONCURRENCY }) ?? DEFAULT_CONCURRENCY,
     eval: reader.flag('eval') ?? false,
@@ -64,6 +72,15 @@ export function parseRuntime(reader: TableReader): ManifestRuntime {
     standby: reader.integer('standby', { min: 0, max: 1 }) === 1 ? 1 : 0,
     exclusive: reader.flag('exclusive') ?? false,
     maxQueuedCalls: reader.integer('max_queued_calls', { min: 1, max: MAX_QUEUED_CALLS }) ?? MAX_QUEUED_CALLS,
+  }
+}
+
+/** They open parts of Node, and there is none: whoever sets one expects something that would not come. */
+function rejectKeysOfNode(reader: TableReader, type: PluginType, issues: IssueList): void {
+  for (const key of ['eval', ...RUNTIME_CAPABILITIES]) {
+    if (!reader.has(key)) continue
+    const problem = `it opens a part of Node for JavaScript, and the type is "${type}"`
+    issues.error(reader.pathOf(key), { problem, remedy: 'Remove it' })
   }
 }
 

@@ -15,7 +15,7 @@ import {
 import { nearestName } from './nearest-name.ts'
 import { parseLimits, parseRestart, parseRuntime } from './parse-limits.ts'
 import { parseOperations, type ReadSchemaFile } from './parse-operations.ts'
-import { isPluginId, parseIdentity, type Identity } from './parse-identity.ts'
+import { isPluginId, parseIdentity, type CheckEntryPoint, type Identity } from './parse-identity.ts'
 import { readSchema } from './schema-value.ts'
 import { isTable, rejectValue, TableReader, type TomlTable } from './table-reader.ts'
 import { isVersionRange } from './version-text.ts'
@@ -28,8 +28,8 @@ export interface ParseManifestOptions {
   /** How the issues name the file. */
   file: string
   readSchemaFile: ReadSchemaFile
-  /** Asked for a JavaScript plugin's entry point once its spelling is right: what is wrong on disk, or null. */
-  checkEntryPoint?: (relativePath: string) => Problem | null
+  /** Asked for the entry point once its spelling is right: what is wrong on disk, or null. */
+  checkEntryPoint?: CheckEntryPoint
 }
 
 export interface ParsedManifest {
@@ -102,7 +102,7 @@ function readDocument(
     }),
     permissions: parsePermissions(section('permissions'), issues),
     limits: parseLimits(section('resource_limits')),
-    runtime: parseRuntime(section('runtime')),
+    runtime: parseRuntime(section('runtime'), identity?.type ?? 'javascript', issues),
     restart: parseRestart(section('restart')),
     tags: parseTags(document['tags'], issues),
     operations: parseOperations(document['operations'], issues, options.readSchemaFile),

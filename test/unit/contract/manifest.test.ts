@@ -282,20 +282,31 @@ concurrency = 0
     }
   })
 
-  it('asks for the entry point of a JavaScript plugin only, and only when its spelling is right', () => {
+  it('refuses keys of [runtime] that open parts of Node where there is none', () => {
+    for (const key of ['eval', 'addons', 'sqlite', 'inspector', 'ffi']) {
+      const text = `${HEAD.replace('javascript', 'native')}[runtime]\n${key} = false\n`
+      expect(only(text), key).to.match(
+        new RegExp(
+          `^8:1 runtime\\.${key}: .*opens a part of Node for JavaScript, and the type is "native"\\. Remove it`,
+        ),
+      )
+    }
+  })
+
+  it('asks for the entry point by the type, and only when its spelling is right', () => {
     const asked: string[] = []
     const options = {
       file: 'plugin.toml',
       readSchemaFile: () => ({ error: 'unasked' }),
-      checkEntryPoint: (path: string) => {
-        asked.push(path)
+      checkEntryPoint: (path: string, type: string) => {
+        asked.push(`${type} ${path}`)
         return { problem: 'it does not exist', remedy: 'Create it' }
       },
     }
     const { issues } = parseManifest(HEAD, options)
-    parseManifest(HEAD.replace('javascript', 'wasm'), options)
+    parseManifest(HEAD.replace('javascript', 'native').replace('src/index.ts', 'main'), options)
     parseManifest(HEAD.replace('src/', '../'), options)
-    expect(asked).to.deep.equal(['src/index.ts'])
+    expect(asked).to.deep.equal(['javascript src/index.ts', 'native main'])
     expect(issues.map(issueText)).to.deep.equal([
       'plugin.toml:6:1: Cannot use "plugin.entry_point": it does not exist. Create it',
     ])

@@ -1,0 +1,25 @@
+import { contains } from '../sandbox/paths.ts'
+
+/**
+ * Where nobody but the machine's administrator puts files: a program's headers may lead there, and nowhere else beside
+ * its own folder. Were its word taken for any path, an executable would be a way to be shown every file.
+ */
+const SYSTEM_FOLDERS = [
+  '/usr',
+  '/bin',
+  '/sbin',
+  '/lib',
+  '/lib32',
+  '/lib64',
+  '/libx32',
+  '/opt',
+  '/nix/store',
+  '/gnu/store',
+]
+
+export function isSystemPlace(canonical: string): boolean {
+  return SYSTEM_FOLDERS.some((folder) => contains(folder, canonical))
+}
+
+/** For the names of interpreters: a daemon's own PATH may lead into somebody's home. */
+export const PROGRAM_PATH: readonly string[] = ['/usr/local/bin', '/usr/bin', '/bin', '/usr/sbin', '/sbin']
