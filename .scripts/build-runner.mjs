@@ -8,11 +8,13 @@ const RUNNER = {
   'dist/sandbox-runner/main': 'sandbox-runner/main.ts',
   'dist/sandbox-runner/runner': 'sandbox-runner/runner.ts',
 }
+/** Beside the runner, which loads it for plugins of that type alone. */
+const WASM = { 'dist/sandbox-runner/wasm': 'sandbox-runner/wasm/load-plugin.ts' }
 const SDK = { 'dist/sandbox-runner/sdk': 'src/plugin/index.ts' }
 /** Not minified: 67 KB start no slower than the 52 KB without white space, and a stack trace names a line. */
 const BUNDLED_FOR = { target: 'node26' }
 const FOLDER = path.join(ROOT, 'dist/sandbox-runner')
-const OUTPUTS = ['main.cjs', 'runner.cjs', 'sdk.mjs'].map((name) => `dist/sandbox-runner/${name}`)
+const OUTPUTS = ['main.cjs', 'runner.cjs', 'wasm.cjs', 'sdk.mjs'].map((name) => `dist/sandbox-runner/${name}`)
 const SOURCES = [
   'sandbox-runner',
   'src/contract',
@@ -38,6 +40,7 @@ export async function buildRunner() {
   const builtFrom = new Date(Date.now() - CLOCK_TICK_MS)
   const built = await Promise.all([
     bundle(RUNNER, { ...BUNDLED_FOR, format: 'cjs', outExtension: { '.js': '.cjs' } }),
+    bundle(WASM, { ...BUNDLED_FOR, format: 'cjs', outExtension: { '.js': '.cjs' } }),
     bundle(SDK, { ...BUNDLED_FOR, format: 'esm', outExtension: { '.js': '.mjs' } }),
     bundle(
       Object.fromEntries(pluginIds().map((id) => [`plugins/${id}/dist/index`, `plugins/${id}/index.ts`])),

@@ -2,16 +2,16 @@ import { messageOf, type WireError } from '../src/contract/phantom-error.ts'
 import { quoteText } from '../src/contract/quote-text.ts'
 import { nearestName } from '../src/contract/manifest/nearest-name.ts'
 import type { RunnerParams } from '../src/contract/runner-methods.ts'
-import type { Connection, IncomingRequest, RequestId } from '../src/rpc/connection.ts'
+import type { Connection, IncomingRequest, Payload, RequestId } from '../src/rpc/connection.ts'
 import { RequestTable } from '../src/rpc/request-table.ts'
 import { parseHostileJson, toJsonText } from '../src/rpc/hostile-json.ts'
 import { Call } from './call.ts'
 import { nonJsonKind } from './json-report.ts'
 import type { SendProgress } from './progress-throttle.ts'
-import type { LoadedOperation, LoadedPlugin } from './loaded-plugin.ts'
+import type { BytesAnswer, BytesOperation, LoadedOperation, LoadedPlugin } from './loaded-plugin.ts'
 import type { PluginEnvironment } from './plugin-environment.ts'
 import type { LogSender } from './plugin-log.ts'
-import { readText, runnerError, toRunnerError } from './runner-error.ts'
+import { readText, runnerError, tooLarge, toRunnerError } from './runner-error.ts'
 import type { PermissionWatch } from './watch-permissions.ts'
 
 /** UTF-8 needs at most this many bytes for a UTF-16 unit. */
@@ -44,9 +44,10 @@ export class CallRunner {
   execute(request: IncomingRequest): void {
     const params = request.params as RunnerParams['execute']
     this.#options.permissions.forget()
-    const operation = this.#options.plugin.operations.get(params.operation)
-    if (operation === undefined) {
-      this.#answerError(request.id, unknownOperation(params.operation, this.#options.plugin))
+    const { plugin } = this.#options
+    const operation = plugin.operations.get(params.operation) ?? plugin.anyOperation
+    if (operation === null) {
+      this.#answerError(request.id, unknownOperation(params.operation, plugin))
       return
     }
     const call = new Call(request.id, params, this.#options.environment, this.#sendProgress)
@@ -63,6 +64,10 @@ export class CallRunner {
   }
 
   #run(request: IncomingRequest, operation: LoadedOperation, call: Call): void {
+    if (operation.takes === 'bytes') {
+      this.#runOnBytes(request, operation, call)
+      return
+    }
     const input = readInput(request, operation)
     if (input.error !== null) {
       this.#finish(request.id, call, null, input.error)
@@ -81,6 +86,23 @@ export class CallRunner {
     } catch (error) {
       this.#threw(request.id, call, error)
     }
+  }
+
+  /** Where there is a schema the input is read to be checked, and passed on as it came. */
+  #runOnBytes(request: IncomingRequest, operation: BytesOperation, call: Call): void {
+    const input = operation.checkInput === null ? UNREAD : readInput(request, operation)
+    if (input.error !== null) {
+      this.#finish(request.id, call, null, input.error)
+      return
+    }
+    const answer = operation.run(request, call)
+    if (answer instanceof Promise) void answer.then((late) => this.#answered(request.id, call, late))
+    else this.#answered(request.id, call, answer)
+  }
+
+  #answered(id: RequestId, call: Call, answer: BytesAnswer): void {
+    if (answer.error === null) this.#finish(id, call, answer.payload, null)
+    else this.#finish(id, call, null, answer.error)
   }
 
   #returned(id: RequestId, call: Call, value: unknown): void {
@@ -106,7 +128,7 @@ export class CallRunner {
     this.#finish(id, call, null, toRunnerError(thrown))
   }
 
-  #finish(id: RequestId, call: Call, payload: string | null, error: WireError | null): void {
+  #finish(id: RequestId, call: Call, payload: Payload, error: WireError | null): void {
     call.end()
     this.#running.delete(id)
     if (error === null) this.#options.connection.respond(id, null, payload)
@@ -117,6 +139,8 @@ export class CallRunner {
     this.#options.connection.respondWireError(id, error)
   }
 }
+
+const UNREAD = { error: null, value: null }
 
 type Input = { readonly error: null; readonly value: unknown } | { readonly error: WireError }
 
@@ -165,17 +189,6 @@ function outputError(error: unknown, maxPayloadBytes: number): WireError {
 function notJson(problem: string): WireError {
   const message = `Cannot return the result: ${problem}`
   return runnerError('fault', message, { name: 'TypeError', message })
-}
-
-function tooLarge(size: string, limit: number, measured: number | null): WireError {
-  return runnerError(
-    'payload_too_large',
-    `Cannot return the result: it is ${size} of JSON, at most ${limit} bytes are allowed`,
-    {
-      limit,
-      measured,
-    },
-  )
 }
 
 function unknownOperation(name: string, plugin: LoadedPlugin): WireError {

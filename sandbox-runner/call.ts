@@ -81,6 +81,10 @@ export class Call implements ExecutionContext {
     }
   }
 
+  get isAborted(): boolean {
+    return this.#abortReason !== null
+  }
+
   /** Whether a thrown value is this call's own cancellation coming back. */
   isAbort(thrown: unknown): boolean {
     if (this.#abortReason === null) return false

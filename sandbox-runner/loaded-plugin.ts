@@ -1,22 +1,56 @@
-import type { ErrorDetails } from '../src/contract/phantom-error.ts'
+import type { RunnerParams } from '../src/contract/runner-methods.ts'
+import type { ErrorDetails, WireError } from '../src/contract/phantom-error.ts'
 import type { PluginDefinition } from '../src/plugin/plugin-definition.ts'
 import type { ExecutionContext } from '../src/plugin/plugin-context.ts'
+import type { IncomingRequest } from '../src/rpc/connection.ts'
+import type { Call } from './call.ts'
+import type { PluginEnvironment } from './plugin-environment.ts'
 
-/** A plugin whose code is loaded and fits its manifest, whatever runtime hosts it. */
+/** A plugin whose code is loaded, whatever runtime hosts it. */
 export interface LoadedPlugin {
   /** Those that may be called. */
   readonly operations: ReadonlyMap<string, LoadedOperation>
+  /** The version of contract Runner that it was written for; the host judges it. */
+  readonly protocolVersion: string
+  /** Takes every name that `operations` lacks; null where the plugin says which names it knows. */
+  readonly anyOperation: LoadedOperation | null
+  /** Those of a WebAssembly plugin are known when it has started. */
   readonly hooks: Omit<PluginDefinition, 'operations'>
   /** What the author should know, in words. */
   readonly notices: readonly string[]
+  /**
+   * Makes it ready for its first call.
+   *
+   * @throws whatever plugin code throws, and StartRefused where it vetoes or does not fit its manifest
+   */
+  start(environment: PluginEnvironment, params: RunnerParams['initialize']): Promise<void>
 }
 
-export interface LoadedOperation {
+export type LoadedOperation = ValueOperation | BytesOperation
+
+interface OperationInput {
   /** Says what is wrong with an input; null when nothing is. */
-  checkInput: ((input: unknown) => InputProblem | null) | null
+  readonly checkInput: ((input: unknown) => InputProblem | null) | null
+}
+
+/** Takes its input as a value, and returns one. */
+export interface ValueOperation extends OperationInput {
+  readonly takes: 'value'
   /** May throw and may return a promise, of anything. */
   run(input: unknown, context: ExecutionContext): unknown
 }
+
+/** Takes and returns JSON as the bytes that it travels in: nobody on the way needs to read it. */
+export interface BytesOperation extends OperationInput {
+  readonly takes: 'bytes'
+  /** The request's payload is good until this returns. */
+  run(request: IncomingRequest, call: Call): BytesAnswer | Promise<BytesAnswer>
+}
+
+/** A result that is absent means null. */
+export type BytesAnswer =
+  | { readonly error: WireError }
+  | { readonly error: null; readonly payload: Buffer | null }
 
 export interface InputProblem {
   readonly message: string

@@ -24,6 +24,18 @@ export function runnerError(name: RunnerErrorName, message: string, details: Err
   }
 }
 
+/** @param measured in bytes; null where it is not known */
+export function tooLarge(size: string, limit: number, measured: number | null): WireError {
+  return runnerError(
+    'payload_too_large',
+    `Cannot return the result: it is ${size} of JSON, at most ${limit} bytes are allowed`,
+    {
+      limit,
+      measured,
+    },
+  )
+}
+
 /** Makes wire data of whatever plugin code threw. Never throws itself, whatever its getters do. */
 export function toRunnerError(thrown: unknown): WireError {
   const code = readText(thrown, 'code', MAX_NAME_CHARS)

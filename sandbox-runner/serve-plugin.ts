@@ -14,10 +14,13 @@ import type { LoadedPlugin } from './loaded-plugin.ts'
 import { PluginEnvironment } from './plugin-environment.ts'
 import { LogSender } from './plugin-log.ts'
 import { ReadBuffer } from '../src/rpc/read-buffer.ts'
+import { createInputCheck } from './javascript/input-check.ts'
 import { textOf, toRunnerError } from './runner-error.ts'
 import { startFailure } from './start-failure.ts'
-import { initializePlugin, loadCode } from './start-plugin.ts'
+import { StartRefused } from './start-refused.ts'
+import { loadCode } from './start-plugin.ts'
 import { PermissionWatch } from './watch-permissions.ts'
+import type { RunnerPowers } from './wasm/runner-powers.ts'
 
 type Exit = (code: number) => never
 
@@ -46,6 +49,7 @@ class PluginServer {
   readonly #exit: Exit
   readonly #log: LogSender
   readonly #permissions: PermissionWatch
+  readonly #powers: RunnerPowers
   #preloaded: Preloaded | null = null
   #isInitialized = false
   #isLeaving = false
@@ -69,6 +73,13 @@ class PluginServer {
     options.reading.attach(this.#connection)
     this.#log = new LogSender(this.#connection, 'info')
     this.#permissions = new PermissionWatch((denied) => this.#connection.notify('denied', denied))
+    this.#powers = {
+      log: (level, message, executionId) => this.#log.send(level, message, executionId),
+      denied: (permission, resource) => this.#permissions.denied(permission, resource),
+      createInputCheck,
+      toRunnerError,
+      refuseStart: (message) => new StartRefused(message),
+    }
     socket.on('end', () => this.#closed(null))
   }
 
@@ -143,7 +154,7 @@ class PluginServer {
   async #preload(request: IncomingRequest): Promise<void> {
     const params = request.params as RunnerParams['preload']
     if (!this.#agree(request, params)) return
-    const code = loadCode(params)
+    const code = loadCode(params, this.#powers)
     this.#preloaded = { params, code }
     try {
       await code
@@ -158,11 +169,11 @@ class PluginServer {
     if (!this.#agree(request, params)) return
     const environment = new PluginEnvironment(params, this.#log)
     try {
-      const plugin = await (this.#preloaded?.code ?? loadCode(params))
+      const plugin = await (this.#preloaded?.code ?? loadCode(params, this.#powers))
       this.#preloaded = null
-      await initializePlugin(plugin, environment)
+      await plugin.start(environment, params)
       const result: RunnerResults['initialize'] = {
-        protocol_version: RUNNER_PROTOCOL_VERSION,
+        protocol_version: plugin.protocolVersion,
         operations: [...plugin.operations.keys()],
         hooks: hooksOf(plugin),
       }

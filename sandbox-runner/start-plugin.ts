@@ -1,31 +1,25 @@
+import { createRequire } from 'node:module'
 import type { RunnerParams } from '../src/contract/runner-methods.ts'
 import { openEgress } from './egress-relay.ts'
 import { forbidEval } from './forbid-eval.ts'
 import { loadPlugin } from './javascript/load-plugin.ts'
 import type { LoadedPlugin } from './loaded-plugin.ts'
-import type { PluginEnvironment } from './plugin-environment.ts'
-import { StartRefused } from './start-refused.ts'
+import type * as wasmBundle from './wasm/load-plugin.ts'
+import type { RunnerPowers } from './wasm/runner-powers.ts'
+
+/** A bundle of its own, so that a JavaScript plugin's start does not read it. */
+const WASM_BUNDLE = './wasm.cjs'
 
 /**
- * Loads a plugin's code; no hook runs.
+ * Loads a plugin's code; no hook runs. Which runtime hosts it says the ending of its entry point, which the host has
+ * held to the type that the manifest declares.
  *
  * @throws whatever plugin code throws, and an Error in words where it does not fit its manifest.
  */
-export async function loadCode(params: RunnerParams['preload']): Promise<LoadedPlugin> {
+export async function loadCode(params: RunnerParams['preload'], powers: RunnerPowers): Promise<LoadedPlugin> {
   await openEgress()
   if (!params.eval) forbidEval()
-  return loadPlugin(params.entry, params.operations)
-}
-
-/**
- * Makes a loaded plugin ready for its first call.
- *
- * @throws whatever plugin code throws, and an Error in words where it vetoes.
- */
-export async function initializePlugin(plugin: LoadedPlugin, environment: PluginEnvironment): Promise<void> {
-  const veto = await plugin.hooks.validate_config?.(environment.config)
-  if (typeof veto === 'string')
-    throw new StartRefused(`its validate_config() refused the configuration: ${veto}`)
-  await plugin.hooks.initialize?.(environment)
-  environment.previous_state = undefined
+  if (!params.entry.endsWith('.wasm')) return await loadPlugin(params.entry, params.operations)
+  const bundle = createRequire(process.argv[1] ?? '')(WASM_BUNDLE) as typeof wasmBundle
+  return bundle.loadWasmPlugin(params, powers)
 }

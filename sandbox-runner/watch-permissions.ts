@@ -57,6 +57,11 @@ export class PermissionWatch {
     })
   }
 
+  /** A runtime of ours refused it before Node was asked. */
+  denied(permission: string, resource: string): void {
+    this.#say(permission, resource)
+  }
+
   #heard(message: unknown): void {
     const permission = readText(message, 'permission', MAX_CHARS)
     const resource = readText(message, 'resource', MAX_CHARS)

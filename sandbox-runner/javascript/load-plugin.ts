@@ -1,8 +1,10 @@
 import { pathToFileURL } from 'node:url'
 import type { RunnerOperation } from '../../src/contract/runner-methods.ts'
+import { RUNNER_PROTOCOL_VERSION } from '../../src/contract/version.ts'
 import { checkDefinition } from '../../src/plugin/check-definition.ts'
 import type { PluginDefinition } from '../../src/plugin/plugin-definition.ts'
 import type { LoadedPlugin } from '../loaded-plugin.ts'
+import type { PluginEnvironment } from '../plugin-environment.ts'
 import { StartRefused } from '../start-refused.ts'
 import { matchOperations } from './match-operations.ts'
 import { registerPluginModules } from './plugin-modules.ts'
@@ -16,7 +18,22 @@ export async function loadPlugin(entry: string, declared: readonly RunnerOperati
   const exports = (await importModule(pathToFileURL(entry).href)) as Record<string, unknown>
   const definition = definitionOf(exports)
   const { operations, notices } = matchOperations(definition, declared)
-  return { operations, notices, hooks: definition }
+  return {
+    operations,
+    anyOperation: null,
+    protocolVersion: RUNNER_PROTOCOL_VERSION,
+    notices,
+    hooks: definition,
+    start: (environment) => start(definition, environment),
+  }
+}
+
+async function start(hooks: LoadedPlugin['hooks'], environment: PluginEnvironment): Promise<void> {
+  const veto = await hooks.validate_config?.(environment.config)
+  if (typeof veto === 'string')
+    throw new StartRefused(`its validate_config() refused the configuration: ${veto}`)
+  await hooks.initialize?.(environment)
+  environment.previous_state = undefined
 }
 
 function definitionOf(exports: Record<string, unknown>): PluginDefinition {

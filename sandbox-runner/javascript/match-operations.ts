@@ -1,8 +1,8 @@
 import { quoteText } from '../../src/contract/quote-text.ts'
-import { nearestName } from '../../src/contract/manifest/nearest-name.ts'
 import type { RunnerOperation } from '../../src/contract/runner-methods.ts'
 import type { OperationHandler, PluginDefinition } from '../../src/plugin/plugin-definition.ts'
-import type { LoadedOperation } from '../loaded-plugin.ts'
+import { rejectMissing, undeclaredNotice } from '../declared-operations.ts'
+import type { ValueOperation } from '../loaded-plugin.ts'
 import { StartRefused } from '../start-refused.ts'
 import { createInputCheck } from './input-check.ts'
 import { findDifference } from './schema-difference.ts'
@@ -20,22 +20,21 @@ interface OperationInCode {
 export function matchOperations(
   definition: PluginDefinition,
   declared: readonly RunnerOperation[],
-): { operations: Map<string, LoadedOperation>; notices: string[] } {
+): { operations: Map<string, ValueOperation>; notices: string[] } {
   const inCode = readOperations(definition)
-  rejectMissing(inCode, declared)
+  rejectMissing([...inCode.keys()], declared)
   const declaredByName = new Map(declared.map((operation) => [operation.name, operation]))
-  const operations = new Map<string, LoadedOperation>()
+  const operations = new Map<string, ValueOperation>()
   const notices: string[] = []
   for (const [name, { run, schema }] of inCode) {
     const operation = declaredByName.get(name)
     rejectOtherSchema(name, schema, operation)
     if (operation === undefined && declared.length > 0) {
-      notices.push(
-        `The operation ${quoteText(name)} cannot be called: plugin.toml declares others and not this one. Add [[operations]] with name = ${quoteText(name)}`,
-      )
+      notices.push(undeclaredNotice(name))
       continue
     }
-    operations.set(name, { run, checkInput: operation === undefined ? null : createInputCheck(operation) })
+    const checkInput = operation === undefined ? null : createInputCheck(operation)
+    operations.set(name, { takes: 'value', run, checkInput })
   }
   return { operations, notices }
 }
@@ -48,20 +47,6 @@ function readOperations(definition: PluginDefinition): Map<string, OperationInCo
         return [name, { run: operation.bind(operations), schema: undefined }]
       return [name, { run: operation.execute.bind(operation), schema: operation.input_schema }]
     }),
-  )
-}
-
-function rejectMissing(inCode: ReadonlyMap<string, unknown>, declared: readonly RunnerOperation[]): void {
-  const missing = declared.filter(({ name }) => !inCode.has(name))
-  if (missing.length === 0) return
-  const known = [...inCode.keys()]
-  const words = missing.map(({ name }) => {
-    const nearest = nearestName(name, known)
-    return nearest === null ? quoteText(name) : `${quoteText(name)} (did you mean ${quoteText(nearest)}?)`
-  })
-  throw new StartRefused(
-    `plugin.toml declares operations that the code lacks: ${words.join(', ')}. ` +
-      `The code has ${known.map(quoteText).join(', ') || 'none'}. Add them to operations, or take them out of plugin.toml`,
   )
 }
 

@@ -1,0 +1,22 @@
+import { readFileSync } from 'node:fs'
+import type { RunnerParams } from '../../src/contract/runner-methods.ts'
+import type { LoadedPlugin } from '../loaded-plugin.ts'
+import { StartRefused } from '../start-refused.ts'
+import { compileModule } from './compile-module.ts'
+import type { RunnerPowers } from './runner-powers.ts'
+import { WasmPlugin } from './wasm-plugin.ts'
+
+/**
+ * Compiles a plugin's module; nothing of it runs.
+ *
+ * @throws what `powers.refuseStart` makes, where it is no module of phantom-wasm v1
+ */
+export function loadWasmPlugin(params: RunnerParams['preload'], powers: RunnerPowers): LoadedPlugin {
+  try {
+    const module = compileModule(readFileSync(params.entry), process.execArgv)
+    return new WasmPlugin(module, params.operations, powers)
+  } catch (error) {
+    // The class of this bundle is not the runner's.
+    throw error instanceof StartRefused ? powers.refuseStart(error.message) : error
+  }
+}
