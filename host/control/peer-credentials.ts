@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { loadLibc, type Signature } from '../libc/load-libc.ts'
 
 /** What the kernel says of a peer, as it was when it connected (unix(7), SO_PEERCRED). */
 export interface PeerCredentials {
@@ -11,10 +12,9 @@ const SOL_SOCKET = 1
 const SO_PEERCRED = 17
 const UCRED_BYTES = 12
 
-/** Descriptor, level, name, value, its length. */
-type GetSockOpt = (...request: [number, number, number, Buffer, Buffer]) => number
+const GETSOCKOPT: Signature = { arguments: ['i32', 'i32', 'i32', 'buffer', 'buffer'], return: 'i32' }
 
-let found: GetSockOpt | null | undefined
+let libc: ReturnType<typeof loadLibc<'getsockopt'>> | undefined
 
 /**
  * Null where the kernel can't be asked: Node has no call for it, and `node:ffi`, by which libc's is called, is
@@ -23,38 +23,17 @@ let found: GetSockOpt | null | undefined
 export function readPeerCredentials(socket: Socket): PeerCredentials | null {
   const fd = (socket as { _handle?: { fd?: unknown } | null })._handle?.fd
   if (typeof fd !== 'number' || fd < 0) return null
-  if (found === undefined) found = findGetSockOpt()
-  if (found === null) return null
+  if (libc === undefined) libc = loadLibc({ getsockopt: GETSOCKOPT })
+  if (libc === null) return null
   const value = Buffer.alloc(UCRED_BYTES)
   const length = Buffer.alloc(4)
   new Uint32Array(length.buffer, length.byteOffset, 1)[0] = UCRED_BYTES
   try {
-    if (found(fd, SOL_SOCKET, SO_PEERCRED, value, length) !== 0) return null
+    if (libc.getsockopt(fd, SOL_SOCKET, SO_PEERCRED, value, length) !== 0) return null
   } catch {
     // Another signature in another version of Node: then nobody is known.
     return null
   }
   const [pid = 0, uid = 0, gid = 0] = new Uint32Array(value.buffer, value.byteOffset, 3)
   return pid === 0 ? null : { pid, uid, gid }
-}
-
-function findGetSockOpt(): GetSockOpt | null {
-  if (process.platform !== 'linux') return null
-  const emitWarning = process.emitWarning.bind(process)
-  // Loading it warns that it is experimental: whoever reads the daemon's stderr can do nothing about that.
-  process.emitWarning = () => undefined
-  try {
-    const ffi = process.getBuiltinModule('node:ffi') as unknown as FfiModule | undefined
-    const signature = { arguments: ['i32', 'i32', 'i32', 'buffer', 'buffer'], return: 'i32' }
-    return ffi?.dlopen(null, { getsockopt: signature }).functions['getsockopt'] ?? null
-  } catch {
-    // Not in this Node, or switched off.
-    return null
-  } finally {
-    process.emitWarning = emitWarning
-  }
-}
-
-interface FfiModule {
-  dlopen(library: null, symbols: object): { functions: Readonly<Record<string, GetSockOpt | undefined>> }
 }

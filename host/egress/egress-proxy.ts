@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -14,6 +14,7 @@ import { parseHostRules, type Target } from './host-rules.ts'
 import type { ResolveName } from './name-resolver.ts'
 import { answerRefusal, statusOf, writeRefusal } from './proxy-answer.ts'
 import { readAuthority } from './read-authority.ts'
+import { createServer } from './node-http.ts'
 import { openTunnel } from './tunnel.ts'
 import { UpstreamPools } from './upstream-pools.ts'
 

@@ -1,6 +1,7 @@
-import { STATUS_CODES, type ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { EgressRefusal } from './egress-meter.ts'
+import { STATUS_CODES } from './node-http.ts'
 
 /** The header that tells our own answers from a server's. */
 const REFUSAL_HEADER = 'x-phantom-egress'

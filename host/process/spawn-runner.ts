@@ -1,17 +1,16 @@
-import type { ChildProcess } from 'node:child_process'
-import type { Socket } from 'node:net'
-import type { Readable } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 import type { ManifestLimits } from '../../src/contract/manifest.ts'
 import { messageOf, PhantomError } from '../../src/contract/phantom-error.ts'
 import type { InstanceCgroup } from '../cgroup/instance-cgroup.ts'
 import type { RunnerPlan } from '../sandbox/plan-runner.ts'
 import { findRunnerPid, readSandboxPid } from '../sandbox/sandbox-status.ts'
-import { spawnPlan } from '../sandbox/spawn-plan.ts'
+import { spawnPlan, type SpawnedPlan } from '../sandbox/spawn-plan.ts'
+import type { StartedProcess } from '../spawn/started-process.ts'
 
 /** A process that was spawned by a plan: its pipes, and when it ended. */
 export interface SpawnedRunner {
   /** The private IPC channel, fd 3 inside. */
-  readonly channel: Socket
+  readonly channel: Duplex
   readonly stdout: Readable
   readonly stderr: Readable
   /** Settles when it is known which process the sandbox is, or that there is none. */
@@ -45,42 +44,23 @@ const MONITOR_GRACE_MS = 500
  * @throws PhantomError PLUGIN_START_FAILED when the system refuses a process or a descriptor.
  */
 export function spawnRunner(plan: RunnerPlan, cgroup: InstanceCgroup | null): SpawnedRunner {
-  const child = spawnPlan(plan)
-  // A process that could not be started says so below; one that could not be signalled is gone.
-  child.on('error', () => {})
-  // Without descriptors for them there are no streams at all, or some of them are missing (seen under EMFILE).
-  const [, stdout, stderr, channel, status] = ((child.stdio as unknown) ?? []) as [
-    null,
-    Readable,
-    Readable,
-    Socket,
-    Readable?,
-  ]
-  if (child.pid === undefined || channel === undefined || channel === null) {
-    child.kill('SIGKILL')
-    throw new PhantomError(
-      'PLUGIN_START_FAILED',
-      `Cannot start "${plan.file}": the system gave no process. Look at the limits on processes and open files (ulimit -a)`,
-      { details: { shortage: 'NO_PROCESS' } },
-    )
-  }
+  const { process: child, stdout, stderr, channel, status } = spawned(plan)
   const monitorPid = child.pid
   // At once, so that hardly anything that it starts is outside; `seal` fetches what is.
   attempt(() => cgroup?.adopt(monitorPid))
-  let sandboxPid = status === undefined ? child.pid : null
+  let sandboxPid = status === null ? child.pid : null
   const located =
-    status === undefined
+    status === null
       ? Promise.resolve()
       : readSandboxPid(status).then((pid) => {
           sandboxPid = pid
         })
   const findPid = (): number | null =>
-    status === undefined || sandboxPid === null ? sandboxPid : findRunnerPid(sandboxPid, plan)
-  const exited = new Promise<RunnerEnd>((resolve) => {
-    child.once('exit', (code, signal) => {
-      resolve({ code, signal, wasOutOfMemory: cgroup?.wasOutOfMemory ?? false })
-      void cgroup?.remove()
-    })
+    status === null || sandboxPid === null ? sandboxPid : findRunnerPid(sandboxPid, plan)
+  const exited = child.exited.then((end): RunnerEnd => {
+    const wasOutOfMemory = cgroup?.wasOutOfMemory ?? false
+    void cgroup?.remove()
+    return { ...end, wasOutOfMemory }
   })
   return {
     channel,
@@ -98,6 +78,19 @@ export function spawnRunner(plan: RunnerPlan, cgroup: InstanceCgroup | null): Sp
       const error = attempt(() => cgroup?.seal(monitorPid, limits))
       return error === null ? null : sealError(error)
     },
+  }
+}
+
+function spawned(plan: RunnerPlan): SpawnedPlan {
+  try {
+    return spawnPlan(plan)
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'NO_PROCESS') throw cause
+    throw new PhantomError(
+      'PLUGIN_START_FAILED',
+      `Cannot start "${plan.file}": the system gave no process. Look at the limits on processes and open files (ulimit -a)`,
+      { details: { shortage: 'NO_PROCESS' }, cause },
+    )
   }
 }
 
@@ -125,11 +118,11 @@ function sealError(cause: unknown): PhantomError {
  * not be another process's.
  */
 function signalRunner(
-  child: ChildProcess,
+  child: StartedProcess,
   pids: { sandbox: number | null; runner: number | null },
   signal: Signal,
 ): void {
-  if (child.exitCode !== null || child.signalCode !== null) return
+  if (child.hasExited) return
   const target = signal === 'SIGKILL' ? pids.sandbox : pids.runner
   // A monitor dies of SIGTERM and takes its sandbox along by force: only SIGKILL means that.
   if (target === null && signal === 'SIGTERM') return
@@ -144,6 +137,6 @@ function signalRunner(
   }
   if (signal === 'SIGKILL') {
     const late = setTimeout(() => child.kill('SIGKILL'), MONITOR_GRACE_MS)
-    child.once('exit', () => clearTimeout(late))
+    void child.exited.then(() => clearTimeout(late))
   }
 }

@@ -104,33 +104,24 @@ async function writeFile(file: string, text: string): Promise<void> {
 }
 
 async function runPlan(plan: RunnerPlan, observe: Trial['observe']): Promise<TrialResult> {
-  const child = spawnPlan(plan)
-  const [, stdout, stderr, channel, status] = child.stdio as unknown as (Duplex | undefined)[]
-  const ended = new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', resolve)
-  })
+  const { process: child, stdout, stderr, channel, status } = spawnPlan(plan)
   const late = setTimeout(() => child.kill('SIGKILL'), TRIAL_TIMEOUT_MS)
-  const sandboxPid = status ? readSandboxPid(status) : Promise.resolve(child.pid ?? null)
+  const sandboxPid = status === null ? Promise.resolve(child.pid) : readSandboxPid(status)
   const runnerPid = async (): Promise<number | null> => {
     const pid = await sandboxPid
     return pid === null || plan.statusFd === null ? pid : findRunnerPid(pid, plan)
   }
   try {
-    const [code, out, err] = await Promise.all([
-      ended,
-      readText(stdout),
-      readText(stderr),
-      channel ? observeOnce(channel, runnerPid, observe) : null,
+    const [{ code }, out, err] = await Promise.all([
+      child.exited,
+      readAll(stdout),
+      readAll(stderr),
+      observeOnce(channel, runnerPid, observe),
     ])
     return { code, stdout: out, stderr: err }
   } finally {
     clearTimeout(late)
   }
-}
-
-async function readText(stream: Duplex | undefined): Promise<string> {
-  return stream === undefined ? '' : await readAll(stream)
 }
 
 /** Looks at the program once it has spoken, then lets it end. */

@@ -185,22 +185,25 @@ export interface PlanOutcome {
 
 /** Spawns as the daemon does. `say` goes to fd 3. */
 export async function runPlan(plan: RunnerPlan, say: string | null): Promise<PlanOutcome> {
-  const child = spawnPlan(plan)
+  const { process: child, stdout, stderr, channel, status } = spawnPlan(plan)
   const late = setTimeout(() => child.kill('SIGKILL'), PROBE_TIMEOUT_MS)
-  const [, stdout, stderr, channel, status] = child.stdio as unknown as (Duplex | undefined)[]
   status?.resume()
-  channel?.on('error', () => {})
-  if (say !== null) channel?.write(say)
-  const exited = new Promise<number | null>((resolve) => child.once('close', resolve))
-  const [out, err, words, code] = await Promise.all([text(stdout), text(stderr), text(channel), exited])
+  channel.on('error', () => {})
+  if (say !== null) channel.write(say)
+  const [out, err, words, { code }] = await Promise.all([
+    text(stdout),
+    text(stderr),
+    text(channel),
+    child.exited,
+  ])
   clearTimeout(late)
   return { stdout: out, stderr: err, channel: words, code }
 }
 
-async function text(stream: Duplex | undefined): Promise<string> {
+async function text(stream: Duplex): Promise<string> {
   let all = ''
   try {
-    for await (const chunk of stream ?? []) all += String(chunk)
+    for await (const chunk of stream) all += String(chunk)
   } catch {
     // A channel is reset when its peer dies with unread data.
   }

@@ -1,0 +1,150 @@
+import { expect } from 'chai'
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { text } from 'node:stream/consumers'
+import { nodeSpawn } from '../../host/spawn/node-spawn.ts'
+import type { ProcessRequest, StartedProcess } from '../../host/spawn/started-process.ts'
+import { VforkSpawn } from '../../host/spawn/vfork-spawn.ts'
+import { until } from '../helpers/daemon.ts'
+import { skipBecause } from '../helpers/skip.ts'
+
+const SHELL = '/bin/sh'
+const vfork = VforkSpawn.load()
+
+const WAYS: readonly [string, (request: ProcessRequest) => StartedProcess][] = [
+  ['by posix_spawn', (request) => vfork?.start(request) ?? noProcess()],
+  ['by Node', nodeSpawn],
+]
+
+for (const [way, start] of WAYS) {
+  describe(`a process started ${way}`, () => {
+    const shell = (script: string, more: Partial<ProcessRequest> = {}): StartedProcess =>
+      start({
+        file: SHELL,
+        args: ['-c', script],
+        cwd: '/',
+        env: {},
+        channels: 2,
+        inherited: [],
+        ...more,
+      })
+    const said = async (script: string, more: Partial<ProcessRequest> = {}): Promise<string> => {
+      const { channels, exited } = shell(script, more)
+      channels[1]?.resume()
+      const [out] = await Promise.all([text(channels[0]!), exited])
+      return out.trim()
+    }
+
+    before(function () {
+      if (vfork === null && way === 'by posix_spawn') skipBecause.call(this, 'node:ffi is not to be had here')
+    })
+
+    it('ends with the code or the signal that it ended by', async () => {
+      const coded = shell('exit 7')
+      expect(coded.hasExited).to.equal(false)
+      expect(await coded.exited).to.deep.equal({ code: 7, signal: null })
+      expect(coded.hasExited).to.equal(true)
+      const killed = shell('kill -TERM $$')
+      expect(await killed.exited).to.deep.equal({ code: null, signal: 'SIGTERM' })
+      for (const { channels } of [coded, killed]) for (const channel of channels) channel.destroy()
+    })
+
+    it('is killed, and not once more when it is gone', async () => {
+      const { kill, exited, channels } = shell('sleep 60')
+      kill('SIGKILL')
+      expect(await exited).to.deep.equal({ code: null, signal: 'SIGKILL' })
+      kill('SIGKILL')
+      for (const channel of channels) channel.destroy()
+    })
+
+    it('has the folder, the arguments and the environment that were asked for, and no others', async () => {
+      const folder = fs.realpathSync(os.tmpdir())
+      const args = ['-c', 'pwd; echo "$0 $1"; /usr/bin/env', 'zero', 'öne two']
+      const lines = await said('', { args, cwd: folder, env: { A: 'ü', B: '' } })
+      const [pwd, words, ...variables] = lines.split('\n')
+      expect([pwd, words]).to.deep.equal([folder, 'zero öne two'])
+      // Those three are the shell's.
+      expect(variables.filter((line) => !/^(?:PWD|_|OLDPWD|SHLVL)=/.test(line))).to.have.members([
+        'A=ü',
+        'B=',
+      ])
+    })
+
+    it('has its descriptors in their order, however many, and none of ours', async () => {
+      const folder = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), 'phantom-start-'))
+      const inherited = Array.from({ length: 40 }, (_, at) => {
+        fs.writeFileSync(path.join(folder, String(at)), `file ${at}`)
+        return fs.openSync(path.join(folder, String(at)), 'r')
+      })
+      try {
+        // From the highest to the lowest, so that each would overwrite one that is still to come.
+        const out = await said(
+          'for n in /proc/self/fd/*; do echo "${n##*/} $(readlink "/proc/$$/fd/${n##*/}")"; done',
+          { inherited: inherited.toReversed() },
+        )
+        const places = new Map(out.split('\n').map((line) => line.split(' ', 2) as [string, string]))
+        expect(places.get('0')).to.equal('/dev/null')
+        for (let at = 0; at < 40; at += 1) {
+          expect(places.get(String(3 + at)), `descriptor ${3 + at}`).to.equal(
+            path.join(folder, String(39 - at)),
+          )
+        }
+        // Pipes are the shell's own, or of whoever started this test.
+        const others = [...places].filter(
+          ([number, place]) => Number(number) > 42 && !/^(?:pipe|$)/.test(place),
+        )
+        expect(others).to.deep.equal([])
+      } finally {
+        for (const descriptor of inherited) fs.closeSync(descriptor)
+        fs.rmSync(folder, { recursive: true })
+      }
+    })
+
+    it('ignores and blocks no signal', async () => {
+      const out = await said('/bin/grep -E "Sig(Ign|Blk)" /proc/self/status')
+      expect(out.split('\n').map((line) => line.split(/\s+/)[1])).to.deep.equal([
+        '0'.repeat(16),
+        '0'.repeat(16),
+      ])
+    })
+
+    it('speaks both ways on its channels', async () => {
+      const { channels, exited } = shell('read word <&2; echo "got $word"')
+      channels[1]!.resume().write('this\n')
+      expect(await text(channels[0]!)).to.equal('got this\n')
+      await exited
+    })
+
+    it('takes no text that C would cut off', () => {
+      for (const more of [{ args: ['a\0b'] }, { env: { A: 'b\0c' } }, { cwd: '/tmp\0x' }])
+        expect(() => shell('', more)).to.throw(TypeError)
+    })
+
+    it('leaves nothing open when there is no such program', async () => {
+      const count = (): number => fs.readdirSync('/proc/self/fd').length
+      const before = count()
+      expect(() => shell('', { file: '/nonexistent/program' })).to.throw(/no process/)
+      await until(() => count() === before, 'its descriptors to be closed')
+    })
+  })
+}
+
+describe('what a daemon starts', () => {
+  it('is reaped, every one of a hundred that end at once', async function () {
+    if (vfork === null) return skipBecause.call(this, 'node:ffi is not to be had here')
+    const request = { file: SHELL, cwd: '/', env: {}, channels: 1, inherited: [] }
+    const started = Array.from(
+      { length: 100 },
+      (_, at) => vfork.start({ ...request, args: ['-c', `read x <&1; exit ${at}`] }) ?? noProcess(),
+    )
+    for (const { channels } of started) channels[0]!.on('error', () => {}).end()
+    const ends = await Promise.all(started.map(({ exited }) => exited))
+    expect(ends.map(({ code }) => code)).to.deep.equal(started.map((_, at) => at))
+    for (const { channels } of started) channels[0]!.destroy()
+  })
+})
+
+function noProcess(): never {
+  throw new Error('no process')
+}
