@@ -17,7 +17,8 @@ export function buildRunner(): string {
 }
 
 export interface RunnerSettings {
-  runner: string
+  /** The built runner; null where the entry point is a program that speaks for itself. */
+  runner: string | null
   entry: string
   /** Folders it may read beside its own and its entry's. */
   readable?: string[]
@@ -41,24 +42,8 @@ export class RunnerDriver {
 
   constructor(settings: RunnerSettings) {
     this.#settings = settings
-    const readPaths = [
-      path.dirname(settings.runner),
-      path.dirname(settings.entry),
-      ...(settings.readable ?? []),
-    ]
-    const flags = nodeFlags({
-      readPaths,
-      writePaths: [],
-      maxMemoryMb: 256,
-      allowNet: false,
-      process: false,
-      runtime: NO_CAPABILITIES,
-      observe: false,
-    })
-    this.child = spawn(process.execPath, [...flags, settings.runner], {
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-      env: {},
-    })
+    const [program, ...parameters] = commandOf(settings)
+    this.child = spawn(program, parameters, { stdio: ['ignore', 'pipe', 'pipe', 'pipe'], env: {} })
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text))
     this.child.stdout?.resume()
     this.exited = once(this.child, 'close').then(([code, signal]) => ({ code, signal }))
@@ -134,6 +119,20 @@ export class RunnerDriver {
     this.#watchers = []
     for (const watcher of watchers) watcher()
   }
+}
+
+function commandOf({ runner, entry, readable = [] }: RunnerSettings): [string, ...string[]] {
+  if (runner === null) return [entry]
+  const flags = nodeFlags({
+    readPaths: [path.dirname(runner), path.dirname(entry), ...readable],
+    writePaths: [],
+    maxMemoryMb: 256,
+    allowNet: false,
+    process: false,
+    runtime: NO_CAPABILITIES,
+    observe: false,
+  })
+  return [process.execPath, ...flags, runner]
 }
 
 /** What an operation returned; fails on an error. */

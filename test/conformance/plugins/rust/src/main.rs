@@ -1,0 +1,1 @@
+phantom_ml_core::plugin_main!(conformance::Conformance::new);

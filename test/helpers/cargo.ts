@@ -1,0 +1,98 @@
+import { createHash } from 'node:crypto'
+import { execFile } from 'node:child_process'
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { skipBecause } from './skip.ts'
+
+const execute = promisify(execFile)
+
+const ROOT = path.resolve(import.meta.dirname, '../..')
+/** What is built, under the same paths as in the repository, where cargo would leave its lock files. */
+const SOURCES = ['sandbox-runner/rust', 'test/conformance/plugins/rust'] as const
+export const CRATE = SOURCES[0]
+export const CONFORMANCE = SOURCES[1]
+/** Builds of a busy machine. */
+export const BUILD_TIMEOUT_MS = 300_000
+const MAX_OUTPUT_BYTES = 16 * 1024 * 1024
+
+/** A cargo that finds the crates it needs, and copies of the repository's Rust sources. */
+export interface Cargo {
+  /** A test puts packages of its own below. */
+  readonly folder: string
+  /** Where builds of the profile `release` end up. */
+  readonly built: string
+  /** @throws Error with all that it said */
+  run(inFolder: string, ...parameters: string[]): Promise<string>
+}
+
+let opened: Promise<Cargo | string> | null = null
+
+/** Skips the suite where there is none. Built things are kept between runs, in the user's cache. */
+export async function openCargo(context: Mocha.Context): Promise<Cargo> {
+  context.timeout(BUILD_TIMEOUT_MS)
+  const cargo = await (opened ??= open())
+  return typeof cargo === 'string' ? skipBecause.call(context, cargo) : cargo
+}
+
+async function open(): Promise<Cargo | string> {
+  if (!(await answers('cargo', '--version'))) return 'cargo is not installed'
+  const cache = path.join(
+    process.env['XDG_CACHE_HOME'] ?? path.join(os.homedir(), '.cache'),
+    'phantom-ml-core',
+  )
+  const home = await cratesOfDebian(path.join(cache, 'rust-crates'))
+  if (home instanceof Error) return `the crates of Debian's packages are not to be had: ${home.message}`
+  const ofThisTree = createHash('sha256').update(ROOT).digest('hex').slice(0, 12)
+  const folder = path.join(cache, `rust-${ofThisTree}`)
+  for (const source of SOURCES) mirror(source, folder)
+  const target = path.join(folder, 'target')
+  const env = { ...process.env, ...home, CARGO_TARGET_DIR: target, CARGO_TERM_COLOR: 'never' }
+  return {
+    folder,
+    built: path.join(target, 'release'),
+    async run(inFolder, ...parameters) {
+      const cwd = path.join(folder, inFolder)
+      try {
+        const { stdout, stderr } = await execute('cargo', parameters, {
+          cwd,
+          env,
+          maxBuffer: MAX_OUTPUT_BYTES,
+        })
+        return stdout + stderr
+      } catch (error) {
+        const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string }
+        throw new Error(`cargo ${parameters.join(' ')} failed:\n${stdout}${stderr}`, { cause: error })
+      }
+    },
+  }
+}
+
+/** Elsewhere than on Debian the crates come from the registry that the user's cargo asks. */
+async function cratesOfDebian(home: string): Promise<{ CARGO_HOME?: string } | Error> {
+  if (!(await answers('apt-get', '--version')) || !(await answers('dpkg', '--version'))) return {}
+  try {
+    await execute(path.join(ROOT, '.scripts/rust-crates.sh'), [home])
+    return { CARGO_HOME: home }
+  } catch (error) {
+    return error as Error
+  }
+}
+
+/** With their times, by which cargo knows what is new. */
+function mirror(source: string, folder: string): void {
+  const to = path.join(folder, source)
+  const isSource = (file: string): boolean => !/\/(?:target|Cargo\.lock)$/.test(file)
+  for (const entry of fs.existsSync(to) ? fs.readdirSync(to) : []) {
+    if (entry !== 'Cargo.lock') fs.rmSync(path.join(to, entry), { recursive: true })
+  }
+  fs.cpSync(path.join(ROOT, source), to, { recursive: true, preserveTimestamps: true, filter: isSource })
+}
+
+async function answers(program: string, ...parameters: string[]): Promise<boolean> {
+  return execute(program, parameters).then(
+    () => true,
+    () => false,
+  )
+}
