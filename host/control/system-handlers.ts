@@ -99,7 +99,7 @@ export function createSystemHandlers(powers: HandlerPowers): SystemHandlers {
     get_doctor_report: async () => ({
       tier: facts.tier,
       required_tier: facts.required_tier,
-      runtime: { path: process.execPath, version: process.versions.node },
+      runtime: { path: process.execPath, version: process.versions.node, source: facts.runtime_source },
       checks: await doctorChecks(powers.machine),
     }),
     shutdown: async (_params, session) => {

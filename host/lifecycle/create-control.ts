@@ -87,6 +87,7 @@ function factsOf({ options, machine }: DaemonCore, environment: string): Handler
     pid: process.pid,
     uid: process.getuid?.() ?? 0,
     runtime: `node ${process.versions.node}`,
+    runtime_source: options.runtimeSource,
     environment,
     plugin_directory: options.pluginDirectory,
     state_directory: options.stateDirectory,

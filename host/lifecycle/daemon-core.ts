@@ -37,6 +37,7 @@ import { SchemaCompiler } from '../validation/schema-compiler.ts'
 import { Engine } from './engine.ts'
 import { configFolder, ownFolders, refuseOwnFile, validatorFolder } from './own-folders.ts'
 import { openAudit, openLog, openPluginLogs } from './open-logs.ts'
+import type { DaemonOptions } from './daemon-options.ts'
 import { openRights } from './open-rights.ts'
 import { PluginFiles } from './plugin-files.ts'
 import { rememberMemoryBase } from './remember-memory-base.ts'
@@ -46,12 +47,8 @@ const OBSERVING =
 const MEGABYTE = 1024 * 1024
 const THROTTLED = 'a plugin takes more than its share of the processor and is made nicer'
 
-export interface CoreOptions {
-  readonly pluginDirectory: string
+export interface CoreOptions extends Omit<DaemonOptions, 'configFile' | 'verifiesAudit'> {
   readonly stateDirectory: string
-  readonly configDirectory: string | null
-  readonly environment: string
-  readonly isPrivate: boolean
   readonly configSource: HostConfigSource
   /** Open: the lock is held. The core closes it. */
   readonly store: Store

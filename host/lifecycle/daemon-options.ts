@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { RUNTIME_SOURCES, type RuntimeSource } from '../../src/contract/runtime-source.ts'
 
 /** What the daemon is told on its command line; paths are absolute. */
 export interface DaemonOptions {
@@ -13,6 +14,8 @@ export interface DaemonOptions {
   readonly stateDirectory: string | null
   /** Ends with its last application, and reports its start on fd 3. */
   readonly isPrivate: boolean
+  /** Who decided on the Node that runs this; null when nobody says. */
+  readonly runtimeSource: RuntimeSource | null
   /** Serves nothing: verifies the audit log of the state folder, prints what it found, and ends. */
   readonly verifiesAudit: boolean
 }
@@ -28,6 +31,7 @@ export function parseDaemonOptions(argv: readonly string[]): DaemonOptions {
       'config-file': { type: 'string' },
       state: { type: 'string' },
       private: { type: 'boolean', default: false },
+      'runtime-source': { type: 'string', default: '' },
       'verify-audit': { type: 'boolean', default: false },
     },
   })
@@ -38,6 +42,11 @@ export function parseDaemonOptions(argv: readonly string[]): DaemonOptions {
     configFile: values['config-file'] === undefined ? null : resolve(values['config-file']),
     stateDirectory: values.state === undefined ? null : resolve(values.state),
     isPrivate: values.private,
+    runtimeSource: isRuntimeSource(values['runtime-source']) ? values['runtime-source'] : null,
     verifiesAudit: values['verify-audit'],
   }
+}
+
+function isRuntimeSource(text: string): text is RuntimeSource {
+  return Object.hasOwn(RUNTIME_SOURCES, text)
 }

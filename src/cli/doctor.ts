@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { ErrorCode } from '../contract/error-codes.ts'
 import { CLI_EXIT_CODES } from '../contract/exit-codes.ts'
 import { isPhantomError, type PhantomError } from '../contract/phantom-error.ts'
+import { RUNTIME_SOURCES } from '../contract/runtime-source.ts'
 import type { DoctorCheck, DoctorReport } from '../contract/system-methods.ts'
 import { commonOptions, type CommonOptions } from './common-options.ts'
 import { examples } from './help-examples.ts'
@@ -72,10 +73,11 @@ export function formatDoctorReport(report: Report): string[] {
   })
   const table = formatTable([{ cells: ['', 'CHECK', 'HELD BY', 'FOUND'] }, ...rows])
   if (report.tier === null) return [...table, '', 'No daemon could start, so nothing else was examined']
-  const { path, version } = report.runtime
+  const { path, version, source } = report.runtime
+  const decided = source == null ? '' : `: ${RUNTIME_SOURCES[source]}`
   return [
     `isolation ${paint('bold', report.tier)}, required at least ${report.required_tier}`,
-    `runtime   Node ${version}, ${printableLine(path)}`,
+    `runtime   Node ${version}, ${printableLine(path)}${decided}`,
     '',
     ...table,
   ]

@@ -1,14 +1,14 @@
 #!/usr/bin/env node
 /**
- * What `phantom` points at. It runs on Node 20: there it finds a Node that the CLI and the daemon work on and
- * runs itself again with that one; here it does nothing but load the CLI.
+ * What `phantom` points at. It runs on Node 20: there it finds a Node that the CLI and the daemon work on, or fetches
+ * it, and runs itself again with that one; here it does nothing but load the CLI.
  */
 import { fileURLToPath } from 'node:url'
-import { findRuntime, isRuntimeVersion } from '../client/find-runtime.ts'
+import { isRuntimeVersion } from '../client/runtime/probe-runtime.ts'
 import { CLI_EXIT_CODES } from '../contract/exit-codes.ts'
 import { isPhantomError, messageOf } from '../contract/phantom-error.ts'
-import { PACKAGE_VERSION } from '../contract/version.ts'
 import { runInForeground } from './foreground.ts'
+import { runtimeFor } from './runtime-for.ts'
 
 const args = process.argv.slice(2)
 
@@ -22,7 +22,8 @@ if (isRuntimeVersion(process.versions.node)) {
 
 async function relaunch(): Promise<number> {
   try {
-    const runtime = await findRuntime()
+    const runtime = await runtimeFor(args)
+    if (typeof runtime === 'number') return runtime
     return await runInForeground({ file: runtime.path, args: [fileURLToPath(import.meta.url), ...args] })
   } catch (error) {
     return withoutRuntime(error)
@@ -31,12 +32,10 @@ async function relaunch(): Promise<number> {
 
 function withoutRuntime(error: unknown): number {
   const message = messageOf(error)
-  const isVersion = args.some((arg) => arg === '--version' || arg === '-V')
-  if (isVersion) process.stdout.write(`${PACKAGE_VERSION}\n`)
   if (!args.includes('--json') || !isPhantomError(error)) process.stderr.write(`${message}\n`)
   else {
     const { code, details } = error
     process.stderr.write(`${JSON.stringify({ error: { code, message, details } })}\n`)
   }
-  return isVersion ? CLI_EXIT_CODES.ok : CLI_EXIT_CODES.daemon
+  return CLI_EXIT_CODES.daemon
 }

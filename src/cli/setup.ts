@@ -1,27 +1,34 @@
 import type { Command } from 'commander'
 import { findRuntime } from '../client/find-runtime.ts'
+import { PhantomError } from '../contract/phantom-error.ts'
 import type { IsolationTier } from '../contract/life.ts'
+import { RUNTIME_SOURCES } from '../contract/runtime-source.ts'
 import { decideInstall, examineMachine, installByApt, tryBubblewrap, type Machine } from './bubblewrap.ts'
 import { commonOptions } from './common-options.ts'
 import { examples } from './help-examples.ts'
 import { paint, printJson, printLine } from './output.ts'
 import { printableLine } from './printable.ts'
+import { chooseRuntime, removalStep, type RuntimeStep } from './setup-runtime.ts'
 
 /** What a kernel that refuses user namespaces to ordinary users needs (Ubuntu 24.04's AppArmor, older Debian). */
 const USERNS_REMEDY =
   'allow user namespaces to ordinary users, sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0 ' +
   'or kernel.unprivileged_userns_clone=1, or run the daemon as root'
 
-interface Step {
+interface Step extends Omit<RuntimeStep, 'name'> {
   name: 'runtime' | 'bubblewrap' | 'isolation'
-  ok: boolean
-  found: string
-  remedy: string | null
+}
+
+interface SetupOptions {
+  dryRun?: boolean
+  runtime?: string
+  removeRuntime?: boolean
 }
 
 interface SetupReport {
   dry_run: boolean
-  runtime: { path: string; version: string }
+  /** Null where it was removed. */
+  runtime: { path: string; version: string } | null
   /** What a daemon of this user will reach; null where a dry run cannot know. */
   tier: IsolationTier | null
   steps: Step[]
@@ -30,12 +37,22 @@ interface SetupReport {
 export function defineSetup(program: Command): void {
   program
     .command('setup')
-    .description('prepare this machine: check the runtime, install bubblewrap where that needs no password')
+    .description(
+      'prepare this machine: the Node that plugins run on, and bubblewrap where that needs no password',
+    )
+    .option('--runtime <path>', 'a Node 26 or newer that daemons shall run on, from now on')
+    .option(
+      '--remove-runtime',
+      'remove the private copy of Node and forget that choice; nothing else is done',
+    )
     .option('--dry-run', 'say what would be done, and do nothing')
-    .addHelpText('after', examples('phantom setup', 'phantom setup --dry-run'))
-    .action(async (own: { dryRun?: boolean }, command: Command) => {
+    .addHelpText(
+      'after',
+      examples('phantom setup', 'phantom setup --dry-run', 'phantom setup --runtime /opt/node26/bin/node'),
+    )
+    .action(async (own: SetupOptions, command: Command) => {
       const options = commonOptions(command)
-      const report = await setup(own.dryRun === true)
+      const report = await setup(own)
       if (options.json) return printJson(report)
       for (const step of report.steps) {
         printLine(
@@ -47,11 +64,14 @@ export function defineSetup(program: Command): void {
 }
 
 /** Goes on where bubblewrap cannot be had; only a missing runtime is an error. */
-async function setup(isDryRun: boolean): Promise<SetupReport> {
-  const runtime = await findRuntime()
-  const steps: Step[] = [
-    { name: 'runtime', ok: true, found: `Node ${runtime.version}, ${runtime.path}`, remedy: null },
-  ]
+async function setup(options: SetupOptions): Promise<SetupReport> {
+  const isDryRun = options.dryRun === true
+  if (options.removeRuntime === true) {
+    if (options.runtime !== undefined) throw contradiction()
+    return { dry_run: isDryRun, runtime: null, tier: null, steps: [await removalStep(isDryRun)] }
+  }
+  const { runtime, step } = await runtimeStep(options.runtime, isDryRun)
+  const steps: Step[] = [step]
   const machine = await examineMachine()
   const bubblewrap = await provideBubblewrap(machine, isDryRun)
   steps.push(bubblewrap.step)
@@ -62,6 +82,21 @@ async function setup(isDryRun: boolean): Promise<SetupReport> {
       : 'process'
   if (tier === 'process' && !bubblewrap.isThere) steps.push(processTier('bubblewrap is not there', null))
   return { dry_run: isDryRun, runtime, tier, steps }
+}
+
+/** One that is missing was fetched by the launcher: this runs on it. */
+async function runtimeStep(chosen: string | undefined, isDryRun: boolean) {
+  if (chosen !== undefined) return await chooseRuntime(chosen, isDryRun)
+  const { path, version, source } = await findRuntime()
+  const found = `Node ${version}, ${path}: ${RUNTIME_SOURCES[source]}`
+  return { runtime: { path, version }, step: { name: 'runtime', ok: true, found, remedy: null } as const }
+}
+
+function contradiction(): PhantomError {
+  return new PhantomError(
+    'PARAMS_INVALID',
+    'Cannot choose a runtime and remove it at once: --runtime and --remove-runtime contradict. Give one of them',
+  )
 }
 
 async function provideBubblewrap(

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { RUNTIME_SOURCES } from '../contract/runtime-source.ts'
 import type { DaemonStatus } from '../contract/system-methods.ts'
 import { commonOptions } from './common-options.ts'
 import { formatBytes, formatDuration } from './figures.ts'
@@ -29,11 +30,12 @@ export function defineStatus(program: Command): void {
 }
 
 export function formatStatus(status: DaemonStatus): string[] {
-  const { calls, plugins } = status
+  const { calls, plugins, runtime_source: source } = status
+  const decided = source == null ? '' : ` (${RUNTIME_SOURCES[source]})`
   const states = Object.entries(plugins.by_state).map(([state, count]) => `${count} ${state}`)
   const held = status.tier === status.required_tier ? '' : ` (required at least: ${status.required_tier})`
   return formatFields([
-    ['daemon', `${status.version}, process ${status.pid}, uid ${status.uid}, ${status.runtime}`],
+    ['daemon', `${status.version}, process ${status.pid}, uid ${status.uid}, ${status.runtime}${decided}`],
     [
       'up',
       `${formatDuration(status.uptime_ms)}${status.private ? ', private: ends with its last application' : ''}`,

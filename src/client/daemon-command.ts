@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path'
-import { findRuntime } from './find-runtime.ts'
 import { isCheckout, packageRoot } from './package-root.ts'
+import { provideRuntimeQuietly } from './provide-runtime.ts'
 
 /**
  * A young generation of a size that stays. Left to grow by itself, the daemon's many read buffers, which are freed
@@ -27,7 +27,7 @@ export function daemonMain(): string {
 
 /** How a daemon is started, on which Node. The environment is the caller's. */
 export async function daemonCommand(options: DaemonOptions): Promise<{ file: string; args: string[] }> {
-  const runtime = await findRuntime()
+  const runtime = await provideRuntimeQuietly()
   const args = [
     NODE_FLAG,
     daemonMain(),
@@ -35,6 +35,8 @@ export async function daemonCommand(options: DaemonOptions): Promise<{ file: str
     resolve(options.plugin_directory),
     '--environment',
     options.environment,
+    '--runtime-source',
+    runtime.source,
   ]
   if (options.config_directory !== undefined) args.push('--config', resolve(options.config_directory))
   if (options.config_file !== undefined) args.push('--config-file', resolve(options.config_file))

@@ -1,84 +1,122 @@
 /** Finds a Node that can run the daemon. Runs on Node 20 and imports nothing heavy: the launcher carries it. */
-import { execFile } from 'node:child_process'
 import { readdir, realpath } from 'node:fs/promises'
 import path from 'node:path'
 import { PhantomError } from '../contract/phantom-error.ts'
+import type { RuntimeSource } from '../contract/runtime-source.ts'
 import { MINIMUM_RUNTIME_MAJOR } from '../contract/version.ts'
 import { packageRoot } from './package-root.ts'
+import { isRuntimeVersion, probeRuntime, type Refused } from './runtime/probe-runtime.ts'
+import { findPrivateCopy, readChoice } from './runtime/runtime-folder.ts'
 
-/** A cold Node on a busy machine answers `--version` in well under a second; a hung shim never does. */
-const PROBE_TIMEOUT_MS = 5_000
 const NODE_ON_PATH = /^node-?(\d*)$/
+const NEEDED = `Node ${MINIMUM_RUNTIME_MAJOR} or newer`
 
 export interface FoundRuntime {
   /** Absolute path of the executable. */
   path: string
   /** Without the leading `v`: `26.10.0`. */
   version: string
-}
-
-/** What was looked at and why it will not do. */
-interface Refused {
-  path: string
-  found: string
+  source: RuntimeSource
 }
 
 /**
- * In this order: PHANTOM_RUNTIME, the Node that runs this, the checkout's pinned Node, every Node on PATH.
- * @throws PhantomError RUNTIME_NOT_FOUND, also when PHANTOM_RUNTIME names something unfit: it is never skipped.
+ * In this order: PHANTOM_RUNTIME, what `phantom setup --runtime` chose, the private copy, the Node that runs this, the
+ * checkout's pinned Node, every Node on PATH.
+ * @throws PhantomError RUNTIME_NOT_FOUND, also when what a person named is unfit: it is never skipped.
  */
 export async function findRuntime(): Promise<FoundRuntime> {
-  const chosen = process.env['PHANTOM_RUNTIME']
-  if (chosen !== undefined && chosen !== '') return await chosenRuntime(chosen)
+  const found = await lookForRuntime()
+  if ('looked' in found) throw runtimeNotFound(found.looked)
+  return found
+}
+
+/** As `findRuntime`; where there is none, what was looked at. */
+export async function lookForRuntime(): Promise<FoundRuntime | { looked: Refused[] }> {
+  const named = await namedRuntime()
+  if (named !== null) return named
+  const copy = findPrivateCopy()
+  if (copy !== null) return { ...copy, source: 'private_copy' }
   const running = runningRuntime()
   if (running !== null) return running
 
   const looked: Refused[] = []
   const seen = new Set<string>([await realpath(process.execPath).catch(() => process.execPath)])
   for (const candidate of [...checkoutCandidates(), ...(await pathCandidates())]) {
-    const real = await realpath(candidate).catch(() => null)
+    const real = await realpath(candidate.file).catch(() => null)
     if (real === null || seen.has(real)) continue
     seen.add(real)
-    const probed = await probe(candidate)
-    if ('version' in probed) return probed
+    const probed = await probeRuntime(candidate.file)
+    if ('version' in probed) return { ...probed, source: candidate.source }
     looked.push(probed)
   }
-  throw notFound(looked)
+  return { looked }
 }
 
-/** True for `26.10.0` and newer majors. */
-export function isRuntimeVersion(version: string): boolean {
-  return Number.parseInt(version, 10) >= MINIMUM_RUNTIME_MAJOR
-}
-
-async function chosenRuntime(chosen: string): Promise<FoundRuntime> {
-  const probed = await probe(path.resolve(chosen))
+/** @throws PhantomError RUNTIME_NOT_FOUND in words that name `what` */
+export async function checkRuntime(
+  file: string,
+  what: string,
+  remedy: string,
+): Promise<{ path: string; version: string }> {
+  const probed = await probeRuntime(path.resolve(file))
   if ('version' in probed) return probed
-  const needed = `Node ${MINIMUM_RUNTIME_MAJOR} or newer`
-  throw new PhantomError(
+  throw new PhantomError('RUNTIME_NOT_FOUND', `Cannot use ${what} "${file}": ${probed.found}. ${remedy}`, {
+    details: { running: process.versions.node, needed: MINIMUM_RUNTIME_MAJOR, looked: [probed] },
+  })
+}
+
+/** Nothing that anybody named, and nothing that was found. */
+export function runtimeNotFound(looked: readonly Refused[]): PhantomError {
+  const others = looked.map((refused) => `${refused.path}: ${refused.found}`).join('; ')
+  return new PhantomError(
     'RUNTIME_NOT_FOUND',
-    `Cannot use PHANTOM_RUNTIME "${chosen}": ${probed.found}. ` +
-      `Set PHANTOM_RUNTIME to the path of a ${needed} executable, or unset it to have one looked for`,
-    { details: { running: process.versions.node, needed: MINIMUM_RUNTIME_MAJOR, looked: [probed] } },
+    `Cannot start the plugin system: this is Node ${process.versions.node} (${process.execPath}), ` +
+      `and ${NEEDED} is needed. Looked in PHANTOM_RUNTIME (not set), for a private copy (none) and on PATH ` +
+      `(${others === '' ? 'no other Node there' : others}). ` +
+      'Run "phantom setup", which fetches one from the npm registry, ' +
+      `install Node ${MINIMUM_RUNTIME_MAJOR} (https://nodejs.org), or set PHANTOM_RUNTIME=/path/to/node`,
+    {
+      details: { running: process.versions.node, needed: MINIMUM_RUNTIME_MAJOR, looked, nothing_fits: true },
+    },
   )
+}
+
+/** By a variable of the environment, or by `phantom setup --runtime`. */
+async function namedRuntime(): Promise<FoundRuntime | null> {
+  const variable = process.env['PHANTOM_RUNTIME']
+  if (variable !== undefined && variable !== '') {
+    const remedy = `Set PHANTOM_RUNTIME to the path of a ${NEEDED} executable, or unset it to have one looked for`
+    return { ...(await checkRuntime(variable, 'PHANTOM_RUNTIME', remedy)), source: 'variable' }
+  }
+  const chosen = readChoice()
+  if (chosen === null) return null
+  const what = 'the runtime that "phantom setup --runtime" chose,'
+  const remedy = `Choose a ${NEEDED}, phantom setup --runtime PATH, or have one looked for: phantom setup --remove-runtime`
+  return { ...(await checkRuntime(chosen, what, remedy)), source: 'chosen' }
 }
 
 /** Electron, Bun and Deno report a Node version too, but their executable does not behave as `node` does. */
 function runningRuntime(): FoundRuntime | null {
   const { node, electron, bun, deno } = process.versions
   const isNode = electron === undefined && bun === undefined && deno === undefined
-  return isNode && isRuntimeVersion(node) ? { path: process.execPath, version: node } : null
+  if (!isNode || !isRuntimeVersion(node)) return null
+  return { path: process.execPath, version: node, source: 'running' }
+}
+
+interface Candidate {
+  file: string
+  source: RuntimeSource
 }
 
 /** Only a checkout may have a pinned Node; an installed package must not reach into its user's modules. */
-function checkoutCandidates(): string[] {
+function checkoutCandidates(): Candidate[] {
   const root = packageRoot()
   const isInstalled = root.split(path.sep).includes('node_modules')
-  return isInstalled ? [] : [path.join(root, 'node_modules/node/bin/node')]
+  return isInstalled ? [] : [{ file: path.join(root, 'node_modules/node/bin/node'), source: 'checkout' }]
 }
 
 /** `node` first, then `node26`, `node-27`, … by number. Relative entries would run what lies in the cwd: skipped. */
-async function pathCandidates(): Promise<string[]> {
+async function pathCandidates(): Promise<Candidate[]> {
   const candidates: { file: string; major: number }[] = []
   for (const folder of (process.env['PATH'] ?? '').split(path.delimiter)) {
     if (!path.isAbsolute(folder)) continue
@@ -90,42 +128,5 @@ async function pathCandidates(): Promise<string[]> {
   return candidates
     .filter(({ major }) => major === 0 || major >= MINIMUM_RUNTIME_MAJOR)
     .toSorted((a, b) => a.major - b.major)
-    .map(({ file }) => file)
-}
-
-function probe(file: string): Promise<FoundRuntime | Refused> {
-  return new Promise((resolve) => {
-    const options = { timeout: PROBE_TIMEOUT_MS, killSignal: 'SIGKILL', maxBuffer: 64 * 1024 } as const
-    execFile(file, ['--version'], options, (error, stdout) => {
-      if (error !== null) return resolve({ path: file, found: probeFailure(error) })
-      const version = /^v(\d+\.\d+\.\d+\S*)\s*$/.exec(stdout)?.[1]
-      if (version === undefined) return resolve({ path: file, found: 'it does not answer as Node does' })
-      resolve(
-        isRuntimeVersion(version) ? { path: file, version } : { path: file, found: `it is Node ${version}` },
-      )
-    })
-  })
-}
-
-function probeFailure(error: {
-  code?: string | number | null | undefined
-  killed?: boolean | undefined
-}): string {
-  if (error.code === 'ENOENT') return 'there is no such file'
-  if (error.code === 'EACCES') return 'it may not be executed'
-  if (error.killed === true) return `it did not answer "--version" within ${PROBE_TIMEOUT_MS / 1000} s`
-  return `"--version" failed (${error.code ?? 'killed by a signal'})`
-}
-
-function notFound(looked: readonly Refused[]): PhantomError {
-  const needed = MINIMUM_RUNTIME_MAJOR
-  const others = looked.map((refused) => `${refused.path}: ${refused.found}`).join('; ')
-  return new PhantomError(
-    'RUNTIME_NOT_FOUND',
-    `Cannot start the plugin system: this is Node ${process.versions.node} (${process.execPath}), ` +
-      `and Node ${needed} or newer is needed. Looked in PHANTOM_RUNTIME (not set) and on PATH ` +
-      `(${others === '' ? 'no other Node there' : others}). ` +
-      `Install Node ${needed} (https://nodejs.org), or set PHANTOM_RUNTIME=/path/to/node`,
-    { details: { running: process.versions.node, needed, looked } },
-  )
+    .map(({ file }) => ({ file, source: 'path' }))
 }

@@ -3,7 +3,7 @@ import { promisify } from 'node:util'
 import type { AuditVerification } from '../contract/audit.ts'
 import { messageOf, PhantomError } from '../contract/phantom-error.ts'
 import { daemonMain } from './daemon-command.ts'
-import { findRuntime } from './find-runtime.ts'
+import { provideRuntimeQuietly } from './provide-runtime.ts'
 
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024
 
@@ -14,7 +14,7 @@ const MAX_ANSWER_BYTES = 4 * 1024 * 1024
  * @throws PhantomError CONFIG_INVALID, RUNTIME_NOT_FOUND
  */
 export async function verifyAuditOffline(stateDirectory: string): Promise<AuditVerification> {
-  const { path } = await findRuntime()
+  const { path } = await provideRuntimeQuietly()
   try {
     const { stdout } = await promisify(execFile)(
       path,

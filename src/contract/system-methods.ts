@@ -22,6 +22,7 @@ import { MAX_RIGHTS } from './permission.ts'
 import type { ApprovalResult, PluginPermissions } from './permissions-info.ts'
 import type { SocketRole } from './method-roles.ts'
 import type { ManifestIssue, PluginInfo, PluginLimits, PluginSummary } from './plugin-info.ts'
+import type { RuntimeSource } from './runtime-source.ts'
 
 const id = { type: 'string', minLength: 1, maxLength: 128 } as const
 const path = { type: 'string', minLength: 1, maxLength: 4096 } as const
@@ -303,6 +304,8 @@ export interface DaemonStatus {
   pid: number
   uid: number
   runtime: string
+  /** Who decided on that Node; null when the daemon was started by hand. */
+  runtime_source: RuntimeSource | null
   uptime_ms: number
   environment: string
   plugin_directory: string
@@ -342,6 +345,6 @@ export interface DoctorCheck {
 export interface DoctorReport {
   tier: IsolationTier
   required_tier: IsolationTier
-  runtime: { path: string; version: string }
+  runtime: { path: string; version: string; source: RuntimeSource | null }
   checks: DoctorCheck[]
 }

@@ -6,6 +6,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { expect } from 'chai'
+import { homeFor, NpmRegistry, packPinnedNode, pinnedHere } from '../helpers/npm-registry.ts'
 import { manifestText } from '../helpers/plugin-folders.ts'
 import { skipBecause } from '../helpers/skip.ts'
 
@@ -51,6 +52,20 @@ const CONSUMER_OUTPUT = {
   types: ['function', 'function', true],
 }
 
+/** A plugin of the package, by the command. */
+const PIPELINE = [
+  'run',
+  'data_processor',
+  'process_pipeline',
+  '--input',
+  JSON.stringify({
+    data: [{ age: 17 }, { age: 30 }],
+    pipeline: [
+      { operation_type: 'Filter', operation_name: 'range', parameters: { field: 'age', min: 18, max: 65 } },
+    ],
+  }),
+]
+
 const PACKED = [
   'CHANGELOG.md',
   'LICENSE',
@@ -75,7 +90,7 @@ const run = promisify(execFile)
 
 interface Consumer {
   readonly folder: string
-  readonly env: Readonly<Record<string, string>>
+  readonly env: Readonly<NodeJS.ProcessEnv>
   readonly installOutput: string
 }
 
@@ -181,16 +196,94 @@ describe('the packed package', function () {
 
     it('installs without a warning, and brings phantom and nothing else', () => expectCleanInstall(consumer))
 
-    it('says its version, and which Node the command needs', async () => {
+    it('says its version, and fetches nothing for that', async () => {
       const { stdout, stderr } = await phantom(consumer, ['--version'])
-      expect(stdout).to.equal(`${packageVersion()}\n`)
-      expect(stderr).to.match(/^Cannot start .*Node 26 or newer is needed.*PHANTOM_RUNTIME=/)
+      expect({ stdout, stderr }).to.deep.equal({ stdout: `${packageVersion()}\n`, stderr: '' })
     })
 
-    it('refuses a command with that sentence and the exit code of a missing daemon', async () => {
-      const failure = await phantom(consumer, ['list']).catch((error: unknown) => error)
+    it('says which Node a command needs where none may be fetched', async () => {
+      const forbidden = { ...consumer, env: { ...consumer.env, PHANTOM_FETCH_RUNTIME: 'false' } }
+      const failure = await phantom(forbidden, ['list']).catch((error: unknown) => error)
       expect(failure).to.include({ code: 7, stdout: '' })
-      expect((failure as { stderr: string }).stderr).to.match(/^Cannot start .*Node 26 or newer is needed/)
+      const { stderr } = failure as { stderr: string }
+      expect(stderr).to.match(/^Cannot start .*Node 26 or newer is needed.*phantom setup.*PHANTOM_RUNTIME=/)
+    })
+
+    describe('where no newer Node is', () => {
+      let registry: NpmRegistry | null = null
+
+      before(async function () {
+        const packed = await packPinnedNode(folder)
+        if (packed === null)
+          return skipBecause.call(this, "npm has Node's package neither in its cache nor from its registry")
+        registry = await NpmRegistry.open({ tarball: fs.readFileSync(packed) })
+      })
+      after(async () => await registry?.close())
+
+      /** With a home of its own that nobody else may look into, and npm set to that registry. */
+      function asNewUser(name: string): Consumer {
+        if (registry === null) throw new Error('No registry is there')
+        const home = homeFor(registry, path.join(folder, name))
+        fs.chmodSync(home, 0o700)
+        return { ...consumer, env: { ...consumer.env, HOME: home } }
+      }
+
+      it('fetches the pinned one at the first use, and runs a plugin on it in the sandbox', async () => {
+        const user = asNewUser('home-of-the-command')
+        const downloads = registry?.downloads ?? 0
+        const first = await phantom(user, [...PIPELINE, '--json'])
+        const answer = JSON.parse(first.stdout) as { success: boolean; result: unknown }
+        expect(answer.success).to.equal(true)
+        expect(JSON.stringify(answer.result)).to.include('30').and.not.include('17')
+        expect(first.stderr).to.equal('')
+        const second = await phantom(user, PIPELINE)
+        expect(second.stderr).to.equal('')
+        const { stdout } = await phantom(user, ['doctor', '--json']).catch(
+          (error: { stdout: string }) => error,
+        )
+        const { tier, runtime } = JSON.parse(stdout) as { tier: string; runtime: object }
+        const copy = `.local/share/phantom-ml/runtimes/${pinnedHere().id}/bin/node`
+        expect(runtime).to.deep.equal({
+          path: path.join(user.env['HOME'] ?? '', copy),
+          version: pinnedHere().version,
+          source: 'private_copy',
+        })
+        expect(tier).to.be.oneOf(['namespace', 'process'])
+        expect((registry?.downloads ?? 0) - downloads).to.equal(1)
+      })
+
+      it('says to a person what it does, and leaves nothing when it is removed', async () => {
+        const user = asNewUser('home-of-a-person')
+        const { stdout, stderr } = await phantom(user, ['setup'])
+        expect(stdout).to.match(/^✓ runtime: Node 26\.\d+\.\d+, .*: the private copy that was fetched/)
+        expect(stderr).to.match(/^Plugins run on Node 26\.\d+\.\d+: fetching it once .*\n$/)
+        await phantom(user, ['setup', '--remove-runtime'])
+        expect(fs.readdirSync(path.join(user.env['HOME'] ?? '', '.local/share'))).to.deep.equal([])
+      })
+
+      it('fetches it for an application, too, which gets a warning about it once', async () => {
+        const user = asNewUser('home-of-an-application')
+        await compile(user)
+        const node = path.join(user.folder, 'binaries/node')
+        const { stdout, stderr } = await run(node, ['consumer.js'], { cwd: user.folder, env: user.env })
+        expect(JSON.parse(stdout)).to.deep.equal(CONSUMER_OUTPUT)
+        expect(stderr.match(/PhantomRuntime: fetching Node 26/g)).to.have.length(1)
+        expect(await runConsumer(user)).to.deep.equal(CONSUMER_OUTPUT)
+      })
+    })
+
+    it('fetches it from the real registry, as npm is configured here', async function () {
+      const home = fs.mkdtempSync(path.join(folder, 'home-'))
+      const npmrc = path.join(os.homedir(), '.npmrc')
+      if (fs.existsSync(npmrc)) fs.copyFileSync(npmrc, path.join(home, '.npmrc'))
+      const user = { ...consumer, env: { ...npmVariables(), ...consumer.env, HOME: home } }
+      const failure = await phantom(user, ['setup', '--json']).catch((error: { stderr: string }) => error)
+      const reason = /"reason":"(\w+)"/.exec(failure.stderr)?.[1] ?? null
+      if (reason === 'offline' || reason === 'npm_offline' || reason === 'proxy')
+        skipBecause.call(this, `npm's registry cannot be reached (${reason})`)
+      expect(reason, failure.stderr).to.equal(null)
+      const copy = path.join(home, '.local/share/phantom-ml/runtimes', pinnedHere().id, 'bin/node')
+      expect(fs.readFileSync(copy).equals(fs.readFileSync(PINNED_NODE))).to.equal(true)
     })
 
     it('runs the command on the newer Node that it is shown', async () => {
@@ -304,6 +397,13 @@ function phantom(
 
 function withRuntime(consumer: Consumer): Consumer {
   return { ...consumer, env: { ...consumer.env, PHANTOM_RUNTIME: PINNED_NODE } }
+}
+
+/** How npm is told here, beside its files, where registry and proxy are. */
+function npmVariables(): NodeJS.ProcessEnv {
+  const wanted =
+    /^(npm_config_.*(registry|proxy|cafile|authtoken).*|https?_proxy|no_proxy|NODE_EXTRA_CA_CERTS)$/i
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => wanted.test(name)))
 }
 
 /** So that a daemon left behind by the consumer is found. */

@@ -22,6 +22,8 @@ export function enterRunFolder(): RunFolder {
   process.env['TMPDIR'] = folder
   // Sockets whose path would be too long go below it if it is set, else below the temporary folder.
   delete process.env['XDG_RUNTIME_DIR']
+  // No test sees or touches the runtimes of the person who runs it.
+  process.env['XDG_DATA_HOME'] = path.join(folder, 'data')
   process.env[RUN_MARKER] = id
   return { id, path: folder }
 }

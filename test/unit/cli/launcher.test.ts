@@ -57,7 +57,8 @@ describe('launcher', () => {
   })
 
   function launch(args: string[], environment: NodeJS.ProcessEnv = {}, node = old) {
-    const env = { PATH: folder, ...environment }
+    // Where something is fetched, a test says from where.
+    const env = { PATH: folder, HOME: folder, PHANTOM_FETCH_RUNTIME: 'false', ...environment }
     const { status, stdout, stderr } = spawnSync(node, [launcher, ...args], { encoding: 'utf8', env })
     return { status, stdout, stderr }
   }
@@ -103,10 +104,61 @@ describe('launcher', () => {
     expect(stderr.trimEnd().split('\n')).to.have.length(1)
   })
 
-  it('prints its version all the same, with the sentence on stderr', () => {
-    const { status, stdout, stderr } = launch(['--version'])
-    expect({ status, stdout }).to.deep.equal({ status: 0, stdout: `${PACKAGE_VERSION}\n` })
-    expect(stderr).to.include('Install Node 26')
+  it('prints its version all the same', () => {
+    const said = { status: 0, stdout: `${PACKAGE_VERSION}\n`, stderr: '' }
+    expect(launch(['--version'])).to.deep.equal(said)
+    expect(launch(['--plugins', 'x', '-V'])).to.deep.equal(said)
+  })
+
+  it('fetches nothing for a TAB, and plans what a setup would fetch', () => {
+    expect(launch(['__complete', '--', 's'], { PHANTOM_FETCH_RUNTIME: '' }).status).to.equal(7)
+    const planned = launch(['setup', '--dry-run'], { PHANTOM_FETCH_RUNTIME: '' })
+    expect(planned.stdout).to.match(
+      /^✓ runtime: none here; would fetch Node 26\.\d+\.\d+ .* into .*runtimes\n$/,
+    )
+    const json = launch(['--plugins', 'x', 'setup', '--dry-run', '--json'])
+    expect(JSON.parse(json.stdout)).to.include({ dry_run: true, runtime: null })
+    expect([planned.status, json.status]).to.deep.equal([0, 0])
+    expect(fs.existsSync(path.join(folder, '.local'))).to.equal(false)
+  })
+
+  it('runs a setup on the Node that it is to choose, and says what is wrong with that one', () => {
+    const chosen = launch(['setup', '--runtime', process.execPath])
+    expect(JSON.parse(chosen.stdout)).to.include({ node: process.versions.node })
+    expect(launch(['setup', `--runtime=${process.execPath}`]).status).to.equal(42)
+    const { status, stderr } = launch(['setup', '--runtime', old])
+    expect(stderr).to.match(/^Cannot use the runtime ".*": it is Node 2[0-5].*Name a Node 26/)
+    expect(status).to.equal(7)
+  })
+
+  it('runs on what was chosen before all else, and never skips it when it is gone', () => {
+    const ours = path.join(folder, '.local/share/phantom-ml')
+    fs.mkdirSync(ours, { recursive: true, mode: 0o755 })
+    const choose = (file: string): void =>
+      fs.writeFileSync(path.join(ours, 'runtime.json'), JSON.stringify({ path: file }), { mode: 0o644 })
+    choose(process.execPath)
+    expect(launch(['list']).status).to.equal(42)
+    choose('/nowhere/node')
+    const { status, stderr } = launch(['list'])
+    expect(stderr).to.match(/"phantom setup --runtime" chose, "\/nowhere\/node": there is no such file/)
+    expect(launch(['list'], { PHANTOM_RUNTIME: process.execPath }).status).to.equal(42)
+    fs.chmodSync(path.join(ours, 'runtime.json'), 0o666)
+    expect(launch(['list']).stderr).to.match(/runtime\.json" may be written by others/)
+    const removed = launch(['setup', '--remove-runtime'])
+    expect(removed.stdout).to.equal(`✓ runtime: removed ${path.join(ours, 'runtime.json')}\n`)
+    expect([status, removed.status, fs.existsSync(ours)]).to.deep.equal([7, 0, false])
+  })
+
+  it('says as JSON alone, on one line, why nothing could be fetched', () => {
+    const environment = {
+      PHANTOM_FETCH_RUNTIME: 'true',
+      npm_config_registry: 'http://127.0.0.1:9/',
+      npm_config_fetch_retries: '0',
+    }
+    const { status, stdout, stderr } = launch(['list', '--json'], environment)
+    expect({ status, stdout }).to.deep.equal({ status: 7, stdout: '' })
+    const { error } = JSON.parse(stderr) as { error: object }
+    expect(error).to.have.nested.property('details.reason').that.is.oneOf(['offline', 'platform', 'other'])
   })
 
   it('says it as JSON where JSON was asked for', () => {

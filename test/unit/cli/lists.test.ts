@@ -82,7 +82,7 @@ describe('formatDoctorReport()', () => {
     const lines = formatDoctorReport({
       tier: 'process',
       required_tier: 'process',
-      runtime: { path: '/usr/bin/node', version: '26.10.0' },
+      runtime: { path: '/usr/bin/node', version: '26.10.0', source: 'path' },
       checks: [
         { name: 'memory', ok: true, found: 'works', mechanism: 'RLIMIT_DATA', remedy: null },
         {
@@ -96,7 +96,7 @@ describe('formatDoctorReport()', () => {
     })
     expect(plain(lines)).to.deep.equal([
       'isolation process, required at least process',
-      'runtime   Node 26.10.0, /usr/bin/node',
+      'runtime   Node 26.10.0, /usr/bin/node: found on PATH',
       '',
       '   CHECK       HELD BY      FOUND',
       '✓  memory      RLIMIT_DATA  works',

@@ -160,6 +160,7 @@ describe('formatStatus()', () => {
       pid: 7,
       uid: 1000,
       runtime: 'node 26.10.0',
+      runtime_source: 'running',
       uptime_ms: 61_000,
       environment: 'production',
       plugin_directory: '/p',
@@ -176,7 +177,8 @@ describe('formatStatus()', () => {
       calls: { in_flight: 1, queued: 2, total: 9, failed: 3 },
       memory_bytes: 50 * 1024 ** 2,
     }
-    expect(plain(formatStatus(status))).to.equal(`daemon       0.1.0, process 7, uid 1000, node 26.10.0
+    expect(plain(formatStatus(status))).to
+      .equal(`daemon       0.1.0, process 7, uid 1000, node 26.10.0 (the Node that started it)
 up           1 min 1 s, private: ends with its last application
 environment  production
 plugins      3: 2 enabled, 1 invalid

@@ -1,0 +1,126 @@
+/** Where a user's runtimes lie: the private copies of Node, and what `phantom setup --runtime` chose. */
+import { lstatSync, readFileSync } from 'node:fs'
+import { mkdir, open, rename, rm } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { PhantomError } from '../../contract/phantom-error.ts'
+import { pinnedPackageFor, thisPlatform } from './pinned-runtime.ts'
+
+const WRITABLE_BY_OTHERS = 0o022
+const FOLDER_MODE = 0o755
+const MAX_CHOICE_CHARS = 64 * 1024
+
+/** `$XDG_DATA_HOME/phantom-ml`, or in `~/.local/share`. */
+function dataFolder(): string {
+  const xdg = process.env['XDG_DATA_HOME']
+  const base = xdg !== undefined && path.isAbsolute(xdg) ? xdg : path.join(os.homedir(), '.local/share')
+  return path.join(base, 'phantom-ml')
+}
+
+export function runtimesFolder(): string {
+  return path.join(dataFolder(), 'runtimes')
+}
+
+export function choiceFile(): string {
+  return path.join(dataFolder(), 'runtime.json')
+}
+
+/** Where the private copy of the pinned Node is, or would be. */
+export function privateCopyFolder(id: string): string {
+  return path.join(runtimesFolder(), id)
+}
+
+/**
+ * The private copy, when it is there. It is not tried: it was before it got its name, in one step.
+ * @throws PhantomError RUNTIME_NOT_FOUND where another user could have put it there
+ */
+export function findPrivateCopy(): { path: string; version: string } | null {
+  const pinned = pinnedPackageFor(thisPlatform())
+  if (pinned === null) return null
+  const file = path.join(privateCopyFolder(pinned.id), 'bin/node')
+  return isThereAndTrusted(file, 'the private copy of Node') ? { path: file, version: pinned.version } : null
+}
+
+/** The path that `phantom setup --runtime` was given, null when it never was. @throws PhantomError RUNTIME_NOT_FOUND */
+export function readChoice(): string | null {
+  const file = choiceFile()
+  if (!isThereAndTrusted(file, 'the chosen runtime')) return null
+  const chosen = parseChoice(readFileSync(file, 'utf8').slice(0, MAX_CHOICE_CHARS))
+  if (chosen !== null) return chosen
+  throw new PhantomError(
+    'RUNTIME_NOT_FOUND',
+    `Cannot read which runtime was chosen: "${file}" is not what "phantom setup --runtime" writes. ` +
+      'Choose again: phantom setup --runtime /path/to/node',
+  )
+}
+
+export async function writeChoice(runtime: string): Promise<void> {
+  await makeFolder(dataFolder())
+  const temporary = `${choiceFile()}.${process.pid}.tmp`
+  try {
+    const file = await open(temporary, 'w', 0o644)
+    try {
+      await file.writeFile(`${JSON.stringify({ path: runtime })}\n`)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(temporary, choiceFile())
+  } finally {
+    await rm(temporary, { force: true })
+  }
+}
+
+/** Takes back all that setup and fetching wrote. What was there, or would be removed by a dry run. */
+export async function removeRuntimes(isDryRun: boolean): Promise<string[]> {
+  const there = [choiceFile(), runtimesFolder()].filter((entry) => isThere(entry))
+  if (isDryRun) return there
+  for (const entry of there) await rm(entry, { recursive: true, force: true })
+  // Only when nothing of somebody else's is in it.
+  const { rmdir } = await import('node:fs/promises')
+  await rmdir(dataFolder()).catch(() => undefined)
+  return there
+}
+
+/** Never writable by others, whatever the umask: what lies in it is executed. */
+export async function makeFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: FOLDER_MODE })
+}
+
+function parseChoice(text: string): string | null {
+  try {
+    const { path: chosen } = JSON.parse(text) as { path?: unknown }
+    return typeof chosen === 'string' && path.isAbsolute(chosen) ? chosen : null
+  } catch {
+    return null
+  }
+}
+
+/** A root that runs with another user's HOME must not execute what that user put there. */
+function isThereAndTrusted(file: string, what: string): boolean {
+  if (!isThere(file)) return false
+  const uid = process.getuid?.()
+  if (uid === undefined) return true
+  for (let entry = file; entry !== path.dirname(dataFolder()); entry = path.dirname(entry)) {
+    const { uid: owner, mode } = lstatSync(entry)
+    const isOthers = owner !== uid && owner !== 0
+    if (!isOthers && (mode & WRITABLE_BY_OTHERS) === 0) continue
+    const why = isOthers ? `belongs to another user (uid ${owner})` : 'may be written by others'
+    throw new PhantomError(
+      'RUNTIME_NOT_FOUND',
+      `Cannot use ${what}: "${entry}" ${why}. Remove it or set XDG_DATA_HOME to a folder of your own`,
+      { details: { reason: 'not_trusted', path: entry } },
+    )
+  }
+  return true
+}
+
+/** Nor is what this user may not look at, as in the home folder of a service that is shut off from it. */
+function isThere(file: string): boolean {
+  try {
+    lstatSync(file)
+    return true
+  } catch {
+    return false
+  }
+}
