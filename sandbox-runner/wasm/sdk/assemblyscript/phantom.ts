@@ -1,0 +1,151 @@
+/**
+ * What the author of a plugin in AssemblyScript imports: operations, hooks, answers, and what the host does for a
+ * call. The entry file says `export * from './phantom/exports'` beside it; then its exports are those of
+ * "phantom-wasm v1".
+ */
+import { PluginError } from './host'
+import { Json, JsonReader } from './json'
+
+export { Json, JsonKind } from './json'
+export {
+  environment,
+  fetch,
+  HostAnswer,
+  isCancelled,
+  log,
+  PluginError,
+  progress,
+  readFile,
+  remainingMs,
+  Response,
+  sleep,
+  writeFile,
+  writeText,
+} from './host'
+
+/** What a call ends with. */
+@final
+export class Answer {
+  /** The JSON text of the result lies there while the answer is written; or it is `value`. */
+  pointer: usize = 0
+  length: usize = 0
+
+  constructor(
+    readonly value: Json,
+    readonly error: PluginError | null,
+  ) {}
+}
+
+/** A result. */
+export function ok(value: Json = Json.none()): Answer {
+  return new Answer(value, null)
+}
+
+/** A result that is JSON text already, handed on without a look. */
+export function okBytes(bytes: Bytes): Answer {
+  const answer = new Answer(Json.none(), null)
+  answer.pointer = bytes.pointer
+  answer.length = bytes.length
+  return answer
+}
+
+/** A failure in the plugin's own words: the caller gets a result with `success: false`. */
+export function failure(message: string): Answer {
+  return new Answer(Json.none(), PluginError.fault(message))
+}
+
+/** A failure as the host, or anybody else, named it. */
+export function fail(error: PluginError): Answer {
+  return new Answer(Json.none(), error)
+}
+
+/** The input as it came; it is there until the operation returns. */
+@final
+export class Bytes {
+  constructor(
+    readonly pointer: usize,
+    readonly length: usize,
+  ) {}
+
+  get text(): string {
+    return String.UTF8.decodeUnsafe(this.pointer, this.length)
+  }
+
+  copy(): Uint8Array {
+    const bytes = new Uint8Array(<i32>this.length)
+    memory.copy(bytes.dataStart, this.pointer, this.length)
+    return bytes
+  }
+}
+
+/** What a plugin knows about itself, from `initialize` to `shutdown`. */
+@final
+export class Context {
+  pluginId: string = ''
+  pluginVersion: string = ''
+  generation: i32 = 0
+  workspace: string = ''
+  dataDir: string = ''
+  /** The newest one: another value after each `configure`. */
+  config: Json = Json.none()
+  /** `id`, `name`, `version`, `description` and `author`, as plugin.toml says them. */
+  metadata: Json = Json.none()
+  /** What the generation before exported; null's value where there was none, and after `initialize`. */
+  previousState: Json = Json.none()
+  /** Of the call that runs. */
+  executionId: string = ''
+}
+
+/** The one of this plugin. */
+export const context = new Context()
+
+type JsonOperation = (input: Json) => Answer
+type BytesOperation = (input: Bytes) => Answer
+
+/** The operations by name; each is one of two kinds. */
+export class Operations {
+  static readonly json: Map<string, JsonOperation> = new Map()
+  static readonly bytes: Map<string, BytesOperation> = new Map()
+
+  static has(name: string): bool {
+    return Operations.json.has(name) || Operations.bytes.has(name)
+  }
+
+  static run(name: string, input: Bytes): Answer {
+    if (Operations.bytes.has(name)) return Operations.bytes.get(name)(input)
+    if (!Operations.json.has(name)) {
+      return fail(new PluginError('operation_not_found', 'Cannot run "' + name + '": there is no such operation'))
+    }
+    const reader = new JsonReader(input.pointer, input.length)
+    const value = input.length == 0 ? Json.none() : reader.read()
+    if (reader.failure.length > 0) {
+      return fail(new PluginError('input_invalid', 'Cannot read the input: it is no JSON, ' + reader.failure))
+    }
+    return Operations.json.get(name)(value)
+  }
+}
+
+/** Registers an operation that reads its input as JSON. */
+export function operation(name: string, run: JsonOperation): void {
+  Operations.json.set(name, run)
+}
+
+/** Registers an operation that gets the input's bytes; empty for a call without input. */
+export function bytesOperation(name: string, run: BytesOperation): void {
+  Operations.bytes.set(name, run)
+}
+
+/** The plugin's hooks; each is optional. Where one answers a `PluginError`, null means that all went well. */
+export class Hooks {
+  static initialize: (() => PluginError | null) | null = null
+  /** The words of a veto, or null. Asked before `initialize`, and before each change of the configuration. */
+  static validateConfig: ((config: Json) => string | null) | null = null
+  static configure: ((config: Json) => PluginError | null) | null = null
+  static quiesce: (() => PluginError | null) | null = null
+  static resume: (() => PluginError | null) | null = null
+  static exportState: (() => Json) | null = null
+  static health: (() => Json) | null = null
+  static shutdown: (() => PluginError | null) | null = null
+  static metadata: (() => Json) | null = null
+  static capabilities: (() => Json) | null = null
+}
