@@ -14,4 +14,9 @@ const script = runnerScript(folder)
 process.on('exit', () => fs.writeFileSync(cache, script.createCachedData()))
 /** @type {import('../sandbox-runner/runner-script.ts').RunRunner} */
 const run = script.runInThisContext()
-run(createRequire(import.meta.url), { exports: {} }, (url) => import(url))
+run(
+  createRequire(import.meta.url),
+  { exports: {} },
+  (url) => import(url),
+  () => undefined,
+)

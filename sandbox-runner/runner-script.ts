@@ -7,9 +7,12 @@ export type RunRunner = (
   require: NodeJS.Require,
   module: { exports: unknown },
   importModule: (url: string) => Promise<unknown>,
+  runBundle: (name: BundleName) => unknown,
 ) => void
 
-const NAME = 'runner.cjs'
+/** What only some plugins need is a bundle of its own beside the runner's. */
+export type BundleName = 'runner.cjs' | 'wasm.cjs'
+
 /** The build writes the digest of what follows into the first line. */
 const STAMP = /^\/\/ ([\da-f]{16})\n/
 
@@ -18,11 +21,11 @@ const STAMP = /^\/\/ ([\da-f]{16})\n/
  * compares no more than the length. 2 ms of every start (tried: 24.8 against 22.8); without the file, or on a Node that
  * did not write it, the bundle is compiled as ever.
  */
-export function runnerScript(directory: string): Script {
-  const filename = join(directory, NAME)
+export function runnerScript(directory: string, name: BundleName = 'runner.cjs'): Script {
+  const filename = join(directory, name)
   const source = readFileSync(filename, 'utf8')
   const cachedData = readCache(directory, STAMP.exec(source)?.[1])
-  const wrapped = `(function (require, module, importModule) {${source}})`
+  const wrapped = `(function (require, module, importModule, runBundle) {${source}})`
   return new Script(wrapped, cachedData === undefined ? { filename } : { filename, cachedData })
 }
 

@@ -1,14 +1,14 @@
-import { createRequire } from 'node:module'
 import type { RunnerParams } from '../src/contract/runner-methods.ts'
 import { openEgress } from './egress-relay.ts'
+import type { BundleName } from './runner-script.ts'
 import { forbidEval } from './forbid-eval.ts'
 import { loadPlugin } from './javascript/load-plugin.ts'
 import type { LoadedPlugin } from './loaded-plugin.ts'
 import type * as wasmBundle from './wasm/load-plugin.ts'
 import type { RunnerPowers } from './wasm/runner-powers.ts'
 
-/** A bundle of its own, so that a JavaScript plugin's start does not read it. */
-const WASM_BUNDLE = './wasm.cjs'
+/** Comes with the bundle's call, see `RunRunner`. */
+declare const runBundle: (name: BundleName) => unknown
 
 /**
  * Loads a plugin's code; no hook runs. Which runtime hosts it says the ending of its entry point, which the host has
@@ -20,6 +20,6 @@ export async function loadCode(params: RunnerParams['preload'], powers: RunnerPo
   await openEgress()
   if (!params.eval) forbidEval()
   if (!params.entry.endsWith('.wasm')) return await loadPlugin(params.entry, params.operations)
-  const bundle = createRequire(process.argv[1] ?? '')(WASM_BUNDLE) as typeof wasmBundle
+  const bundle = runBundle('wasm.cjs') as typeof wasmBundle
   return bundle.loadWasmPlugin(params, powers)
 }
