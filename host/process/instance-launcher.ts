@@ -17,6 +17,7 @@ import { SnapshotFolder } from '../generations/snapshot-folder.ts'
 import { Attestor } from '../sandbox/attest/attestor.ts'
 import type { IdentityPool, RunnerIdentity } from '../sandbox/identity.ts'
 import type { Machine } from '../sandbox/machine.ts'
+import type { RunnerKind } from '../sandbox/memory-base.ts'
 import { planRunner, type RunnerPlan } from '../sandbox/plan-runner.ts'
 import { observePolicy } from '../sandbox/observe-policy.ts'
 import { resolvePolicy, type Policy } from '../sandbox/policy.ts'
@@ -28,6 +29,7 @@ import { makeDataDirectory, makeGrantedFolders } from './data-directory.ts'
 import { preparePlugin, type PreparedPlugin } from './prepare-plugin.ts'
 import { RefusedStarts } from './refused-starts.ts'
 import { shortageError } from './start-error.ts'
+import { grantsOf } from './instance-grants.ts'
 import { reachOf } from './instance-reach.ts'
 import { requireTier } from './require-tier.ts'
 import type { InstanceConfig, InstanceSpec } from './instance-spec.ts'
@@ -48,7 +50,7 @@ export interface LauncherOptions {
   readonly identities: IdentityPool | null
   readonly store: Store
   /** What an idle runner's data segment measures: RLIMIT_DATA is that and the allowance. */
-  readonly baseDataBytes: (hasNetwork: boolean) => Promise<number>
+  readonly baseDataBytes: (kind: RunnerKind) => Promise<number>
   /** Left empty inside a wider grant, and granted to nobody: state, configuration, sockets. */
   readonly hiddenPaths: readonly string[]
   /** Stay read-only inside a wider grant: the plugin folders and the runner. */
@@ -167,7 +169,10 @@ export class InstanceLauncher {
     let egress: EgressDoor | null = null
     try {
       const policy = this.policyOf(generation, lane.workspace, identity)
-      const baseDataBytes = await this.#options.baseDataBytes(policy.network.length > 0)
+      const baseDataBytes = await this.#options.baseDataBytes({
+        hasNetwork: policy.network.length > 0,
+        isWasm: generation.manifest.type === 'wasm',
+      })
       egress = await this.#openEgress(lane, policy, identity)
       this.#options.variables.granted(generation.id, policy.env)
       return this.#spawnPlanned({
@@ -218,6 +223,7 @@ export class InstanceLauncher {
       baseDataBytes: start.baseDataBytes,
       egressSocket: egress?.socketPath ?? null,
       identity: start.identity,
+      isWasm: generation.manifest.type === 'wasm',
       observe: this.#options.onObserved !== null,
       gate: null,
     })
@@ -276,6 +282,7 @@ export class InstanceLauncher {
       data_dir: place.dataDir,
       eval: generation.runtime.eval,
       observe: this.#options.onObserved !== null,
+      ...(generation.manifest.type === 'wasm' ? { grants: grantsOf(start.policy, place) } : {}),
       operations: prepared.operations,
       max_payload_bytes: Math.min(
         this.#options.maxPayloadBytes,

@@ -34,11 +34,11 @@ export function notRunnable(record: PluginRecord): PhantomError {
 /** @throws PhantomError PLUGIN_RUNTIME_UNAVAILABLE */
 export function checkRuntime({ id, manifest }: RunnablePlugin): void {
   const { type } = manifest
-  if (type === 'javascript') return
+  if (type !== 'native') return
   throw new PhantomError(
     'PLUGIN_RUNTIME_UNAVAILABLE',
     `Cannot run "${id}": plugins of type "${type}" run when that runtime comes with a later version. ` +
-      'This version runs type "javascript"',
+      'This version runs types "javascript" and "wasm"',
     { details: { plugin_id: id, type } },
   )
 }

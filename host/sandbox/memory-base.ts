@@ -5,11 +5,28 @@ import type { Machine } from './machine.ts'
 import { egressEnvironment } from './runner-command.ts'
 import { runTrial } from './trial.ts'
 
+/** What an idle runner has loaded depends on these. */
+export interface RunnerKind {
+  readonly hasNetwork: boolean
+  readonly isWasm: boolean
+}
+
 /** Loads what a runner loads of Node, says so, and waits. */
 const IDLE_PROGRAM = `
 const channel = new (require('node:net').Socket)({ fd: 3 })
 channel.on('error', () => process.exit(0)).on('end', () => process.exit(0)).resume()
 channel.write('idle')
+`
+
+/** A module that exports a memory of one page and `run`, which calls its import: the loader's way to and fro. */
+const MODULE = 'AGFzbQEAAAABBgFgAX8BfgIHAQFoAWMAAAMCAQAFAwEAAQcQAgZtZW1vcnkCAANydW4AAQoIAQYAIAAQAAs='
+
+/** Beside that what V8 keeps once WebAssembly ran: its code space, a second stack. */
+const IDLE_WASM_PROGRAM = `
+const compiled = new WebAssembly.Module(Buffer.from('${MODULE}', 'base64'))
+const call = new WebAssembly.Suspending(async () => 1n)
+const { run } = new WebAssembly.Instance(compiled, { h: { c: call } }).exports
+WebAssembly.promising(run)(1).then(() => {${IDLE_PROGRAM}})
 `
 
 /**
@@ -22,11 +39,12 @@ channel.write('idle')
  */
 export async function measureMemoryBase(
   machine: Machine,
-  { hasNetwork = false }: { readonly hasNetwork?: boolean } = {},
+  { hasNetwork, isWasm }: RunnerKind = { hasNetwork: false, isWasm: false },
 ): Promise<number> {
   let bytes: number | null = null
   const { code, stderr } = await runTrial(machine, {
-    source: IDLE_PROGRAM,
+    source: isWasm ? IDLE_WASM_PROGRAM : IDLE_PROGRAM,
+    isWasm,
     // Node then loads its HTTP client at the start (17 MiB), whether or not the plugin ever asks for anything.
     ...(hasNetwork ? { env: egressEnvironment('', '') } : {}),
     observe: (pid) => (bytes = readDataBytes(pid)),

@@ -1,4 +1,5 @@
 import type { RuntimeCapabilities } from '../../src/contract/manifest.ts'
+import { MAX_TABLE_ELEMENTS, WASM_PAGE_BYTES } from '../../src/contract/wasm/abi.ts'
 
 /** What a runner's Node is started with. Its permission model is the inner layer: it narrows, the kernel holds. */
 export interface NodeFlagsRequest {
@@ -9,6 +10,8 @@ export interface NodeFlagsRequest {
   readonly allowNet: boolean
   readonly process: boolean
   readonly runtime: RuntimeCapabilities
+  /** Whether the plugin is WebAssembly: no code of the plugin's runs as JavaScript. */
+  readonly isWasm: boolean
   /** Nothing is refused by the permission model, all that it was not given is told of. */
   readonly observe: boolean
 }
@@ -38,8 +41,32 @@ export function nodeFlags(request: NodeFlagsRequest): string[] {
     '--disable-sigusr1',
     '--disable-proto=delete',
     `--max-old-space-size=${request.maxMemoryMb}`,
+    ...(request.isWasm ? wasmFlags(request.maxMemoryMb) : []),
   ]
 }
+
+const BYTES_PER_MB = 1024 * 1024
+/** All that 32 bits can address. */
+const MOST_PAGES = 65_536
+
+/** What a module may have at most; how much of it the process gets, the kernel says. */
+function wasmFlags(maxMemoryMb: number): string[] {
+  const pages = Math.min(MOST_PAGES, Math.floor((maxMemoryMb * BYTES_PER_MB) / WASM_PAGE_BYTES))
+  return [
+    `--wasm-max-mem-pages=${pages}`,
+    `--wasm-max-table-size=${MAX_TABLE_ELEMENTS}`,
+    // The loader's own objects are few and short-lived: what V8 would keep for more is the plugin's to use.
+    '--max-semi-space-size=1',
+    // The memory of an instance that trapped counts until it is collected.
+    '--expose-gc',
+  ]
+}
+
+/**
+ * Where the files of a grant are opened from, folder by folder (docs/wasi.md); only the loader can name them. What they
+ * lead to, the mounts say.
+ */
+export const OPEN_FOLDERS = '/proc/self/fd'
 
 /** Node 26.10 refuses a folder itself when a path inside it was allowed before it (tried): `/a/b`, then `/a`. */
 function outermostFirst(paths: readonly string[]): string[] {

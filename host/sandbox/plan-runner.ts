@@ -37,6 +37,8 @@ export interface RunnerRequest {
   readonly egressSocket: string | null
   /** Whom to run as; null only where the daemon is not root. */
   readonly identity: RunnerIdentity | null
+  /** Whether the plugin is a WebAssembly module. */
+  readonly isWasm: boolean
   /** Node's permission model tells, and refuses nothing: only where a namespace holds the plugin. */
   readonly observe: boolean
   /**

@@ -1,5 +1,5 @@
 import type { RunnerRequest } from './plan-runner.ts'
-import { nodeFlags } from './node-flags.ts'
+import { nodeFlags, OPEN_FOLDERS } from './node-flags.ts'
 import { MAIN_NAME } from './runner-paths.ts'
 
 /** Where things lie for the runner, which differs between the tiers. */
@@ -20,7 +20,8 @@ export function runnerCommand(places: RunnerPlaces, request: RunnerRequest): str
   const granted = request.observe
     ? { readPaths: [], writePaths: [] }
     : { ...policy, writePaths: [...temporary, ...policy.writePaths] }
-  const writePaths = [dataDir, ...granted.writePaths]
+  const openFolders = request.isWasm ? [OPEN_FOLDERS] : []
+  const writePaths = [dataDir, ...openFolders, ...granted.writePaths]
   const readPaths = [
     places.runner,
     places.pluginPath,
@@ -40,6 +41,7 @@ export function runnerCommand(places: RunnerPlaces, request: RunnerRequest): str
       allowNet,
       process: policy.process,
       runtime,
+      isWasm: request.isWasm,
       observe: request.observe,
     }),
     `${places.runner}/${MAIN_NAME}`,

@@ -25,6 +25,7 @@ export interface Trial {
   readonly maxMemoryMb?: number
   readonly env?: Readonly<Record<string, string>>
   readonly baseDataBytes?: number
+  readonly isWasm?: boolean
   /** Called with the program's pid once it has written to fd 3; the program should end when fd 3 does. */
   readonly observe?: (pid: number) => void
 }
@@ -85,6 +86,7 @@ async function prepareTrial(
     },
     runtime: NO_CAPABILITIES,
     observe: false,
+    isWasm: trial.isWasm ?? false,
     limits: { ...SILENT_LIMITS, maxMemoryMb: trial.maxMemoryMb ?? 64 },
     baseDataBytes: trial.baseDataBytes ?? ROOMY_DATA_BYTES,
     egressSocket: null,

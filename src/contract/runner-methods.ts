@@ -80,6 +80,8 @@ interface RunnerInitialize {
   /** Whether to tell of everything that it reaches for, variables too. */
   observe: boolean
   operations: RunnerOperation[]
+  /** To a WebAssembly plugin's runner alone, which walks paths and fills the environment by itself. */
+  grants?: RunnerGrants
   max_payload_bytes: number
   /** What the generation before said in `export_state`; absent where it said nothing. */
   previous_state?: unknown
@@ -91,6 +93,13 @@ interface RunnerMetadata {
   version: string
   description: string
   author: string
+}
+
+/** Absolute paths, each with all below it, and names of variables. */
+export interface RunnerGrants {
+  read: string[]
+  write: string[]
+  env: string[]
 }
 
 /** Hooks of a plugin that the host asks for only when they are there. */

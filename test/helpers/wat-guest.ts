@@ -28,6 +28,10 @@ export interface WatGuest {
   readonly texts?: Readonly<Record<string, string>>
   /** Members of the answer to `initialize` beside `protocol_version`. */
   readonly initialize?: string
+  /** Runs when it is initialized, with `$at` and `$n` of the request; `$a` and `$b` are its own. */
+  readonly onInitialize?: string
+  /** What it answers to the other methods, as JSON; else null. */
+  readonly answers?: Readonly<Record<string, string>>
   /** Pages: initial and maximum. */
   readonly memory?: string
   /** Whether it imports the host's `call`, as `$call`. */
@@ -52,8 +56,10 @@ function watOf({
   ...rest
 }: WatGuest): string {
   const { texts = {}, initialize = '"operations":["echo"],"hooks":[]', memory = '2' } = rest
+  const answers = Object.entries(rest.answers ?? {})
   const literals = literalsOf({
     ...texts,
+    ...Object.fromEntries(answers.map(([method, json]) => [method, `,"result":${json}}\n`])),
     head: '{"jsonrpc":"2.0","id":',
     started: `,"result":{"protocol_version":"1.0",${initialize}}}\n`,
     none: ',"result":null}\n',
@@ -69,6 +75,10 @@ function watOf({
     ${literals}
     ${own.join('\n')}
     ${COMMON}
+    ${handleOf(
+      answers.map(([method]) => method),
+      rest.onInitialize ?? '',
+    )}
     (func $execute (param $payload i32) (param $length i32) (result i64) (local $a i32) (local $b i32) (local $r i64) ${execute})
     ${more})`
 }
@@ -154,7 +164,17 @@ const COMMON = `
     (call $begin (local.get $n))
     (call $put (local.get $at) (local.get $n))
     (call $packed))
-  (func (export "phantom_handle") (param $at i32) (param $n i32) (result i64) (local $here i32) (local $method i32)
+`
+
+/** No two methods share their second to fourth letters. */
+function handleOf(methods: readonly string[], onInitialize: string): string {
+  const others = methods.map((method) => {
+    const letters = Buffer.from(method.slice(1, 5).padEnd(4, '"')).readUInt32LE()
+    return `(if (i32.eq (i32.load (i32.add (local.get $method) (i32.const 1))) (i32.const ${letters}))
+      (then (return (call $say (call $text_${method})))))`
+  })
+  return `
+  (func (export "phantom_handle") (param $at i32) (param $n i32) (result i64) (local $here i32) (local $method i32) (local $a i32) (local $b i32)
     (local.set $here (i32.add (local.get $at) (i32.const 22)))
     (global.set $id (local.get $here))
     (loop $digits
@@ -163,8 +183,8 @@ const COMMON = `
     (global.set $id_length (i32.sub (local.get $here) (global.get $id)))
     (local.set $method (i32.add (local.get $here) (i32.const 11)))
     (if (i32.eq (i32.load8_u (local.get $method)) (i32.const 105))
-      (then (return (call $say (call $text_started)))))
-    ;; the third letter tells "execute" from "export_state"
+      (then ${onInitialize} (return (call $say (call $text_started)))))
+    ${others.join('\n')}
     (if (i32.eq (i32.load16_u (i32.add (local.get $method) (i32.const 1))) (i32.const 0x6578))
       (then
         (loop $line
@@ -173,5 +193,5 @@ const COMMON = `
         (local.set $here (i32.add (local.get $here) (i32.const 1)))
         (return (call $execute (local.get $here)
           (i32.sub (i32.add (local.get $at) (local.get $n)) (local.get $here))))))
-    (call $say (call $text_none)))
-`
+    (call $say (call $text_none)))`
+}

@@ -131,6 +131,7 @@ function commandOf({ runner, entry, readable = [] }: RunnerSettings): [string, .
     process: false,
     runtime: NO_CAPABILITIES,
     observe: false,
+    isWasm: entry.endsWith('.wasm'),
   })
   return [process.execPath, ...flags, runner]
 }

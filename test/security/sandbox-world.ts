@@ -128,6 +128,7 @@ export class SandboxWorld {
     const { maxMemoryMb = 100 } = options
     const plan = planRunner(machine, {
       observe: false,
+      isWasm: false,
       runnerDirectory: this.#runnerFor(probe),
       pluginDir,
       workspace,

@@ -10,6 +10,7 @@ const PLUGIN_ID = /^[a-z][a-z0-9_]{0,63}$/
 const PLUGIN_TYPES = ['native', 'wasm', 'javascript'] as const satisfies readonly PluginType[]
 /** What Node loads as JavaScript, or strips to it. */
 const JAVASCRIPT_ENTRY = /\.(?:js|mjs|cjs|ts|mts)$/
+const ENTRY_SAMPLES = { javascript: '"index.js"', wasm: '"plugin.wasm"', native: '"main"' } as const
 const MAX_DESCRIPTION_CHARS = 8192
 const MAX_URL_CHARS = 2048
 
@@ -35,11 +36,11 @@ export function parseIdentity(
   const version = reader.requiredText('version', { sample: '"1.0.0"', check: versionProblem }) ?? ''
   const type = parseType(reader, issues)
   const entryPoint = reader.requiredText('entry_point', {
-    sample: type === 'javascript' ? '"index.js"' : '"main"',
+    sample: ENTRY_SAMPLES[type ?? 'native'],
     maxChars: 4096,
     check: (path) => entryPointProblem(path, type),
   })
-  if (entryPoint !== null && (type === 'javascript' || type === 'native')) {
+  if (entryPoint !== null && type !== null) {
     const problem = checkEntryPoint?.(entryPoint, type) ?? null
     if (problem !== null) issues.error(reader.pathOf('entry_point'), problem)
   }
@@ -88,6 +89,11 @@ function homepageProblem(url: string): string | null {
 function entryPointProblem(path: string, type: PluginType | null): string | null {
   const problem = folderPathProblem(path)
   if (problem !== null) return `${quoteText(path)} ${problem}, expected a path inside the plugin folder`
+  if (type === 'wasm') {
+    return path.endsWith('.wasm')
+      ? null
+      : `${quoteText(path)} is no WebAssembly module, expected one that ends in .wasm`
+  }
   if (type !== 'javascript' || JAVASCRIPT_ENTRY.test(path)) return null
   return `${quoteText(path)} is no JavaScript file, expected one that ends in .js, .mjs, .cjs, .ts or .mts`
 }

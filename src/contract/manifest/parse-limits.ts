@@ -59,8 +59,10 @@ export function parseLimits(reader: TableReader): ManifestLimits {
 /** `[runtime]`. */
 export function parseRuntime(reader: TableReader, type: PluginType, issues: IssueList): ManifestRuntime {
   if (type !== 'javascript') rejectKeysOfNode(reader, type, issues)
+  const concurrency = reader.integer('concurrency', { min: 1, max: MAX_CONCURRENCY }) ?? DEFAULT_CONCURRENCY
+  if (type === 'wasm' && concurrency > 1) rejectConcurrency(reader, concurrency, issues)
   return {
-    concurrency: reader.integer('concurrency', { min: 1, max: MAX_CONCURRENCY }) ?? DEFAULT_CONCURRENCY,
+    concurrency,
     eval: reader.flag('eval') ?? false,
     addons: reader.flag('addons') ?? false,
     sqlite: reader.flag('sqlite') ?? false,
@@ -82,6 +84,14 @@ function rejectKeysOfNode(reader: TableReader, type: PluginType, issues: IssueLi
     const problem = `it opens a part of Node for JavaScript, and the type is "${type}"`
     issues.error(reader.pathOf(key), { problem, remedy: 'Remove it' })
   }
+}
+
+/** Its memory is one, and its functions return before they are entered again. */
+function rejectConcurrency(reader: TableReader, concurrency: number, issues: IssueList): void {
+  issues.error(reader.pathOf('concurrency'), {
+    problem: `it is ${concurrency}, and an instance of type "wasm" runs one call at a time`,
+    remedy: 'Remove it: calls of other workspaces have instances of their own',
+  })
 }
 
 /** `[restart]`. */

@@ -1,4 +1,5 @@
 import { parse, TomlError } from 'smol-toml'
+import type { PluginType } from '../life.ts'
 import type { Manifest } from '../manifest.ts'
 import { countRights, MAX_RIGHTS, parsePermission, type Permission } from '../permission.ts'
 import type { ManifestIssue } from '../plugin-info.ts'
@@ -23,6 +24,11 @@ import { isVersionRange } from './version-text.ts'
 /** Tables and arrays inside one another; a schema's own limit is lower. */
 const MAX_TOML_DEPTH = 64
 const MAX_TAG_CHARS = 64
+/** Asked of whoever approves it, it would only frighten. */
+const NO_PROGRAMS: Problem = {
+  problem: '"process" lets a plugin start programs, and there is no way to from WebAssembly',
+  remedy: 'Remove it',
+}
 
 export interface ParseManifestOptions {
   /** How the issues name the file. */
@@ -100,7 +106,7 @@ function readDocument(
       checkKey: (id) => (isPluginId(id) ? null : `${quoteText(id)} is no id of a plugin`),
       check: (range) => (isVersionRange(range) ? null : `${quoteText(range)} is no range of versions`),
     }),
-    permissions: parsePermissions(section('permissions'), issues),
+    permissions: parsePermissions(section('permissions'), identity?.type ?? 'javascript', issues),
     limits: parseLimits(section('resource_limits')),
     runtime: parseRuntime(section('runtime'), identity?.type ?? 'javascript', issues),
     restart: parseRestart(section('restart')),
@@ -159,12 +165,13 @@ function dependencyProblem(name: string): string | null {
   return name === '__proto__' ? '"__proto__" is no name of a library' : null
 }
 
-function parsePermissions(reader: TableReader, issues: IssueList): Permission[] {
+function parsePermissions(reader: TableReader, type: PluginType, issues: IssueList): Permission[] {
   const permissions: Permission[] = []
   if (!reader.has('permissions')) return permissions
   reader.texts('permissions', '"fs_read:./data"', (text, path) => {
     const permission = parsePermission(text)
     if ('error' in permission) issues.sentence(path, permission.error)
+    else if (permission.kind === 'process' && type === 'wasm') issues.error(path, NO_PROGRAMS)
     else permissions.push(permission)
   })
   const count = permissions.reduce((sum, permission) => sum + countRights(permission), 0)

@@ -51,6 +51,7 @@ const REQUEST: RunnerRequest = {
   limits: { ...SILENT_LIMITS, maxMemoryMb: 100 },
   runtime: NO_CAPABILITIES,
   observe: false,
+  isWasm: false,
   baseDataBytes: 500 * 1024 * 1024,
   egressSocket: null,
   identity: null,

@@ -1,0 +1,240 @@
+import { expect } from 'chai'
+import fs from 'node:fs'
+import type { ExecutionProgress } from '../../src/contract/execution.ts'
+import { refusalOf, TestDaemon, until, type ExecuteOptions } from '../helpers/daemon.ts'
+import { served, successorOf } from '../helpers/reloads.ts'
+import { wasmPlugin } from '../helpers/wasm-plugin.ts'
+import { watGuest, type WatGuest } from '../helpers/wat-guest.ts'
+
+/** Its input is a host call, to which it puts the newline; its result what the host answered. */
+const ASKS: WatGuest = {
+  callsHost: true,
+  execute: `(i32.store8 (i32.add (local.get $payload) (local.get $length)) (i32.const 10))
+    (local.set $length (i32.add (local.get $length) (i32.const 1)))
+    (local.set $r (call $call (local.get $payload) (local.get $length)))
+    (call $result (i32.wrap_i64 (i64.shr_u (local.get $r) (i64.const 32))) (i32.wrap_i64 (local.get $r)))`,
+}
+const TRAPS_ON_MORE = `(if (i32.gt_u (local.get $length) (i32.const 1)) (then unreachable))
+  (call $result (local.get $payload) (local.get $length))`
+
+/** Counts its calls, one digit; a new generation goes on where the one before ended. */
+const COUNTS: WatGuest = {
+  initialize: '"operations":["echo"],"hooks":["export_state","health","validate_config","configure"]',
+  texts: { count: '{"count":0}' },
+  answers: {
+    health: '{"health":{"status":"healthy","queue":3}}',
+    validate_config: '{"veto":"depth must be at least 1"}',
+    configure: '{"applied":true}',
+    export_state: '{"state":{"count":0}}',
+  },
+  more: `(func $digit (param $at i32) (param $n i32) (result i32)
+    (i32.sub (i32.add (local.get $at) (local.get $n)) (i32.const 2)))
+    (func $digit_of_count (result i32) (call $digit (call $text_count)))
+    (func $digit_of_state (result i32) (i32.sub (call $digit (call $text_export_state)) (i32.const 3)))`,
+  // "count": is eight bytes.
+  onInitialize: `(local.set $a (local.get $at))
+    (loop $look
+      (if (i64.eq (i64.load (local.get $a)) (i64.const 0x3a22746e756f6322))
+        (then (i32.store8 (call $digit_of_count) (i32.load8_u (i32.add (local.get $a) (i32.const 8))))))
+      (local.set $a (i32.add (local.get $a) (i32.const 1)))
+      (br_if $look (i32.lt_u (local.get $a) (i32.sub (i32.add (local.get $at) (local.get $n)) (i32.const 9)))))`,
+  execute: `(i32.store8 (call $digit_of_count) (i32.add (i32.load8_u (call $digit_of_count)) (i32.const 1)))
+    (i32.store8 (call $digit_of_state) (i32.load8_u (call $digit_of_count)))
+    (call $result (call $text_count))`,
+}
+
+const SCHEMA = `[[operations]]\nname = "echo"\n[operations.input_schema]\ntype = "object"\nrequired = ["text"]\n`
+
+describe('A WebAssembly plugin', function () {
+  this.timeout(60_000)
+  let daemon: TestDaemon
+
+  before(async () => {
+    daemon = await TestDaemon.start({
+      config: 'reload: {debounce_ms: 20}\nexecution: {cancel_grace_ms: 300}\n',
+      files: {
+        ...wasmPlugin('echoing', {}),
+        ...wasmPlugin('checked', {}, SCHEMA),
+        ...wasmPlugin(
+          'spinning',
+          { execute: '(loop $ever (br $ever)) unreachable' },
+          limits('max_execution_time_ms = 300'),
+        ),
+        ...wasmPlugin('trapping', { execute: TRAPS_ON_MORE }),
+        ...wasmPlugin('small_answers', {}, limits('max_output_bytes = 100')),
+        ...wasmPlugin('asking', ASKS),
+        ...wasmPlugin('counting', COUNTS),
+        ...wasmPlugin('spare', {}, '[runtime]\nstandby = 1\n'),
+        ...wasmPlugin('unlike', { initialize: '"operations":["other"]' }, '[[operations]]\nname = "echo"\n'),
+        ...wasmPlugin('refusing', {
+          onInitialize: '(return (call $fail (call $text_words)))',
+          texts: { words: 'no licence found' },
+        }),
+        ...wasmPlugin('newer', { initialize: '"protocol_version":"9.0"' }),
+        ...wasmPlugin('garbage', Buffer.from('no module')),
+        ...wasmPlugin('component', Buffer.from([0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0])),
+      },
+    })
+  })
+  after(() => daemon.stop())
+
+  it('answers with what came in, byte for byte', async () => {
+    const input = { text: 'Grüße', list: [1, 2.5, null, true] }
+    expect((await daemon.call('echoing', 'echo', input)).result).to.deep.equal(input)
+    const large = 'x'.repeat(1024 * 1024)
+    expect((await daemon.call('echoing', 'echo', large)).result).to.equal(large)
+  })
+
+  it('gets no input that does not fit the schema of its operation', async () => {
+    expect((await daemon.call('checked', 'echo', { text: 'a' })).result).to.deep.equal({ text: 'a' })
+    const error = await daemon.refusal('checked', 'echo', {})
+    expect(error.code).to.equal('INPUT_INVALID')
+    expect(error.message).to.include('text')
+  })
+
+  it('is told of no operation that it does not name', async () => {
+    const error = await daemon.refusal('echoing', 'echoes')
+    expect(error.code).to.equal('OPERATION_NOT_FOUND')
+    expect(error.message).to.include('Did you mean "echo"?')
+  })
+
+  it('traps, and serves the next call', async () => {
+    const trapped = await daemon.call('trapping', 'echo', 12)
+    expect(trapped).to.deep.include({ success: false, error: 'the plugin trapped: unreachable' })
+    const pid = await daemon.pidOf('trapping')
+    expect((await daemon.call('trapping', 'echo', 1)).result).to.equal(1)
+    expect(await daemon.pidOf('trapping'), 'in the same process').to.equal(pid)
+  })
+
+  it('is ended where it computes beyond its deadline, and serves the next call', async () => {
+    const error = await daemon.refusal('spinning', 'echo')
+    expect(error.code).to.equal('LIMIT_EXCEEDED')
+    expect(error.details).to.deep.include({ limit: 'max_execution_time_ms', declared: 300 })
+    expect((await daemon.call('echoing', 'echo', 1)).result).to.equal(1)
+  })
+
+  it('may answer no more than it may', async () => {
+    const error = await daemon.refusal('small_answers', 'echo', 'x'.repeat(200))
+    expect(error.code).to.equal('LIMIT_EXCEEDED')
+    expect(error.details).to.deep.include({ limit: 'max_output_bytes', declared: 100, measured: 202 })
+    expect((await daemon.call('small_answers', 'echo', 'small')).result).to.equal('small')
+  })
+
+  describe('asking its host', () => {
+    const ask = async (method: string, params: object = {}, options: ExecuteOptions = {}) =>
+      await daemon.call<{ result?: unknown; error?: { code: number } }>(
+        'asking',
+        'echo',
+        { jsonrpc: '2.0', id: 1, method, params },
+        options,
+      )
+
+    it('logs in the name of its call', async () => {
+      const { logs, execution_id: id } = await ask('log', { level: 'warn', message: 'mind' })
+      expect(logs).to.deep.equal(['warn: mind'])
+      const [line] = (await daemon.system.get_plugin_logs({ plugin_id: 'asking' })).slice(-1)
+      expect(line).to.deep.include({ level: 'warn', source: 'log', message: 'mind', execution_id: id })
+    })
+
+    it('tells of progress while it works', async () => {
+      const seen: ExecutionProgress[] = []
+      const { execution_id: id } = await ask(
+        'progress',
+        { fraction: 0.5, message: 'halfway' },
+        { on_progress: (progress) => void seen.push(progress) },
+      )
+      expect(seen).to.deep.equal([{ execution_id: id, fraction: 0.5, message: 'halfway' }])
+    })
+
+    it('hears of its cancellation while it sleeps, and its process goes on', async () => {
+      await ask('is_cancelled')
+      const pid = await daemon.pidOf('asking')
+      const cancelled = new AbortController()
+      const call = refusalOf(ask('sleep', { duration_ms: 60_000 }, { signal: cancelled.signal }))
+      await until(async () => (await daemon.info('asking')).instances[0]?.calls_in_flight === 1, 'its sleep')
+      cancelled.abort()
+      expect((await call).code).to.equal('CALL_CANCELLED')
+      expect((await ask('is_cancelled')).result?.result).to.deep.equal({ cancelled: false })
+      expect(await daemon.pidOf('asking'), 'in the same process').to.equal(pid)
+    })
+
+    it('reaches no host that it was not granted, and is told so by name', async () => {
+      const { result, warnings } = await ask('fetch', { url: 'http://example.org/' })
+      expect(result?.error).to.deep.include({ code: -34007 })
+      expect(result?.error).to.have.nested.include({
+        'data.details.permission': 'Net',
+        'data.details.resource': 'example.org:80',
+      })
+      expect(warnings).to.have.length(1)
+      expect(warnings[0]).to.include('network:example.org')
+    })
+  })
+
+  describe('with hooks', () => {
+    it('says how it is', async () => {
+      await daemon.call('counting', 'echo')
+      const { reported } = await daemon.system.get_plugin_health('counting')
+      expect(reported).to.deep.equal([
+        { workspace: daemon.world.folder, health: { status: 'healthy', queue: 3 } },
+      ])
+    })
+
+    it('vetoes a configuration in its own words', async () => {
+      const error = await refusalOf(daemon.system.update_plugin_config('counting', { depth: 0 }))
+      expect(error.code).to.equal('CONFIG_INVALID')
+      expect(error.message).to.include('depth must be at least 1')
+    })
+
+    it('hands its state over to the next generation', async () => {
+      const { count } = (await daemon.call<{ count: number }>('counting', 'echo')).result!
+      expect(count).to.be.above(0)
+      const { generation } = await served(daemon, 'counting')
+      await daemon.system.reload_plugin('counting')
+      await successorOf(daemon, 'counting', generation)
+      expect((await daemon.call('counting', 'echo')).result).to.deep.equal({ count: count + 1 })
+    })
+
+    it('is reloaded when its module is saved', async () => {
+      await daemon.call('echoing', 'echo', 1)
+      const { generation } = await served(daemon, 'echoing')
+      const changed = watGuest({ execute: '(call $result (call $text_new))', texts: { new: '"new"' } })
+      const draft = daemon.world.path('draft.wasm')
+      fs.writeFileSync(draft, changed)
+      fs.renameSync(draft, daemon.world.path('plugins/echoing/plugin.wasm'))
+      await successorOf(daemon, 'echoing', generation)
+      expect((await daemon.call('echoing', 'echo', 1)).result).to.equal('new')
+    })
+  })
+
+  it('may keep a standby, which is compiled and not begun', async () => {
+    await daemon.call('spare', 'echo', 1)
+    const instances = async () => (await daemon.info('spare')).instances
+    const standby = async () =>
+      (await instances()).find(({ role, pid }) => role === 'standby' && pid !== null)
+    await until(async () => (await standby()) !== undefined, 'the standby')
+    const { pid } = (await standby())!
+    process.kill(await daemon.pidOf('spare'), 'SIGKILL')
+    await until(
+      async () => (await instances()).some((one) => one.role === 'active' && one.pid === pid),
+      'its turn',
+    )
+    expect((await daemon.call('spare', 'echo', 2)).result).to.equal(2)
+  })
+
+  for (const [id, words] of [
+    ['unlike', /plugin\.toml declares operations that the code lacks: "echo".* The code has "other"/],
+    ['refusing', /no licence found/],
+    ['newer', /it speaks protocol "9\.0", this daemon 1\.\d/],
+    ['garbage', /its module is not loaded: /],
+    ['component', /its module is not loaded: .*component/i],
+  ] as const) {
+    it(`is not started where it is ${id}, and the words say why`, async () => {
+      const error = await daemon.refusal(id, 'echo')
+      expect(error.message).to.match(words)
+    })
+  }
+})
+
+function limits(line: string): string {
+  return `[resource_limits]\n${line}\n`
+}
