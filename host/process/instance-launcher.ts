@@ -1,30 +1,21 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import type { LogLevel, PluginLogLine } from '../../src/contract/execution.ts'
+import type { LogLevel } from '../../src/contract/execution.ts'
 import type { Permission } from '../../src/contract/permission.ts'
 
 import type { PermissionInfo } from '../../src/contract/plugin-info.ts'
 import { RUNNER_PROTOCOL_VERSION } from '../../src/contract/version.ts'
-import type { EgressDoor, EgressDoors } from '../egress/egress-doors.ts'
+import type { EgressDoor } from '../egress/egress-doors.ts'
 import { judgeNetwork } from '../monitor/network-guard.ts'
-import type { DenialDesk } from '../denials/denial-desk.ts'
-import type { AuditEvent } from '../audit/audit-log.ts'
-import type { CgroupTree } from '../cgroup/cgroup-tree.ts'
 import type { InstanceLane } from '../execution/instance-lane.ts'
-import type { Observations } from '../learning/observations.ts'
 import type { Generation } from '../generations/generation.ts'
 import { SnapshotFolder } from '../generations/snapshot-folder.ts'
 import { Attestor } from '../sandbox/attest/attestor.ts'
-import type { IdentityPool, RunnerIdentity } from '../sandbox/identity.ts'
-import type { Machine } from '../sandbox/machine.ts'
-import type { RunnerKind } from '../sandbox/memory-base.ts'
+import type { RunnerIdentity } from '../sandbox/identity.ts'
 import { planRunner, type RunnerPlan } from '../sandbox/plan-runner.ts'
 import { observePolicy } from '../sandbox/observe-policy.ts'
 import { resolvePolicy, type Policy } from '../sandbox/policy.ts'
-import type { Redactor } from '../secrets/redactor.ts'
-import type { Variables } from '../secrets/variables.ts'
-import type { Store } from '../store/store.ts'
-import type { SchemaCompiler } from '../validation/schema-compiler.ts'
+import type { LauncherOptions } from './launcher-options.ts'
 import { makeDataDirectory, makeGrantedFolders } from './data-directory.ts'
 import { preparePlugin, type PreparedPlugin } from './prepare-plugin.ts'
 import { RefusedStarts } from './refused-starts.ts'
@@ -32,47 +23,8 @@ import { shortageError } from './start-error.ts'
 import { grantsOf } from './instance-grants.ts'
 import { reachOf } from './instance-reach.ts'
 import { requireTier } from './require-tier.ts'
-import type { InstanceConfig, InstanceSpec } from './instance-spec.ts'
+import type { InstanceSpec } from './instance-spec.ts'
 import { RunnerInstance } from './runner-instance.ts'
-
-export interface LauncherOptions {
-  readonly machine: Machine
-  readonly requiredTier: 'namespace' | 'process'
-  readonly stateDirectory: string
-  readonly validatorDirectory: string
-  readonly runnerDirectory: string
-  readonly maxPayloadBytes: number
-  readonly startTimeoutMs: () => number
-  readonly compiler: SchemaCompiler
-  /** Null where the machine delegates no part of cgroup v2. */
-  readonly cgroups: CgroupTree | null
-  /** Null where the daemon is not root: its runners keep its own uid. */
-  readonly identities: IdentityPool | null
-  readonly store: Store
-  /** What an idle runner's data segment measures: RLIMIT_DATA is that and the allowance. */
-  readonly baseDataBytes: (kind: RunnerKind) => Promise<number>
-  /** Left empty inside a wider grant, and granted to nobody: state, configuration, sockets. */
-  readonly hiddenPaths: readonly string[]
-  /** Stay read-only inside a wider grant: the plugin folders and the runner. */
-  readonly protectedPaths: readonly string[]
-  /** Reads the plugin's configuration; rejects with CONFIG_INVALID where it does not fit. */
-  readonly loadConfiguration: (generation: Generation) => Promise<void>
-  /** Rejects with LIMIT_EXCEEDED where its `data_dir` holds too much. */
-  readonly checkDisk: (generation: Generation, dataDir: string) => Promise<void>
-  /** What the plugin gets as its configuration now, secrets and all. It was loaded before. */
-  readonly configurationOf: (generation: Generation) => InstanceConfig
-  readonly redactor: Redactor
-  /** What `env:NAME` gives. */
-  readonly variables: Variables
-  /** Before the files of a generation are copied: from now on their changes count. */
-  readonly onSpawned: (generation: Generation) => Promise<void>
-  readonly onLog: (line: PluginLogLine) => void
-  readonly onDenied: DenialDesk['denied']
-  readonly record: (event: AuditEvent) => void
-  readonly egress: EgressDoors
-  /** Told of all that plugins reach for; null where permissions are enforced. */
-  readonly onObserved: Observations['add'] | null
-}
 
 interface Asked {
   readonly permissions: readonly Permission[]
@@ -205,35 +157,16 @@ export class InstanceLauncher {
   #spawnPlanned(start: PlannedStart): RunnerInstance {
     const { generation, lane, prepared, policy, egress } = start
     if (prepared.notice !== null) this.#logNotice(generation, prepared.notice)
-    const { machine } = this.#options
     const dataDir = this.#dataDirectory(generation)
     makeGrantedFolders(policy.createPaths, start.identity)
-    const plan = planRunner(machine, {
-      runnerDirectory: this.#options.runnerDirectory,
-      pluginDir: generation.directory,
-      overlayDir: prepared.overlayDir,
-      validatorDir: prepared.operations.some((known) => known.input_validator !== null)
-        ? this.#options.validatorDirectory
-        : null,
-      workspace: lane.workspace,
-      dataDir,
-      policy,
-      limits: generation.limits,
-      runtime: generation.runtime,
-      baseDataBytes: start.baseDataBytes,
-      egressSocket: egress?.socketPath ?? null,
-      identity: start.identity,
-      isWasm: generation.manifest.type === 'wasm',
-      observe: this.#options.onObserved !== null,
-      gate: null,
-    })
+    const plan = this.#plan(start, dataDir)
     for (const notice of policy.notices) this.#logNotice(generation, notice)
     const instance: RunnerInstance = new RunnerInstance(
       {
         generation,
         plan,
         attestor: this.#attestor,
-        uid: start.identity?.uid ?? machine.uid,
+        uid: start.identity?.uid ?? this.#options.machine.uid,
         mayStartProcesses: policy.process,
         baseDataBytes: start.baseDataBytes,
         cgroup: this.#options.cgroups?.create(generation.limits) ?? null,
@@ -262,6 +195,29 @@ export class InstanceLauncher {
     )
     watchEgress(instance, egress)
     return instance
+  }
+
+  #plan(start: PlannedStart, dataDir: string): RunnerPlan {
+    const { generation, lane, prepared } = start
+    return planRunner(this.#options.machine, {
+      runnerDirectory: this.#options.runnerDirectory,
+      pluginDir: generation.directory,
+      overlayDir: prepared.overlayDir,
+      validatorDir: prepared.operations.some((known) => known.input_validator !== null)
+        ? this.#options.validatorDirectory
+        : null,
+      workspace: lane.workspace,
+      dataDir,
+      policy: start.policy,
+      limits: generation.limits,
+      runtime: generation.runtime,
+      baseDataBytes: start.baseDataBytes,
+      egressSocket: start.egress?.socketPath ?? null,
+      identity: start.identity,
+      isWasm: generation.manifest.type === 'wasm',
+      observe: this.#options.onObserved !== null,
+      gate: null,
+    })
   }
 
   #initializeParams(

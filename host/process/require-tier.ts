@@ -1,5 +1,5 @@
 import { PhantomError } from '../../src/contract/phantom-error.ts'
-import type { LauncherOptions } from './instance-launcher.ts'
+import type { LauncherOptions } from './launcher-options.ts'
 
 /**
  * Fails closed: where policy demands more than this machine can hold, nothing starts.

@@ -32,6 +32,11 @@ const BAD: Readonly<Record<string, BadManifest>> = {
     files: healthy,
   },
   no_entry: { text: manifestText('no_entry'), place: '6:1', words: /index\.js.*(not exist|missing|no such)/ },
+  no_module: {
+    text: manifestText('no_module').replace('"javascript"', '"wasm"').replace('index.js', 'plugin.wasm'),
+    place: '6:1',
+    words: /plugin\.wasm.*(not exist|missing|no such)/,
+  },
   entry_outside: {
     text: manifestText('entry_outside').replace('index.js', '../echoes/index.js'),
     place: '6:1',
@@ -81,8 +86,6 @@ describe('A plugin directory full of bad manifests', function () {
           '[resource_limits]\nmax_network_requests = 100\n',
         ),
         'plugins/wants_requests/index.js': 'export default { operations: { fine: () => "fine" } }',
-        'plugins/of_wasm/plugin.toml': manifestText('of_wasm').replace('"javascript"', '"wasm"'),
-        'plugins/of_wasm/index.js': '',
       },
     })
     listed = await daemon.system.list_plugins()
@@ -117,12 +120,6 @@ describe('A plugin directory full of bad manifests', function () {
     expect(second?.reason).to.contain(daemon.world.path('plugins/a_first'))
     expect((await daemon.call('claimed_twice', 'who')).result).to.equal('a_first')
     expect((await daemon.refusal('claimed_twice@b_second', 'who')).code).to.equal('MANIFEST_INVALID')
-  })
-
-  it('answers PLUGIN_RUNTIME_UNAVAILABLE for a plugin of type wasm', async () => {
-    const error = await daemon.refusal('of_wasm', 'fine')
-    expect(error.code).to.equal('PLUGIN_RUNTIME_UNAVAILABLE')
-    expect(error.message).to.contain('"wasm"')
   })
 
   for (const kind of ['network', 'process']) {

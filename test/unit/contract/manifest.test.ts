@@ -293,6 +293,32 @@ concurrency = 0
     }
   })
 
+  it('refuses what a WebAssembly plugin has no use for, in words', () => {
+    const head = HEAD.replace('javascript', 'wasm').replace('src/index.ts', 'plugin.wasm')
+    expect(parse(head).issues).to.deep.equal([])
+    expect(parse(`${head}[runtime]\nconcurrency = 1\n`).issues).to.deep.equal([])
+    for (const [text, words] of [
+      [
+        head.replace('.wasm', '.wat'),
+        /^6:1 plugin\.entry_point: .*"plugin\.wat" is no WebAssembly module, expected one that ends in \.wasm/,
+      ],
+      [
+        `${head}[runtime]\nconcurrency = 2\n`,
+        /^8:1 runtime\.concurrency: .*it is 2, and an instance of type "wasm" runs one call at a time\. Remove it/,
+      ],
+      [
+        `${head}[runtime]\neval = true\n`,
+        /^8:1 runtime\.eval: .*it opens a part of Node for JavaScript, and the type is "wasm"/,
+      ],
+      [
+        `${head}[permissions]\npermissions = ["process"]\n`,
+        /^8:\d+ permissions\.permissions\[0\]: .*"process" lets a plugin start programs, and there is no way to from WebAssembly/,
+      ],
+    ] as const) {
+      expect(only(text)).to.match(words)
+    }
+  })
+
   it('asks for the entry point by the type, and only when its spelling is right', () => {
     const asked: string[] = []
     const options = {

@@ -306,6 +306,24 @@ describe('planRunner()', () => {
     expect(bare.args).to.include('--allow-fs-read=/cache/copy')
   })
 
+  it("holds a WebAssembly plugin's memory and tables by V8's flags, and opens grants to no other runtime", () => {
+    const isWasm = true
+    const plan = planRunner(MACHINE, { ...REQUEST, isWasm })
+    expect(plan.args).to.include.members([
+      '--wasm-max-mem-pages=1600',
+      '--wasm-max-table-size=100000',
+      '--allow-fs-read=/proc/self/fd',
+      '--allow-fs-write=/proc/self/fd',
+    ])
+    const huge = planRunner(MACHINE, {
+      ...REQUEST,
+      isWasm,
+      limits: { ...REQUEST.limits, maxMemoryMb: 1_048_576 },
+    })
+    expect(huge.args).to.include('--wasm-max-mem-pages=65536')
+    expect(planRunner(MACHINE, REQUEST).args.join(' ')).not.to.match(/wasm|=\/proc\/self\/fd|expose-gc/)
+  })
+
   it('gives an exact environment beside the arguments, and no values in them', () => {
     for (const tier of ['namespace', 'process'] as const) {
       const { args, env } = planRunner({ ...MACHINE, tier }, REQUEST)
