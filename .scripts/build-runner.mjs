@@ -10,11 +10,20 @@ const RUNNER = {
 }
 /** Beside the runner, which loads it for plugins of that type alone. */
 const WASM = { 'dist/sandbox-runner/wasm': 'sandbox-runner/wasm/load-plugin.ts' }
+/** What a plugin that declares threads loads beside: see `sandbox-runner/threads`. */
+const THREADS = {
+  'dist/sandbox-runner/threads': 'sandbox-runner/threads/thread-pool.ts',
+  'dist/sandbox-runner/nursery': 'sandbox-runner/threads/nursery.ts',
+  'dist/sandbox-runner/thread': 'sandbox-runner/threads/thread.ts',
+}
 const SDK = { 'dist/sandbox-runner/sdk': 'src/plugin/index.ts' }
 /** Not minified: 67 KB start no slower than the 52 KB without white space, and a stack trace names a line. */
 const BUNDLED_FOR = { target: 'node26' }
 const FOLDER = path.join(ROOT, 'dist/sandbox-runner')
-const OUTPUTS = ['main.cjs', 'runner.cjs', 'wasm.cjs', 'sdk.mjs'].map((name) => `dist/sandbox-runner/${name}`)
+const OUTPUTS = ['main', 'runner', 'wasm', 'threads', 'nursery', 'thread']
+  .map((name) => `${name}.cjs`)
+  .concat('sdk.mjs')
+  .map((name) => `dist/sandbox-runner/${name}`)
 const SOURCES = [
   'sandbox-runner',
   'src/contract',
@@ -41,6 +50,14 @@ export async function buildRunner() {
   const built = await Promise.all([
     bundle(RUNNER, { ...BUNDLED_FOR, format: 'cjs', outExtension: { '.js': '.cjs' } }),
     bundle(WASM, { ...BUNDLED_FOR, format: 'cjs', outExtension: { '.js': '.cjs' } }),
+    bundle(THREADS, {
+      ...BUNDLED_FOR,
+      format: 'cjs',
+      outExtension: { '.js': '.cjs' },
+      // A native addon that piscina loads if it is there and does without if it is not.
+      external: ['@napi-rs/nice'],
+      plugins: [threadsOfTheNursery()],
+    }),
     bundle(SDK, { ...BUNDLED_FOR, format: 'esm', outExtension: { '.js': '.mjs' } }),
     bundle(
       Object.fromEntries(pluginIds().map((id) => [`plugins/${id}/dist/index`, `plugins/${id}/index.ts`])),
@@ -65,6 +82,23 @@ export function isRunnerStale() {
   const outputs = [...OUTPUTS, ...pluginIds().map((id) => `plugins/${id}/dist/index.js`)]
   const oldestOutput = Math.min(...outputs.map((file) => modifiedMs(path.join(ROOT, file))))
   return [...SOURCES, ...BUILD_SCRIPTS].some((source) => newestMs(path.join(ROOT, source)) > oldestOutput)
+}
+
+/**
+ * The main thread of a plugin's process has no right to start threads, so piscina there gets others.
+ * @returns {import('esbuild').Plugin}
+ */
+function threadsOfTheNursery() {
+  return {
+    name: 'threads-of-the-nursery',
+    setup(build) {
+      build.onResolve({ filter: /^node:worker_threads$/ }, ({ importer }) =>
+        /[/\\]piscina[/\\]dist[/\\]worker_pool[/\\]/.test(importer)
+          ? { path: path.join(ROOT, 'sandbox-runner/threads/piscina-threads.ts') }
+          : undefined,
+      )
+    },
+  }
 }
 
 /** Every folder of plugins/ with an index.ts. */

@@ -26,7 +26,7 @@ export async function bundle(outputs, more) {
       legalComments: 'none',
       logLevel: 'silent',
       ...more,
-      plugins: [onlyVersionOfPackage()],
+      plugins: [onlyVersionOfPackage(), ...(more.plugins ?? [])],
       metafile: true,
       write: false,
     })

@@ -81,6 +81,7 @@ function framesFor(entry, folder) {
     config: {},
     log_level: 'info',
     eval: false,
+    threads: 0,
     observe: false,
     operations: [],
     max_payload_bytes: 1024,

@@ -1,5 +1,5 @@
 import type { RunnerParams } from '../src/contract/runner-methods.ts'
-import type { ExecutionContext, PluginLog } from '../src/plugin/plugin-context.ts'
+import type { ExecutionContext, Parallel, PluginLog } from '../src/plugin/plugin-context.ts'
 import type { RequestId } from '../src/rpc/connection.ts'
 import type { PluginEnvironment } from './plugin-environment.ts'
 import { ProgressThrottle, type SendProgress } from './progress-throttle.ts'
@@ -64,6 +64,10 @@ export class Call implements ExecutionContext {
       if (this.#abortReason !== null) this.#controller.abort(this.#abortReason)
     }
     return this.#controller.signal
+  }
+
+  get parallel(): Parallel {
+    return this.#plugin.parallelFor(this)
   }
 
   get remaining_ms(): () => number {

@@ -1,10 +1,25 @@
 import type { RunnerParams } from '../src/contract/runner-methods.ts'
 import type { ErrorDetails, WireError } from '../src/contract/phantom-error.ts'
 import type { PluginDefinition } from '../src/plugin/plugin-definition.ts'
-import type { ExecutionContext } from '../src/plugin/plugin-context.ts'
+import type { ExecutionContext, ParallelOptions } from '../src/plugin/plugin-context.ts'
 import type { IncomingRequest } from '../src/rpc/connection.ts'
 import type { Call } from './call.ts'
 import type { PluginEnvironment } from './plugin-environment.ts'
+
+/** See `sandbox-runner/threads`. */
+export interface Threads {
+  run(call: ParallelCall): Promise<unknown[]>
+}
+
+/** One `context.parallel()`. */
+export interface ParallelCall {
+  readonly task: string | URL
+  readonly items: readonly unknown[]
+  readonly options: ParallelOptions
+  /** Of the call that it is made in. */
+  readonly signal: AbortSignal
+  readonly onProgress: (fraction: number) => void
+}
 
 /** A plugin whose code is loaded, whatever runtime hosts it. */
 export interface LoadedPlugin {

@@ -1,6 +1,14 @@
 import type { RunnerParams } from '../src/contract/runner-methods.ts'
-import type { InitializeContext, PluginLog } from '../src/plugin/plugin-context.ts'
+import type {
+  ExecutionContext,
+  InitializeContext,
+  Parallel,
+  ParallelOptions,
+  PluginLog,
+} from '../src/plugin/plugin-context.ts'
 import type { RequestId } from '../src/rpc/connection.ts'
+import { runParallel } from './javascript/threads.ts'
+import type { Threads } from './loaded-plugin.ts'
 import type { LogSender } from './plugin-log.ts'
 
 /** The context of `initialize`, and what every call's context looks up. */
@@ -14,6 +22,8 @@ export class PluginEnvironment implements InitializeContext {
   readonly generation: number
   /** May be large, so it is let go when the plugin has started. */
   previous_state: unknown
+  /** Set when its code is loaded. */
+  threads: Threads | null = null
   readonly #sender: LogSender
   readonly #executionIdPrefix: string
   readonly #shutdown = new AbortController()
@@ -32,6 +42,24 @@ export class PluginEnvironment implements InitializeContext {
 
   get signal(): AbortSignal {
     return this.#shutdown.signal
+  }
+
+  get parallel(): Parallel {
+    return this.parallelFor({ signal: this.signal, progress: () => {} })
+  }
+
+  /** What is run by it ends with that context. */
+  parallelFor(context: Pick<ExecutionContext, 'signal' | 'progress'>): Parallel {
+    const run = (task: string | URL, items: readonly unknown[], options: ParallelOptions = {}) =>
+      runParallel(this.threads, {
+        task,
+        items,
+        options,
+        signal: context.signal,
+        onProgress: (fraction) => context.progress(fraction),
+      })
+    // What the task returns is its author's to say.
+    return run as Parallel
   }
 
   executionIdOf(requestId: RequestId): string {

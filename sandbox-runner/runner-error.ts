@@ -68,7 +68,7 @@ export function readText(thrown: unknown, key: string, maxChars: number): string
   return typeof value === 'string' ? value.slice(0, maxChars) : null
 }
 
-function readValue(thrown: unknown, key: string): unknown {
+export function readValue(thrown: unknown, key: string): unknown {
   if ((typeof thrown !== 'object' && typeof thrown !== 'function') || thrown === null) return undefined
   try {
     return Reflect.get(thrown, key)

@@ -269,11 +269,11 @@ class PluginServer {
 /** A module is imported once in a process, and eval is forbidden for good: nothing of it can be taken back. */
 function assertSameCode(preloaded: Preloaded | null, params: RunnerParams['initialize']): void {
   if (preloaded === null || codeOf(preloaded.params) === codeOf(params)) return
-  throw violation('"initialize" has another entry, eval or operations than "preload" had')
+  throw violation('"initialize" has another entry, eval, threads or operations than "preload" had')
 }
 
-function codeOf({ entry, eval: mayEval, operations }: RunnerParams['preload']): string {
-  return JSON.stringify([entry, mayEval, operations])
+function codeOf({ entry, eval: mayEval, threads, operations }: RunnerParams['preload']): string {
+  return JSON.stringify([entry, mayEval, threads, operations])
 }
 
 function violation(what: string): PhantomError {

@@ -3,6 +3,7 @@ import { openEgress } from './egress-relay.ts'
 import type { BundleName } from './runner-script.ts'
 import { forbidEval } from './forbid-eval.ts'
 import { loadPlugin } from './javascript/load-plugin.ts'
+import { openThreads } from './javascript/threads.ts'
 import type { LoadedPlugin } from './loaded-plugin.ts'
 import type * as wasmBundle from './wasm/load-plugin.ts'
 import type { RunnerPowers } from './wasm/runner-powers.ts'
@@ -19,7 +20,12 @@ declare const runBundle: (name: BundleName) => unknown
 export async function loadCode(params: RunnerParams['preload'], powers: RunnerPowers): Promise<LoadedPlugin> {
   await openEgress()
   if (!params.eval) forbidEval()
-  if (!params.entry.endsWith('.wasm')) return await loadPlugin(params.entry, params.operations)
+  if (!params.entry.endsWith('.wasm'))
+    return await loadPlugin(params.entry, {
+      declared: params.operations,
+      // Before the plugin's code, which from then on can start no thread by itself.
+      threads: params.threads === 0 ? null : await openThreads(params, powers),
+    })
   const bundle = runBundle('wasm.cjs') as typeof wasmBundle
   return bundle.loadWasmPlugin(params, powers)
 }

@@ -1,9 +1,8 @@
 import { subscribe } from 'node:diagnostics_channel'
 import { rememberTarget, targetOf } from './asked-hosts.ts'
-import { fullResource, readText } from './runner-error.ts'
+import { deniedIn, PERMISSION_CHANNELS } from './permission-channels.ts'
+import { readText } from './runner-error.ts'
 
-/** What Node's permission model publishes (https://nodejs.org/api/permissions.html), also where it refuses. */
-const CHANNELS = ['addon', 'child', 'ffi', 'fs', 'inspector', 'net', 'openssl-store', 'wasi', 'worker']
 /** Told between two calls, or of an observed process; the host bounds by itself what it believes. */
 const MAX_TOLD = 64
 const MAX_TOLD_OBSERVED = 4096
@@ -20,8 +19,11 @@ export class PermissionWatch {
 
   constructor(tell: Tell) {
     this.#tell = tell
-    for (const channel of CHANNELS)
-      subscribe(`node:permission-model:${channel}`, (message) => this.#heard(message))
+    for (const channel of PERMISSION_CHANNELS)
+      subscribe(channel, (message) => {
+        const denied = deniedIn(message)
+        if (denied !== null) this.denied(denied.permission, denied.resource)
+      })
     subscribe('undici:request:create', (message) => this.#requested(originOf(message)))
     subscribe('http.client.request.start', (message) => this.#requested(hostHeaderOf(message)))
   }
@@ -57,16 +59,9 @@ export class PermissionWatch {
     })
   }
 
-  /** A runtime of ours refused it before Node was asked. */
+  /** Also for what a thread of the plugin's tells, and what a runtime of ours refused before Node was asked. */
   denied(permission: string, resource: string): void {
-    this.#say(permission, resource)
-  }
-
-  #heard(message: unknown): void {
-    const permission = readText(message, 'permission', MAX_CHARS)
-    const resource = readText(message, 'resource', MAX_CHARS)
-    if (permission === null || resource === null) return
-    this.#say(permission, permission === 'Net' ? targetOf(resource) : fullResource(permission, resource))
+    this.#say(permission, permission === 'Net' ? targetOf(resource) : resource)
   }
 
   /** The permission model names hosts without the port that was meant. */

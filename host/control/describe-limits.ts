@@ -8,6 +8,7 @@ import type { Manifest, ManifestLimits } from '../../src/contract/manifest.ts'
 import type { LimitInfo } from '../../src/contract/plugin-info.ts'
 import type { Machine } from '../sandbox/machine.ts'
 import { countsProcessesAlone } from '../sandbox/rlimits.ts'
+import { threadsHere } from '../sandbox/threads-here.ts'
 
 interface Facts {
   readonly manifest: Manifest
@@ -22,13 +23,19 @@ interface Facts {
 
 /** Every limit, what the manifest says of it, what holds, and by which mechanism; null where nothing does. */
 export function describeLimits(facts: Facts): LimitInfo[] {
-  const { concurrency, maxQueuedCalls } = facts.manifest.runtime
+  const { concurrency, maxQueuedCalls, threads } = facts.manifest.runtime
   return [
     ...LIMITS.map(([name, key, hold]) => {
       const { effective, mechanism } = hold(facts.limits[key], facts)
       return { name, declared: facts.manifest.limits[key], effective, mechanism }
     }),
     { name: 'concurrency', declared: concurrency, effective: concurrency, mechanism: 'host queue' },
+    {
+      name: 'threads',
+      declared: threads,
+      effective: threadsHere(threads),
+      mechanism: 'a thread of the runner starts them, node --permission refuses others',
+    },
     {
       name: 'max_queued_calls',
       declared: maxQueuedCalls,

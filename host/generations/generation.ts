@@ -8,6 +8,7 @@ import type { Manifest, ManifestLimits, ManifestRuntime } from '../../src/contra
 import type { Permission } from '../../src/contract/permission.ts'
 import type { HeldRights } from '../approvals/plugin-rights.ts'
 import { CallRate } from '../execution/call-rate.ts'
+import { threadsHere } from '../sandbox/threads-here.ts'
 import { CircuitBreaker, type BreakerOptions } from '../supervisor/circuit-breaker.ts'
 import { RestartPolicy, type BackoffOptions } from '../supervisor/restart-policy.ts'
 
@@ -91,6 +92,11 @@ export class Generation {
       manifest.operations.filter((known) => known.idempotent).map(({ name }) => name),
     )
     this.#runLimits = runLimitsOf(manifest, this.#generalLimit)
+  }
+
+  /** That it gets on this machine. */
+  get threads(): number {
+    return threadsHere(this.runtime.threads)
   }
 
   get limits(): ManifestLimits {

@@ -2,10 +2,15 @@ import type { Machine } from '../sandbox/machine.ts'
 import { measureMemoryBase, type RunnerKind } from '../sandbox/memory-base.ts'
 import type { Store } from '../store/store.ts'
 
-/** Measured once for each Node, sandbox and kind of runner, and remembered in the store. */
+const PLAIN: RunnerKind = { hasNetwork: false, isWasm: false, threads: 0 }
+
+/**
+ * Measured once for each Node, sandbox and kind of runner, and remembered in the store. Each thread that a plugin may
+ * have adds what one adds, and so does the one that starts them.
+ */
 export function rememberMemoryBase(machine: Machine, store: Store): (kind: RunnerKind) => Promise<number> {
   const measuring = new Map<string, Promise<number>>()
-  return async (kind) => {
+  const measured = async (kind: RunnerKind): Promise<number> => {
     const key = keyOf(machine, kind)
     const known = store.fact(key)
     if (typeof known === 'number') return known
@@ -15,9 +20,15 @@ export function rememberMemoryBase(machine: Machine, store: Store): (kind: Runne
     store.setFact(key, bytes)
     return bytes
   }
+  return async ({ threads, ...kind }) => {
+    const base = await measured({ ...kind, threads: 0 })
+    if (threads === 0) return base
+    const threadBytes = (await measured({ ...PLAIN, threads: 1 })) - (await measured(PLAIN))
+    return base + (threads + 1) * threadBytes
+  }
 }
 
-function keyOf(machine: Machine, { hasNetwork, isWasm }: RunnerKind): string {
-  const kinds = `${hasNetwork ? ' network' : ''}${isWasm ? ' wasm' : ''}`
+function keyOf(machine: Machine, { hasNetwork, isWasm, threads }: RunnerKind): string {
+  const kinds = `${hasNetwork ? ' network' : ''}${isWasm ? ' wasm' : ''}${threads > 0 ? ' thread' : ''}`
   return `memory_base_bytes ${process.version} ${process.execPath} ${machine.tier}${kinds}`
 }

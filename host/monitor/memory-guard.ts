@@ -3,6 +3,7 @@ import type { InstanceLane } from '../execution/instance-lane.ts'
 import type { WatchedProcess } from '../metrics/resource-monitor.ts'
 import type { RunnerFigures } from '../process/runner-figures.ts'
 import type { RunnerInstance } from '../process/runner-instance.ts'
+import { temporaryMb } from '../sandbox/temporary-size.ts'
 
 const MEGABYTE = 1024 * 1024
 /** A limit of the kernel's acts at once; behind it the backstop leaves room for what an allocator keeps in hand. */
@@ -13,6 +14,13 @@ const NAME_BYTES = 1043
 const SAMPLE_MS = 50
 /** and fewer of one that only waits: who uses no processor takes no memory. A little longer than the monitor's pause. */
 const REST_MS = 300
+/**
+ * Of one that may have threads: RLIMIT_DATA leaves room for the addresses that threads reserve, which may be filled as
+ * well, so what is held is the limit here. Two threads fill some 10 MiB in five milliseconds.
+ */
+const THREADED_MS = 5
+/** Once one has half of what it may have. */
+const NEAR_MS = 1
 
 /**
  * The backstop behind RLIMIT_DATA: it sees memory that is held, so also what that limit does not count (shared memory,
@@ -21,6 +29,7 @@ const REST_MS = 300
 export class MemoryGuard {
   readonly #lanes: () => Iterable<InstanceLane>
   readonly #timer: NodeJS.Timeout
+  #threadedTimer: NodeJS.Timeout | null = null
   /** When they were looked at last. */
   readonly #cpuTimes = new WeakMap<RunnerFigures, number>()
 
@@ -32,6 +41,7 @@ export class MemoryGuard {
 
   close(): void {
     clearInterval(this.#timer)
+    this.#watchThreaded(false)
   }
 
   /** Every process of every plugin. */
@@ -55,13 +65,43 @@ export class MemoryGuard {
   /** A process that dies of its memory should have been seen near its end: its error says what it held. */
   #lookAtBusy(): void {
     const nowMs = performance.now()
+    let hasThreaded = false
     // No list of them all, twenty times a second: most of hundreds have nothing to do.
     for (const lane of this.#lanes()) {
       for (const instance of lane.instances()) {
+        if (isThreaded(instance)) hasThreaded = true
         if (instance.inFlightCount === 0) continue
         if (!this.#rests(instance, nowMs)) judge(instance, nowMs)
       }
     }
+    this.#watchThreaded(hasThreaded)
+  }
+
+  #watchThreaded(hasThreaded: boolean): void {
+    if (hasThreaded === (this.#threadedTimer !== null)) return
+    if (this.#threadedTimer !== null) clearTimeout(this.#threadedTimer)
+    this.#threadedTimer = null
+    if (hasThreaded) this.#lookAtThreadedIn(THREADED_MS)
+  }
+
+  #lookAtThreadedIn(delayMs: number): void {
+    this.#threadedTimer = setTimeout(() => {
+      this.#lookAtThreadedIn(this.#lookAtThreaded() ? NEAR_MS : THREADED_MS)
+    }, delayMs).unref()
+  }
+
+  /** Between two calls as well, where it computes: its threads need no call to go on. True where one is near its limit. */
+  #lookAtThreaded(): boolean {
+    const nowMs = performance.now()
+    let isNear = false
+    for (const lane of this.#lanes()) {
+      for (const instance of lane.instances()) {
+        if (!isThreaded(instance)) continue
+        if (instance.inFlightCount === 0 && this.#rests(instance, nowMs)) continue
+        if (judgeThreaded(instance, nowMs)) isNear = true
+      }
+    }
+    return isNear
   }
 
   /**
@@ -83,28 +123,46 @@ export class MemoryGuard {
   }
 }
 
+function isThreaded({ spec }: RunnerInstance): boolean {
+  return spec.initialize.threads > 0
+}
+
+/** Whether it goes on and holds half of what it may hold, or more. */
+function judgeThreaded(instance: RunnerInstance, nowMs: number): boolean {
+  const { figures, state, generation } = instance
+  if (state !== 'ready' || figures.sampler === null) return false
+  const { rssBytes } = figures.sampler.refresh(nowMs)
+  const { limits } = generation
+  const maxBytes = limits.maxMemoryMb * MEGABYTE
+  const mostTemporaryBytes = temporaryMb(limits) * MEGABYTE
+  const mostBytes = rssBytes - figures.idleRssBytes + mostTemporaryBytes
+  if (!figures.hasFamily && mostBytes <= maxBytes) return mostBytes > maxBytes / 2
+  const { bytes, names } = temporaryFiles(instance)
+  const isOver = figures.heldBytes() + bytes + names * NAME_BYTES > maxBytes
+  if (isOver) void instance.end('memory_limit')
+  return !isOver
+}
+
 /** Resident memory, which every sample has, is more than what is held: only where that is too much it is asked exactly. */
 function judge(instance: RunnerInstance, nowMs: number): void {
   const { figures, state } = instance
   const sample = figures.sampler?.sample(nowMs)
   if (sample === undefined || state !== 'ready') return
   const maxBytes = instance.generation.limits.maxMemoryMb * MEGABYTE + TOLERANCE_BYTES
-  const namesBytes = temporaryNamesBytes(instance)
+  // Their content is taken from RLIMIT_DATA; their names are the kernel's memory, which no limit counts.
+  const namesBytes = temporaryFiles(instance).names * NAME_BYTES
   if (!figures.hasFamily && sample.rssBytes - figures.idleRssBytes + namesBytes <= maxBytes) return
   if (figures.heldBytes() + namesBytes > maxBytes) void instance.end('memory_limit')
 }
 
-/**
- * What the names of files in the private /tmp take: the kernel's memory, which no limit counts, and bubblewrap sets
- * none on their number.
- */
-function temporaryNamesBytes({ pid, spec }: RunnerInstance): number {
-  if (pid === null || spec.plan.tier !== 'namespace') return 0
+/** What lies in the private /tmp; bubblewrap sets no limit on the number of names. */
+function temporaryFiles({ pid, spec }: RunnerInstance): { bytes: number; names: number } {
+  if (pid === null || spec.plan.tier !== 'namespace') return { bytes: 0, names: 0 }
   try {
-    const { files, ffree } = statfsSync(`/proc/${pid}/root/tmp`)
-    return (files - ffree) * NAME_BYTES
+    const { files, ffree, blocks, bfree, bsize } = statfsSync(`/proc/${pid}/root/tmp`)
+    return { bytes: (blocks - bfree) * bsize, names: files - ffree }
   } catch {
     // ENOENT: the process is gone. EACCES: a root daemon without CAP_SYS_PTRACE, which may not look there.
-    return 0
+    return { bytes: 0, names: 0 }
   }
 }

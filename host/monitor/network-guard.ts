@@ -6,12 +6,20 @@ import type { RunnerInstance } from '../process/runner-instance.ts'
 const idleBases = new WeakMap<RunnerInstance, { lastCallAtMs: number; use: NetworkFigures }>()
 const NONE: NetworkFigures = { requests: 0, connections: 0, bytes: 0 }
 
+/** From now on whatever goes through a process's proxy counts against its limits, and what is refused is a denial. */
+export function watchNetwork(instance: RunnerInstance): void {
+  instance.spec.egress?.meter.watch({
+    onUse: () => judgeNetwork(instance),
+    onRefused: (refusal) => instance.denials.refusedByProxy(refusal, instance.inFlight()),
+  })
+}
+
 /**
  * Asked whenever a process has used its network. Over a limit, nothing more goes through, the call that is over it ends
  * at once, and the process with it. What a process does between its calls counts as a call's would: else it could wait
  * for their end.
  */
-export function judgeNetwork(instance: RunnerInstance): void {
+function judgeNetwork(instance: RunnerInstance): void {
   const use = instance.spec.egress?.meter.use
   if (use === undefined) return
   const { limits } = instance.generation

@@ -6,7 +6,7 @@ import type { Permission } from '../../src/contract/permission.ts'
 import type { PermissionInfo } from '../../src/contract/plugin-info.ts'
 import { RUNNER_PROTOCOL_VERSION } from '../../src/contract/version.ts'
 import type { EgressDoor } from '../egress/egress-doors.ts'
-import { judgeNetwork } from '../monitor/network-guard.ts'
+import { watchNetwork } from '../monitor/network-guard.ts'
 import type { InstanceLane } from '../execution/instance-lane.ts'
 import type { Generation } from '../generations/generation.ts'
 import { SnapshotFolder } from '../generations/snapshot-folder.ts'
@@ -124,6 +124,7 @@ export class InstanceLauncher {
       const baseDataBytes = await this.#options.baseDataBytes({
         hasNetwork: policy.network.length > 0,
         isWasm: generation.manifest.type === 'wasm',
+        threads: generation.threads,
       })
       egress = await this.#openEgress(lane, policy, identity)
       this.#options.variables.granted(generation.id, policy.env)
@@ -193,7 +194,7 @@ export class InstanceLauncher {
           this.#options.onLog({ ...line, plugin_id: generation.id, time: new Date().toISOString() }),
       },
     )
-    watchEgress(instance, egress)
+    watchNetwork(instance)
     return instance
   }
 
@@ -211,6 +212,7 @@ export class InstanceLauncher {
       policy: start.policy,
       limits: generation.limits,
       runtime: generation.runtime,
+      threads: generation.threads,
       baseDataBytes: start.baseDataBytes,
       egressSocket: start.egress?.socketPath ?? null,
       identity: start.identity,
@@ -237,6 +239,7 @@ export class InstanceLauncher {
       workspace: lane.workspace,
       data_dir: place.dataDir,
       eval: generation.runtime.eval,
+      threads: generation.threads,
       observe: this.#options.onObserved !== null,
       ...(generation.manifest.type === 'wasm' ? { grants: grantsOf(start.policy, place) } : {}),
       operations: prepared.operations,
@@ -298,11 +301,4 @@ export class InstanceLauncher {
       time,
     })
   }
-}
-
-function watchEgress(instance: RunnerInstance, egress: PlannedStart['egress']): void {
-  egress?.meter.watch({
-    onUse: () => judgeNetwork(instance),
-    onRefused: (refusal) => instance.denials.refusedByProxy(refusal, instance.inFlight()),
-  })
 }

@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 
+import { THREAD_CODE_RANGE_MB } from '../../src/contract/limits.ts'
 import { messageOf, PhantomError } from '../../src/contract/phantom-error.ts'
 import type { Machine } from './machine.ts'
 import { egressEnvironment } from './runner-command.ts'
@@ -9,6 +10,8 @@ import { runTrial } from './trial.ts'
 export interface RunnerKind {
   readonly hasNetwork: boolean
   readonly isWasm: boolean
+  /** Of a program that is measured 0 or 1. */
+  readonly threads: number
 }
 
 /** Loads what a runner loads of Node, says so, and waits. */
@@ -29,6 +32,14 @@ const { run } = new WebAssembly.Instance(compiled, { h: { c: call } }).exports
 WebAssembly.promising(run)(1).then(() => {${IDLE_PROGRAM}})
 `
 
+/** The same with a thread as plugins get them. */
+const THREADED_PROGRAM = `
+const { Worker } = require('node:worker_threads')
+const resourceLimits = { codeRangeSizeMb: ${THREAD_CODE_RANGE_MB} }
+const program = "require('node:worker_threads').parentPort.on('message', () => {})"
+new Worker(program, { eval: true, resourceLimits }).once('online', () => {${IDLE_PROGRAM}})
+`
+
 /**
  * What an idle runner already counts against RLIMIT_DATA: the limit of a plugin is this and its allowance.
  * Read from the kernel (VmData of /proc/PID/status) while a program of ours idles exactly as a plugin without
@@ -39,12 +50,13 @@ WebAssembly.promising(run)(1).then(() => {${IDLE_PROGRAM}})
  */
 export async function measureMemoryBase(
   machine: Machine,
-  { hasNetwork, isWasm }: RunnerKind = { hasNetwork: false, isWasm: false },
+  { hasNetwork, isWasm, threads }: RunnerKind = { hasNetwork: false, isWasm: false, threads: 0 },
 ): Promise<number> {
   let bytes: number | null = null
   const { code, stderr } = await runTrial(machine, {
-    source: isWasm ? IDLE_WASM_PROGRAM : IDLE_PROGRAM,
+    source: isWasm ? IDLE_WASM_PROGRAM : threads > 0 ? THREADED_PROGRAM : IDLE_PROGRAM,
     isWasm,
+    threads,
     // Node then loads its HTTP client at the start (17 MiB), whether or not the plugin ever asks for anything.
     ...(hasNetwork ? { env: egressEnvironment('', '') } : {}),
     observe: (pid) => (bytes = readDataBytes(pid)),

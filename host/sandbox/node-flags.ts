@@ -12,6 +12,7 @@ export interface NodeFlagsRequest {
   readonly runtime: RuntimeCapabilities
   /** Whether the plugin is WebAssembly: no code of the plugin's runs as JavaScript. */
   readonly isWasm: boolean
+  readonly threads: number
   /** Nothing is refused by the permission model, all that it was not given is told of. */
   readonly observe: boolean
 }
@@ -27,13 +28,15 @@ export function nodeFlags(request: NodeFlagsRequest): string[] {
     // Node calls the flag experimental in every process that has it; a plugin's log is not the place for that.
     ...(request.allowNet ? [...allow('net'), '--disable-warning=ExperimentalWarning'] : []),
     ...(request.process ? allow('child-process') : []),
+    // The runner keeps it for one thread of its own, and gives it back before the plugin's code comes.
+    ...(request.threads > 0 ? allow('worker') : []),
     runtime.addons ? '--allow-addons' : '--no-addons',
     // Opens files without asking the permission model (https://nodejs.org/api/permissions.html, limitations).
     ...(runtime.sqlite ? [] : ['--no-experimental-sqlite']),
     runtime.ffi ? '--allow-ffi' : '--no-experimental-ffi',
     ...(runtime.inspector ? allow('inspector') : []),
     // Whoever approved it was told; its log need not say so at each start.
-    ...(request.process || Object.values(runtime).includes(true)
+    ...(request.process || request.threads > 0 || Object.values(runtime).includes(true)
       ? ['--disable-warning=SecurityWarning']
       : []),
     '--no-experimental-webstorage',

@@ -31,6 +31,8 @@ export interface RunnerRequest {
   readonly limits: ManifestLimits
   /** What of Node's own is opened beyond permissions. */
   readonly runtime: RuntimeCapabilities
+  /** That it may run tasks on; 0: it starts none. */
+  readonly threads: number
   /** See `measureMemoryBase`. */
   readonly baseDataBytes: number
   /** Of the proxy behind which the granted hosts lie; null where the policy grants none. */

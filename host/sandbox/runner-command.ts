@@ -29,7 +29,7 @@ export function runnerCommand(places: RunnerPlaces, request: RunnerRequest): str
     ...writePaths,
     ...granted.readPaths,
   ]
-  const { egressSocket, limits, runtime } = request
+  const { egressSocket, limits, runtime, threads } = request
   const { maxMemoryMb } = limits
   const allowNet = egressSocket !== null
   return [
@@ -42,6 +42,7 @@ export function runnerCommand(places: RunnerPlaces, request: RunnerRequest): str
       process: policy.process,
       runtime,
       isWasm: request.isWasm,
+      threads,
       observe: request.observe,
     }),
     `${places.runner}/${MAIN_NAME}`,

@@ -26,6 +26,8 @@ export interface Trial {
   readonly env?: Readonly<Record<string, string>>
   readonly baseDataBytes?: number
   readonly isWasm?: boolean
+  /** Whether it may start threads. */
+  readonly threads?: number
   /** Called with the program's pid once it has written to fd 3; the program should end when fd 3 does. */
   readonly observe?: (pid: number) => void
 }
@@ -85,6 +87,7 @@ async function prepareTrial(
       notices: [],
     },
     runtime: NO_CAPABILITIES,
+    threads: trial.threads ?? 0,
     observe: false,
     isWasm: trial.isWasm ?? false,
     limits: { ...SILENT_LIMITS, maxMemoryMb: trial.maxMemoryMb ?? 64 },

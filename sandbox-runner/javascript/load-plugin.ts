@@ -3,7 +3,7 @@ import type { RunnerOperation } from '../../src/contract/runner-methods.ts'
 import { RUNNER_PROTOCOL_VERSION } from '../../src/contract/version.ts'
 import { checkDefinition } from '../../src/plugin/check-definition.ts'
 import type { PluginDefinition } from '../../src/plugin/plugin-definition.ts'
-import type { LoadedPlugin } from '../loaded-plugin.ts'
+import type { LoadedPlugin, Threads } from '../loaded-plugin.ts'
 import type { PluginEnvironment } from '../plugin-environment.ts'
 import { StartRefused } from '../start-refused.ts'
 import { matchOperations } from './match-operations.ts'
@@ -13,7 +13,10 @@ import { registerPluginModules } from './plugin-modules.ts'
 declare const importModule: (url: string) => Promise<unknown>
 
 /** Imports a plugin's entry point and fits its operations to those that the manifest declares. */
-export async function loadPlugin(entry: string, declared: readonly RunnerOperation[]): Promise<LoadedPlugin> {
+export async function loadPlugin(
+  entry: string,
+  { declared, threads }: { declared: readonly RunnerOperation[]; threads: Threads | null },
+): Promise<LoadedPlugin> {
   registerPluginModules()
   const exports = (await importModule(pathToFileURL(entry).href)) as Record<string, unknown>
   const definition = definitionOf(exports)
@@ -24,11 +27,16 @@ export async function loadPlugin(entry: string, declared: readonly RunnerOperati
     protocolVersion: RUNNER_PROTOCOL_VERSION,
     notices,
     hooks: definition,
-    start: (environment) => start(definition, environment),
+    start: (environment) => start(definition, environment, threads),
   }
 }
 
-async function start(hooks: LoadedPlugin['hooks'], environment: PluginEnvironment): Promise<void> {
+async function start(
+  hooks: LoadedPlugin['hooks'],
+  environment: PluginEnvironment,
+  threads: Threads | null,
+): Promise<void> {
+  environment.threads = threads
   const veto = await hooks.validate_config?.(environment.config)
   if (typeof veto === 'string')
     throw new StartRefused(`its validate_config() refused the configuration: ${veto}`)

@@ -41,6 +41,10 @@ export const DEFAULT_MAX_DISK_MB = 1024
 /** Below these a runner does not start: Node itself opens about twenty files and up to a dozen threads. */
 export const MIN_OPEN_FILES = 32
 export const MIN_PROCESSES = 16
+/** `[runtime] threads`. */
+export const MAX_THREADS = 16
+/** V8 reserves 512 MiB of addresses for the code of a thread, all of which RLIMIT_DATA counts, unless it is told less. */
+export const THREAD_CODE_RANGE_MB = 16
 /** `[restart] shutdown_ms`: what a plugin gets to finish before it is killed. */
 export const DEFAULT_SHUTDOWN_MS = 5_000
 /** `[restart] intensity` and `period_ms`: one more abnormal end within the period, and the plugin is `failed`. */

@@ -54,6 +54,8 @@ export interface ManifestLimits {
 export interface ManifestRuntime {
   /** Calls that one process runs at once. */
   concurrency: number
+  /** Threads that `context.parallel` runs tasks on, as many as the machine has processors at most; 0: none. */
+  threads: number
   /** Whether the plugin may make code from strings (`eval`, `new Function`). */
   eval: boolean
   /** Whether native addons load. */

@@ -25,7 +25,7 @@ export interface RunnerParams {
    */
   preload: Pick<
     RunnerInitialize,
-    'protocol_version' | 'entry' | 'eval' | 'observe' | 'operations' | 'log_level'
+    'protocol_version' | 'entry' | 'eval' | 'threads' | 'observe' | 'operations' | 'log_level'
   >
   /** First message but for `preload`. The runner loads the plugin, runs its `initialize` and answers when it is ready. */
   initialize: RunnerInitialize
@@ -77,6 +77,8 @@ interface RunnerInitialize {
   log_level: LogLevel
   /** Whether the plugin may make code from strings. */
   eval: boolean
+  /** Threads that a JavaScript plugin may run tasks on; 0: none. */
+  threads: number
   /** Whether to tell of everything that it reaches for, variables too. */
   observe: boolean
   operations: RunnerOperation[]

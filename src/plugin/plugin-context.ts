@@ -20,7 +20,46 @@ export interface PluginContext {
   readonly generation: number
   /** Aborted when the plugin shuts down. */
   readonly signal: AbortSignal
+  /**
+   * Runs a task for each item, on threads of the plugin's process: for work that keeps a processor busy. Resolves with
+   * the results, in the items' order. Needs `threads = N` under `[runtime]` of plugin.toml.
+   *
+   * The first task that throws ends it, and so do the end of the call that it is made in, and `options.signal`; threads
+   * that still work on it are ended then, whatever they do.
+   *
+   * Bytes are moved and not copied: an ArrayBuffer, or a typed array that is the whole of one, as an item, as a member of
+   * one, or as a result. **The sender's array is empty afterwards.** To keep it, pass a copy, or a SharedArrayBuffer.
+   */
+  readonly parallel: Parallel
 }
+
+/**
+ * @param task the module, a path from the folder of the entry point (`./tasks/sum.js`) or a file URL; its default export
+ *   is a `ParallelTask`. TypeScript as well.
+ */
+export type Parallel = <Result = unknown>(
+  task: string | URL,
+  items: readonly unknown[],
+  options?: ParallelOptions,
+) => Promise<Result[]>
+
+export interface ParallelOptions {
+  /** The function of the module that is called for each item, where that is not its default export. */
+  readonly export?: string
+  /** Ends it before the call does. */
+  readonly signal?: AbortSignal
+  /** Whether `context.progress` gets the share of items that are done. */
+  readonly progress?: boolean
+}
+
+/**
+ * What the module of a task exports. It runs on a thread of its own, with what the plugin was granted and without its
+ * context; module-level variables are each thread's own. Items and results are cloned, as `structuredClone` does.
+ */
+export type ParallelTask<Item = unknown, Result = unknown> = (
+  item: Item,
+  context: { readonly index: number },
+) => Result | Promise<Result>
 
 /** What `initialize` gets. */
 export interface InitializeContext extends PluginContext {

@@ -51,6 +51,7 @@ const EXPECTED: Readonly<Record<string, Expectation>> = {
   },
   smallest: { check: () => undefined },
   typescript: { check: () => undefined },
+  threads: { check: () => undefined },
   validate: { check: ({ stdout }) => expect(stdout.match(/ valid$/gm)).to.have.length(2) },
   files: {
     check: ({ stdout, stderr }) => {

@@ -65,6 +65,7 @@ export class RunnerDriver {
       protocol_version: '1.1',
       entry,
       eval: initialize?.eval ?? false,
+      threads: initialize?.threads ?? 0,
       operations: initialize?.operations ?? [],
       log_level: 'info',
       ...more,
@@ -86,6 +87,7 @@ export class RunnerDriver {
       config: {},
       log_level: 'info',
       eval: false,
+      threads: 0,
       operations: [],
       max_payload_bytes: 1024 * 1024,
       ...initialize,
@@ -121,7 +123,7 @@ export class RunnerDriver {
   }
 }
 
-function commandOf({ runner, entry, readable = [] }: RunnerSettings): [string, ...string[]] {
+function commandOf({ runner, entry, readable = [], initialize }: RunnerSettings): [string, ...string[]] {
   if (runner === null) return [entry]
   const flags = nodeFlags({
     readPaths: [path.dirname(runner), path.dirname(entry), ...readable],
@@ -130,6 +132,7 @@ function commandOf({ runner, entry, readable = [] }: RunnerSettings): [string, .
     allowNet: false,
     process: false,
     runtime: NO_CAPABILITIES,
+    threads: initialize?.threads ?? 0,
     observe: false,
     isWasm: entry.endsWith('.wasm'),
   })

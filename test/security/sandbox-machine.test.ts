@@ -68,7 +68,7 @@ describe('measureMemoryBase() and doctorChecks()', () => {
 
   it("measures what Node's HTTP client adds where a plugin has a network", async () => {
     const added =
-      (await measureMemoryBase(machine, { hasNetwork: true, isWasm: false })) -
+      (await measureMemoryBase(machine, { hasNetwork: true, isWasm: false, threads: 0 })) -
       (await measureMemoryBase(machine))
     expect(added).to.be.within(2 * MIB, 64 * MIB)
   })

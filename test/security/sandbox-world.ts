@@ -38,6 +38,7 @@ export interface ProbeOptions {
   readonly limits?: Partial<ManifestLimits>
   /** Policy that no permission of the test's gives: who grants it is another's test. */
   readonly runtime?: Partial<RuntimeCapabilities>
+  readonly threads?: number
   /** What the machine is to be taken for. */
   readonly machine?: Partial<Machine>
   readonly opened?: Partial<Pick<Policy, 'network' | 'process'>>
@@ -138,6 +139,7 @@ export class SandboxWorld {
       overlayDir: null,
       validatorDir: null,
       runtime: { ...NO_CAPABILITIES, ...options.runtime },
+      threads: options.threads ?? 0,
       limits: { ...SILENT_LIMITS, ...options.limits, maxMemoryMb },
       baseDataBytes: BASE_DATA_BYTES,
       egressSocket: null,

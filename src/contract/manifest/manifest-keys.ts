@@ -20,6 +20,7 @@ export const MANIFEST_KEYS = {
   ],
   runtime: [
     'concurrency',
+    'threads',
     'eval',
     'addons',
     'sqlite',

@@ -5,6 +5,7 @@ import {
   DEFAULT_RESTART_PERIOD_MS,
   DEFAULT_SHUTDOWN_MS,
   MAX_QUEUED_CALLS,
+  MAX_THREADS,
   MIN_OPEN_FILES,
   MIN_PROCESSES,
 } from '../limits.ts'
@@ -63,6 +64,7 @@ export function parseRuntime(reader: TableReader, type: PluginType, issues: Issu
   if (type === 'wasm' && concurrency > 1) rejectConcurrency(reader, concurrency, issues)
   return {
     concurrency,
+    threads: reader.integer('threads', { min: 0, max: MAX_THREADS }) ?? 0,
     eval: reader.flag('eval') ?? false,
     addons: reader.flag('addons') ?? false,
     sqlite: reader.flag('sqlite') ?? false,

@@ -1,6 +1,7 @@
 import { parse, TomlError } from 'smol-toml'
 import type { PluginType } from '../life.ts'
 import type { Manifest } from '../manifest.ts'
+import { MIN_PROCESSES } from '../limits.ts'
 import { countRights, MAX_RIGHTS, parsePermission, type Permission } from '../permission.ts'
 import type { ManifestIssue } from '../plugin-info.ts'
 import { quoteText } from '../quote-text.ts'
@@ -114,7 +115,28 @@ function readDocument(
     operations: parseOperations(document['operations'], issues, options.readSchemaFile),
     configuration: parseConfiguration(document, issues),
   }
-  return identity === null ? null : { ...identity, ...rest }
+  if (identity === null) return null
+  checkThreads({ ...identity, ...rest }, issues)
+  return { ...identity, ...rest }
+}
+
+/** What `[runtime] threads` does not go with. */
+function checkThreads(
+  { type, runtime: { threads }, limits: { maxProcesses } }: Manifest,
+  issues: IssueList,
+): void {
+  if (threads === 0) return
+  const path = ['runtime', 'threads']
+  if (type !== 'javascript') {
+    const problem = `only a plugin of type "javascript" has threads of the runner's, this one is "${type}"`
+    issues.error(path, { problem, remedy: 'Remove the line; a native plugin starts its own' })
+  }
+  // The runner's own, the one that starts the others, and they.
+  const least = MIN_PROCESSES + 1 + threads
+  if (maxProcesses !== null && maxProcesses < least) {
+    const problem = `${threads} threads need max_processes = ${least}, and the manifest says ${maxProcesses}`
+    issues.error(path, { problem, remedy: 'Raise max_processes in [resource_limits], or take fewer' })
+  }
 }
 
 function readIdentity(

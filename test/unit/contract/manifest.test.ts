@@ -9,6 +9,7 @@ const specification = readFileSync(new URL('../../../docs/specification.md', imp
 
 const DEFAULT_RUNTIME = {
   concurrency: 1,
+  threads: 0,
   eval: false,
   addons: false,
   sqlite: false,
@@ -100,6 +101,7 @@ fourth = "*"
 max_calls_per_second = 50
 [runtime]
 concurrency = 64
+threads = 4
 eval = true
 addons = true
 sqlite = true
@@ -141,6 +143,7 @@ name = "_"
     expect(manifest?.limits.maxCallsPerSecond).to.equal(50)
     expect(manifest?.runtime).to.deep.equal({
       concurrency: 64,
+      threads: 4,
       eval: true,
       addons: true,
       sqlite: true,
@@ -204,6 +207,18 @@ period_ms = 1000
       maxNetworkBytes: 9_007_199_254_740_991,
     })
     expect(issues).to.deep.equal([])
+  })
+
+  it('refuses threads that are too many, that no process could have, and those of another type', () => {
+    const threads = '[runtime]\nthreads = 4\n'
+    expect(only(`${HEAD}[runtime]\nthreads = 17\n`)).to.match(/expected an integer between 0 and 16/)
+    expect(only(`${HEAD}${threads}[resource_limits]\nmax_processes = 20\n`)).to.equal(
+      '8:1 runtime.threads: Cannot use "runtime.threads": 4 threads need max_processes = 21, and the manifest says 20. Raise max_processes in [resource_limits], or take fewer',
+    )
+    expect(parse(`${HEAD}${threads}[resource_limits]\nmax_processes = 21\n`).issues).to.deep.equal([])
+    expect(only(HEAD.replace('javascript', 'native') + threads)).to.match(
+      /^8:1 runtime\.threads: .*only a plugin of type "javascript" has threads of the runner's, this one is "native"\. Remove the line/,
+    )
   })
 
   it('reports every mistake of a file, in the order of its lines', () => {

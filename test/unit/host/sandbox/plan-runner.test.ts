@@ -50,6 +50,7 @@ const REQUEST: RunnerRequest = {
   policy: POLICY,
   limits: { ...SILENT_LIMITS, maxMemoryMb: 100 },
   runtime: NO_CAPABILITIES,
+  threads: 0,
   observe: false,
   isWasm: false,
   baseDataBytes: 500 * 1024 * 1024,
@@ -104,6 +105,16 @@ describe('planRunner()', () => {
     expect(() => planRunner(bare, { ...REQUEST, identity })).to.throw(denied)
     const inside = planRunner({ ...root, setprivPath: null }, { ...REQUEST, identity })
     expect(inside.entry?.identity).to.deep.equal(identity)
+  })
+
+  it('gives the right to start threads, and its address space, to who declares threads alone', () => {
+    for (const tier of ['namespace', 'process'] as const) {
+      const machine = { ...MACHINE, tier }
+      const wordsOf = (threads: number) => planRunner(machine, { ...REQUEST, threads }).args.join(' ')
+      expect(wordsOf(2)).to.include('--allow-worker').and.include('--disable-warning=SecurityWarning')
+      expect(wordsOf(0)).not.to.include('--allow-worker')
+      expect(planRunner(machine, { ...REQUEST, threads: 2 }).expected.node).to.include('worker')
+    }
   })
 
   it('uses a user namespace for an ordinary daemon, and mounts by root and drops the uid for root', () => {

@@ -29,6 +29,7 @@ const INITIALIZE: RunnerParams['initialize'] = {
   config: {},
   log_level: 'debug',
   eval: false,
+  threads: 0,
   observe: false,
   operations: [],
   max_payload_bytes: 1024 * 1024,

@@ -1,0 +1,69 @@
+/** What the runner's main thread, its nursery and the threads of a plugin say to one another. */
+import type { Transferable } from 'node:worker_threads'
+
+/** The nursery's `workerData`. */
+export interface NurseryData {
+  /** Threads that may live at once, whoever asks for more. */
+  readonly maxThreads: number
+  readonly resourceLimits: { readonly codeRangeSizeMb: number }
+  readonly thread: ThreadData
+}
+
+/** A thread's `workerData`. */
+export interface ThreadData {
+  readonly eval: boolean
+  /** The process's folder at its start, where it may not read all of it; see `dropFolderRight`. */
+  readonly unreadableFolder: string | null
+}
+
+/** From the main thread to the nursery. */
+export type NurseryRequest =
+  | { readonly kind: 'start'; readonly id: number }
+  | {
+      readonly kind: 'post'
+      readonly id: number
+      readonly message: unknown
+      readonly transfer: readonly Transferable[]
+    }
+  | { readonly kind: 'terminate'; readonly id: number }
+
+/** From the nursery, about one thread. */
+export type NurseryEvent =
+  | { readonly kind: 'message'; readonly id: number; readonly message: unknown }
+  | { readonly kind: 'error'; readonly id: number; readonly error: TaskFailure }
+  | { readonly kind: 'exit'; readonly id: number; readonly code: number }
+
+/** Some items of one call, for one thread. */
+export interface ThreadTask {
+  readonly module: string
+  /** The name of the function that the module exports. */
+  readonly handler: string
+  readonly items: readonly unknown[]
+  /** Of the first of them, among all items of the call. */
+  readonly firstIndex: number
+}
+
+export type ThreadOutcome =
+  | { readonly kind: 'done'; readonly results: readonly unknown[] }
+  /** The first that failed; null where it is none of them: the module does not load. */
+  | { readonly kind: 'failed'; readonly index: number | null; readonly failure: TaskFailure }
+
+export type ThreadAnswer = ThreadOutcome & {
+  /** What Node's permission model did not grant meanwhile, whether or not the task caught the error. */
+  readonly denied: readonly Denied[]
+}
+
+export interface Denied {
+  readonly permission: string
+  readonly resource: string
+}
+
+/** What was thrown, as data: an Error loses its own properties between threads. */
+export interface TaskFailure {
+  readonly name: string
+  readonly message: string
+  readonly stack: string | null
+  /** `code`, `syscall`, `path`, and what Node's permission model names. */
+  readonly facts: Readonly<Record<string, string>>
+  readonly cause: TaskFailure | null
+}
