@@ -45,10 +45,10 @@ export interface Denial {
 const DEFAULT_PORT = 443
 
 const NEVER: Partial<Record<RuntimeFeature, string>> = {
-  wasi: 'WASI',
-  threads: 'a worker thread',
-  openssl_store: "OpenSSL's store",
-  symlinks: 'making a symbolic link',
+  wasi: 'WASI is granted to no plugin',
+  threads: 'a worker thread is granted to no plugin; context.parallel runs tasks on threads',
+  openssl_store: "OpenSSL's store is granted to no plugin",
+  symlinks: 'making a symbolic link is granted to no plugin',
 }
 
 /** Whether the host itself gave what was reached for: then no word of the process makes a denial of it. */
@@ -138,7 +138,7 @@ function describeFeature(access: Extract<Access, { kind: 'runtime' }>, reach: Re
   const never = NEVER[feature]
   if (never !== undefined) {
     const details = { missing: [], resource: feature, line: null }
-    return toDenial(access, `${never} is granted to no plugin`, details)
+    return toDenial(access, never, details)
   }
   const line = `${feature} = true`
   const right = `runtime:${feature}`

@@ -124,7 +124,7 @@ describe('A denial', () => {
     {
       operation: 'thread',
       input: null,
-      sentence: 'a worker thread is granted to no plugin',
+      sentence: 'a worker thread is granted to no plugin; context.parallel runs tasks on threads',
       missing: [],
       kind: 'runtime',
     },

@@ -4,6 +4,8 @@ import type { AttackerName } from './probe.ts'
 const RESTART = '[restart]\nintensity = 1000\nshutdown_ms = 200\n'
 
 export const MAX_MEMORY_MB = 64
+/** That are declared; the machine may have fewer processors. */
+export const THREADS = 2
 /** Long enough for what must come to its own end, and short enough for what never does. */
 export const MAX_EXECUTION_MS: Readonly<Record<AttackerName, number>> = {
   bare: 2000,
@@ -14,6 +16,7 @@ export const MAX_EXECUTION_MS: Readonly<Record<AttackerName, number>> = {
   busy: 15_000,
   loose: 5_000,
   starter: 15_000,
+  threaded: 2_000,
 }
 
 /** Ports of the host, which are known when its listeners are open. */
@@ -31,6 +34,8 @@ const MORE: Readonly<Record<AttackerName, (ports: ArenaPorts) => string>> = {
   loose: () =>
     `[permissions]\npermissions = ["fs_read:./given"]\n[runtime]\nffi = true\nsqlite = true\ninspector = true\naddons = true\neval = true\n`,
   starter: () => `[permissions]\npermissions = ["process"]\n`,
+  /** May run tasks on threads. */
+  threaded: () => `[runtime]\nthreads = ${THREADS}\n`,
   /** Held by limits besides memory and time. */
   limited: () => '',
   busy: () => '',

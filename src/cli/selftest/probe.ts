@@ -52,3 +52,4 @@ export type AttackerName =
   | 'busy'
   | 'loose'
   | 'starter'
+  | 'threaded'

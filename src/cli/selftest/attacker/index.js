@@ -8,6 +8,7 @@ import * as programs from './programs.js'
 import * as raw from './raw.js'
 import * as runtime from './runtime.js'
 import * as system from './system.js'
+import * as threads from './threads.js'
 import * as wire from './wire.js'
 
 const attacks = {
@@ -21,8 +22,12 @@ const attacks = {
   ...raw,
   ...runtime,
   ...system,
+  ...threads,
   ...wire,
 }
+
+/** What runs on threads is a function of the plugin's own module. */
+export { hoardInThread, napInThread, spinInThread, startInThread } from './threads.js'
 
 export default {
   operations: {
@@ -78,7 +83,8 @@ const LIES = {
 class Tries {
   list = []
 
-  constructor({ data_dir, workspace }) {
+  constructor({ data_dir, workspace, parallel }) {
+    this.parallel = parallel
     this.data = data_dir
     this.workspace = workspace
     this.own = import.meta.dirname

@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { processesNaming } from '../arena-processes.ts'
 import type { Arena } from '../arena.ts'
+import { THREADS } from '../attackers.ts'
 import { attackProbe } from '../define-probe.ts'
 import type { Probe } from '../probe.ts'
 
@@ -37,6 +38,15 @@ export const PROCESS_PROBES: readonly Probe[] = [
     tries: 'starts threads and loaders that might have more rights than it has',
     attack: 'threads',
     input: ({ places }) => ({ secret: places.secretFile }),
+  }),
+  attackProbe({
+    id: 'processes-thread-bomb',
+    area: 'processes',
+    tries:
+      'starts 500 threads where it declares two: by itself, from inside of one, and by 500 calls at once',
+    as: 'threaded',
+    attack: 'threadBomb',
+    input: () => ({ declared: THREADS }),
   }),
   attackProbe({
     id: 'processes-signals',

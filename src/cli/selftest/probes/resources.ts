@@ -32,6 +32,15 @@ const MEMORY: readonly (readonly [id: string, attack: string, by: string])[] = [
   ['unpacking', 'compressed', 'unpacking what was packed small'],
 ]
 
+const THREADED_MEMORY: readonly (readonly [id: string, attack: string, tries: string])[] = [
+  ['threads', 'memoryInThreads', 'takes memory on all of its threads at once until something stops it'],
+  [
+    'beside-threads',
+    'memoryBesideThreads',
+    'starts none of its threads, and takes their memory until something stops it',
+  ],
+]
+
 const TIME: readonly (readonly [id: string, attack: string, tries: string])[] = [
   ['spin', 'spin', 'computes for ever'],
   ['regexp', 'backtracking', 'lets a regular expression backtrack for ever'],
@@ -74,6 +83,23 @@ export const RESOURCE_PROBES: readonly Probe[] = [
           ? null
           : 'its numbers are those of x86-64',
     run: async (arena) => judgeMemory(await bomb(arena, 'loose', 'nativeMemory', {})),
+  }),
+  ...THREADED_MEMORY.map(([id, attack, tries]) =>
+    defineProbe({
+      id: `memory-${id}`,
+      area: 'resources',
+      tries,
+      plugins: ['threaded'],
+      run: async (arena) => judgeMemory(await bomb(arena, 'threaded', attack, {})),
+    }),
+  ),
+  defineProbe({
+    id: 'time-threads',
+    area: 'resources',
+    tries: 'computes for ever on all of its threads',
+    plugins: ['threaded'],
+    run: async (arena) =>
+      judgeTime(await bomb(arena, 'threaded', 'spinInThreads', {}), MAX_EXECUTION_MS.threaded),
   }),
   ...TIME.map(([id, attack, tries]) =>
     defineProbe({
@@ -171,8 +197,7 @@ function judgeMemory(watched: Watched<Ended>): Finding {
   return isMemory ? judgePings(watched, found) : { verdict: 'unclear', found }
 }
 
-function judgeTime(watched: Watched<Ended>): Finding {
-  const limitMs = MAX_EXECUTION_MS.hasty
+function judgeTime(watched: Watched<Ended>, limitMs = MAX_EXECUTION_MS.hasty): Finding {
   const { value, durationMs } = watched
   const over = Math.round(durationMs - limitMs)
   const found = `${value.code ?? 'an answer'}, ${over} ms after its ${limitMs} ms; ${pings(watched)}`

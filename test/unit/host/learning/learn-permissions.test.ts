@@ -103,7 +103,7 @@ describe('learnPermissions()', () => {
     const features = ['sqlite', 'threads', 'inspector'] as const
     const { runtime, notes } = learn(features.map((feature) => ({ kind: 'runtime', feature })))
     expect(runtime).to.eql(['sqlite'])
-    expect(notes).to.eql(['a worker thread is granted to no plugin'])
+    expect(notes).to.eql(['a worker thread is granted to no plugin; context.parallel runs tasks on threads'])
   })
 
   it('tells what the manifest lacks from what it has, and what it has in vain', () => {
