@@ -19,7 +19,13 @@ const MODULE = { format: /** @type {const} */ ('esm'), banner: { js: COMMONJS_NA
 
 /** What runs in an application's own process, and what must be able to say that this Node is too old. */
 const LIBRARIES = ['src/index.ts', 'src/plugin/index.ts', 'src/cli/launcher.ts']
-const LIBRARY_BUILD = { ...MODULE, target: 'node20' }
+/** In one build each: what one loads only when it needs it (fetching a Node) is a file of its own. */
+const LIBRARY_BUILD = {
+  ...MODULE,
+  target: 'node20',
+  splitting: true,
+  chunkNames: 'dist/src/client/[name]-[hash]',
+}
 
 const PROGRAM_BUILD = {
   ...MODULE,

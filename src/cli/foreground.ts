@@ -20,7 +20,7 @@ export function runInForeground(program: ForegroundProgram): Promise<number> {
     const stop = forwardSignals((signal) => child.kill(signal))
     child.once('error', (cause) => {
       stop()
-      const message = `Cannot run "${program.file}": ${cause.message}. Set PHANTOM_RUNTIME to a Node that runs`
+      const message = `Cannot run "${program.file}": ${cause.message}. Run "phantom setup", or set PHANTOM_RUNTIME to a Node that runs`
       reject(new PhantomError('RUNTIME_NOT_FOUND', message, { cause }))
     })
     child.once('exit', (code, signal) => {

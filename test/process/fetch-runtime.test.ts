@@ -124,6 +124,10 @@ describe('fetching the private copy of Node', function () {
     )
     expect((await new Fetcher(env).ended).found).to.deep.equal(found)
     expect(registry.downloads).to.equal(1)
+    fs.rmSync(file)
+    expect((await new Fetcher(env).ended).found).to.deep.equal(found)
+    expect(fs.existsSync(file)).to.equal(true)
+    expect(entries()).to.deep.equal([pinnedHere().id])
   })
 
   it('lets one of two fetch, and both have it', async function () {

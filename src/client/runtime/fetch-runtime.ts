@@ -75,6 +75,8 @@ async function fetchInto(
     throw error
   }
   await tryCopy(pinned, copy)
+  // Something without an executable may stand there, of which somebody removed a part.
+  await rm(privateCopyFolder(pinned.id), { recursive: true, force: true })
   await rename(copy, privateCopyFolder(pinned.id))
   await syncFolder(runtimesFolder())
   return { path: path.join(privateCopyFolder(pinned.id), 'bin/node'), version: pinned.version }

@@ -81,13 +81,17 @@ function runNpm(npm: string, args: string[], cwd: string, signal?: AbortSignal):
     env: environment(npm),
     timeout: PACK_TIMEOUT_MS,
     maxBuffer: MAX_OUTPUT_BYTES,
-    ...(signal === undefined ? {} : { signal }),
   }
   return new Promise((resolve) => {
     const child = execFile(npm, args, options, (error, stdout, stderr) => {
+      signal?.removeEventListener('abort', end)
       const isTimeout = error?.killed === true && signal?.aborted !== true
       resolve({ stdout, stderr, problem: error === null ? null : ownWords(error), isTimeout })
     })
+    // Not by the option `signal`, which does not wait for the end: npm would write into a folder that is being removed.
+    const end = (): void => void child.kill()
+    if (signal?.aborted === true) end()
+    else signal?.addEventListener('abort', end)
     // Nobody is there to answer a question.
     child.stdin?.end()
   })

@@ -1,6 +1,6 @@
 /** Where a user's runtimes lie: the private copies of Node, and what `phantom setup --runtime` chose. */
-import { lstatSync, readFileSync } from 'node:fs'
-import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { lstatSync, readFileSync, statSync } from 'node:fs'
+import { mkdir, open, rename, rm, rmdir } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { PhantomError } from '../../contract/phantom-error.ts'
@@ -77,7 +77,6 @@ export async function removeRuntimes(isDryRun: boolean): Promise<string[]> {
   if (isDryRun) return there
   for (const entry of there) await rm(entry, { recursive: true, force: true })
   // Only when nothing of somebody else's is in it.
-  const { rmdir } = await import('node:fs/promises')
   await rmdir(dataFolder()).catch(() => undefined)
   return there
 }
@@ -102,10 +101,11 @@ function isThereAndTrusted(file: string, what: string): boolean {
   const uid = process.getuid?.()
   if (uid === undefined) return true
   for (let entry = file; entry !== path.dirname(dataFolder()); entry = path.dirname(entry)) {
-    const { uid: owner, mode } = lstatSync(entry)
-    const isOthers = owner !== uid && owner !== 0
-    if (!isOthers && (mode & WRITABLE_BY_OTHERS) === 0) continue
-    const why = isOthers ? `belongs to another user (uid ${owner})` : 'may be written by others'
+    const { uid: owner, mode } = statSync(entry)
+    // Of a link: who made it, and what it leads to.
+    const other = [lstatSync(entry).uid, owner].find((one) => one !== uid && one !== 0)
+    if (other === undefined && (mode & WRITABLE_BY_OTHERS) === 0) continue
+    const why = other === undefined ? 'may be written by others' : `belongs to another user (uid ${other})`
     throw new PhantomError(
       'RUNTIME_NOT_FOUND',
       `Cannot use ${what}: "${entry}" ${why}. Remove it or set XDG_DATA_HOME to a folder of your own`,
@@ -118,7 +118,7 @@ function isThereAndTrusted(file: string, what: string): boolean {
 /** Nor is what this user may not look at, as in the home folder of a service that is shut off from it. */
 function isThere(file: string): boolean {
   try {
-    lstatSync(file)
+    statSync(file)
     return true
   } catch {
     return false
