@@ -67,6 +67,8 @@ export function memoryError(execution: Execution, memory: MemoryUse): PhantomErr
 /** What a process holds, against what its manifest allows. */
 export function memoryUseOf(instance: RunnerInstance): MemoryUse {
   instance.figures.sampler?.sample(performance.now())
+  // Of one that answers still; its last sample may have seen it before it grew, or after it let go.
+  if (instance.state === 'ready') instance.figures.sampler?.readPeak()
   return { usedBytes: instance.figures.peakUsedBytes, limits: instance.generation.limits }
 }
 

@@ -14,6 +14,9 @@ const MAX_COUNTED = 20_000
 /** A plugin may have closed some of what it had open when the kernel refused it the next. */
 const NEARLY = 0.9
 
+/** What starts a process or a thread, in the words of Node (`spawn node`) and of C. */
+const STARTS = /^(?:spawn|v?fork|clone3?|posix_spawn|pthread_create)/
+
 /** What the error of a call says of a limit of the kernel's: the host saw it met, or has the plugin's word alone. */
 export interface LimitBehind {
   readonly breach: LimitBreach
@@ -31,7 +34,7 @@ export function limitBehind(instance: RunnerInstance, { data }: WireError): Limi
     const declared = limits.maxOpenFiles ?? DEFAULT_MAX_OPEN_FILES
     return judge('max_open_files', declared, countDescriptors(instance.pid))
   }
-  if (code === 'EAGAIN' && typeof syscall === 'string' && syscall.startsWith('spawn')) {
+  if (code === 'EAGAIN' && typeof syscall === 'string' && STARTS.test(syscall)) {
     const declared = limits.maxProcesses ?? DEFAULT_MAX_PROCESSES
     return judge('max_processes', declared, countTasks(instance.figures.rootPid))
   }

@@ -15,15 +15,20 @@ const SMALL = { maxEntries: 50, maxBytes: 1024 * 1024 }
  * come back. TypeScript has its types stripped on the way, its file names kept: a runner that strips for itself starts
  * two and a half times slower and holds three times the memory. Kept by the digest of what it was made from.
  *
+ * @param entryPoint null for a plugin that is no JavaScript: its files are copied as they are
  * @throws PhantomError PLUGIN_START_FAILED for syntax that cannot be stripped (enum, namespace, parameter property),
  * and for files that cannot be read
  */
 export async function takeSnapshot(
   directory: string,
-  entryPoint: string,
+  entryPoint: string | null,
   cacheDirectory: string,
 ): Promise<Snapshot> {
-  const task = { directory, cacheDirectory, isTypeScript: SOURCE_NAMES.has(extname(entryPoint)) }
+  const task = {
+    directory,
+    cacheDirectory,
+    isTypeScript: entryPoint !== null && SOURCE_NAMES.has(extname(entryPoint)),
+  }
   return (await twice(() => takeSmall(task))) ?? (await takeInThread(task))
 }
 

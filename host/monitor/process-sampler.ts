@@ -16,6 +16,7 @@ const SAMPLE_INTERVAL_MS = 10
 
 const EMPTY: ProcessSample = { atMs: -Infinity, cpuTimeMs: 0, familyCpuTimeMs: 0, rssBytes: 0 }
 const { clockTicksPerSecond, pageBytes } = readAuxiliaryVector()
+export const PAGE_BYTES = pageBytes
 const buffer = Buffer.alloc(1024)
 
 /**
@@ -23,11 +24,13 @@ const buffer = Buffer.alloc(1024)
  * it anew, and never another process's file after the pid was given again). proc_pid_stat(5).
  */
 export class ProcessSampler {
+  readonly #pid: number
   #descriptor: number | null
   #last: ProcessSample = EMPTY
   #peakRssBytes = 0
 
   constructor(pid: number) {
+    this.#pid = pid
     this.#descriptor = open(pid)
   }
 
@@ -60,6 +63,17 @@ export class ProcessSampler {
       this.close()
     }
     return this.#last
+  }
+
+  /** Asks the kernel for the most that it ever held: dearer than a sample. */
+  readPeak(): void {
+    try {
+      const status = readFileSync(`/proc/${this.#pid}/status`, 'latin1')
+      const kibibytes = Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1] ?? 0)
+      this.#peakRssBytes = Math.max(this.#peakRssBytes, kibibytes * 1024)
+    } catch {
+      // It is gone, and what samples saw stands.
+    }
   }
 
   close(): void {

@@ -48,6 +48,8 @@ export interface ProcessEnd {
   readonly isIdle: boolean
   /** What the host wanted when it happened; null when the host wanted nothing. */
   readonly cause: EndCause | null
+  /** Whether it held nearly all of the memory that it may have. */
+  readonly isNearMemoryLimit: boolean
   /** The last lines of stderr: V8 says there why it gives up. */
   readonly stderrTail: string
 }
@@ -71,9 +73,9 @@ const BY_CAUSE: Readonly<Record<EndCause, ExitClass>> = {
   ignored_cancel: 'wall_limit',
 }
 
-/** The last words of V8, Node and the C++ library when memory is refused. */
+/** The last words of V8, Node, the C++ library, Rust, Go and Python when memory is refused. */
 const OUT_OF_MEMORY =
-  /FATAL ERROR: .*(?:out of memory|Allocation failed)|Fatal (?:process|JavaScript) out of memory|std::bad_alloc|ERR_MEMORY_ALLOCATION_FAILED|Array buffer allocation failed/
+  /FATAL ERROR: .*(?:out of memory|Allocation failed)|Fatal (?:process|JavaScript) out of memory|std::bad_alloc|ERR_MEMORY_ALLOCATION_FAILED|Array buffer allocation failed|^memory allocation of \d+ bytes failed|^fatal error: (?:runtime: )?(?:out of memory|cannot allocate memory)|^MemoryError\b/m
 
 /** As it is told and written down. */
 export function toExitInfo(end: ProcessEnd, generation: number): ExitInfo {
@@ -94,6 +96,8 @@ function classifyExit(end: ProcessEnd): ExitClass {
   if (end.code === RUNNER_EXIT_CODES.protocol) return 'protocol'
   // Code 0 under a call is no normal end: the call has no answer.
   if (end.code === 0 && end.isIdle) return 'expected'
+  // A program that was refused memory ends by a signal, or as it likes, and need not say why.
+  if (end.isNearMemoryLimit && end.code !== 0) return 'oom'
   return 'crash'
 }
 

@@ -12,12 +12,14 @@ import type { Generation } from '../generations/generation.ts'
 import { SnapshotFolder } from '../generations/snapshot-folder.ts'
 import { Attestor } from '../sandbox/attest/attestor.ts'
 import type { RunnerIdentity } from '../sandbox/identity.ts'
+import { PROGRAM_BASE_DATA_BYTES } from '../sandbox/memory-base.ts'
 import { planRunner, type RunnerPlan } from '../sandbox/plan-runner.ts'
 import { observePolicy } from '../sandbox/observe-policy.ts'
 import { resolvePolicy, type Policy } from '../sandbox/policy.ts'
 import type { LauncherOptions } from './launcher-options.ts'
 import { makeDataDirectory, makeGrantedFolders } from './data-directory.ts'
 import { preparePlugin, type PreparedPlugin } from './prepare-plugin.ts'
+import { programOf } from './read-executable.ts'
 import { RefusedStarts } from './refused-starts.ts'
 import { shortageError } from './start-error.ts'
 import { grantsOf } from './instance-grants.ts'
@@ -104,7 +106,7 @@ export class InstanceLauncher {
   }
 
   async #spawn(generation: Generation, lane: InstanceLane): Promise<RunnerInstance> {
-    requireTier(this.#options, generation.id)
+    requireTier(this.#options, generation)
     // Fails closed: a plugin that would get its secrets starts with none of them missing.
     if (generation.rights.some(({ kind }) => kind === 'env')) this.#options.variables.read()
     await this.#options.onSpawned(generation)
@@ -121,11 +123,14 @@ export class InstanceLauncher {
     let egress: EgressDoor | null = null
     try {
       const policy = this.policyOf(generation, lane.workspace, identity)
-      const baseDataBytes = await this.#options.baseDataBytes({
-        hasNetwork: policy.network.length > 0,
-        isWasm: generation.manifest.type === 'wasm',
-        threads: generation.threads,
-      })
+      const baseDataBytes =
+        prepared.executable === null
+          ? await this.#options.baseDataBytes({
+              hasNetwork: policy.network.length > 0,
+              isWasm: generation.manifest.type === 'wasm',
+              threads: generation.threads,
+            })
+          : PROGRAM_BASE_DATA_BYTES
       egress = await this.#openEgress(lane, policy, identity)
       this.#options.variables.granted(generation.id, policy.env)
       return this.#spawnPlanned({
@@ -200,6 +205,7 @@ export class InstanceLauncher {
 
   #plan(start: PlannedStart, dataDir: string): RunnerPlan {
     const { generation, lane, prepared } = start
+    const { executable } = prepared
     return planRunner(this.#options.machine, {
       runnerDirectory: this.#options.runnerDirectory,
       pluginDir: generation.directory,
@@ -218,7 +224,8 @@ export class InstanceLauncher {
       identity: start.identity,
       isWasm: generation.manifest.type === 'wasm',
       observe: this.#options.onObserved !== null,
-      gate: null,
+      gate: executable === null ? null : this.#attestor.gate(),
+      program: executable === null ? null : programOf(generation, executable),
     })
   }
 

@@ -57,6 +57,7 @@ const AFTER_SHORTAGE_MS = 1_000
 /** Failures of a start that say nothing about the plugin. */
 const NOT_ITS_FAULT: ReadonlySet<string> = new Set([
   'SANDBOX_UNAVAILABLE',
+  'PLUGIN_RUNTIME_UNAVAILABLE',
   'DAEMON_SHUTTING_DOWN',
   'DEPENDENCY_UNAVAILABLE',
   'PLUGIN_FAILED',

@@ -1,8 +1,11 @@
+import type { Manifest } from '../../src/contract/manifest.ts'
 import type { RunnerOperation } from '../../src/contract/runner-methods.ts'
 import type { Generation } from '../generations/generation.ts'
 import { takeSnapshot } from '../generations/snapshot.ts'
 import type { SnapshotFolder } from '../generations/snapshot-folder.ts'
+import type { Executable } from '../native/executable.ts'
 import type { SchemaCompiler } from '../validation/schema-compiler.ts'
+import { readExecutable } from './read-executable.ts'
 
 /** What every instance of one generation shares, made once before the first. */
 export interface PreparedPlugin {
@@ -11,6 +14,8 @@ export interface PreparedPlugin {
   readonly operations: RunnerOperation[]
   /** The copy of its files that stands in its place; null where they are too many. */
   readonly overlayDir: string | null
+  /** How its executable is started; null for a plugin that the runner runs. */
+  readonly executable: Executable | null
   /** What the author should know, in words; null when nothing. */
   readonly notice: string | null
 }
@@ -29,12 +34,13 @@ export async function preparePlugin(
   // A generation that comes back has its files already.
   const snapshot =
     generation.snapshot === null || generation.digest === null
-      ? await takeSnapshot(directory, manifest.entryPoint, powers.snapshots.of(generation.id))
+      ? await takeSnapshot(directory, sourceOf(manifest), powers.snapshots.of(generation.id))
       : { directory: generation.snapshot, digest: generation.digest, changedAtMs: 0, notice: null }
   clean(snapshot.directory)
   generation.digest = snapshot.digest
   generation.snapshot = snapshot.directory
   generation.changedAtMs = snapshot.changedAtMs
+  const executable = manifest.type === 'native' ? await readExecutable(generation) : null
   const operations = await Promise.all(
     manifest.operations.map(async ({ name, inputSchema }) => ({
       name,
@@ -47,6 +53,12 @@ export async function preparePlugin(
       manifest.configuration === null ? {} : await powers.compiler.configDefaults(manifest.configuration),
     operations,
     overlayDir: snapshot.directory,
+    executable,
     notice: snapshot.notice,
   }
+}
+
+/** Whose types may have to be stripped. */
+function sourceOf({ type, entryPoint }: Manifest): string | null {
+  return type === 'javascript' ? entryPoint : null
 }

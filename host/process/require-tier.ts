@@ -1,19 +1,51 @@
 import { PhantomError } from '../../src/contract/phantom-error.ts'
+import type { Generation } from '../generations/generation.ts'
 import type { LauncherOptions } from './launcher-options.ts'
 
 /**
- * Fails closed: where policy demands more than this machine can hold, nothing starts.
+ * Fails closed: where policy demands more than this machine can hold, and where nothing would hold what is no
+ * JavaScript, nothing starts.
  *
- * @throws PhantomError SANDBOX_UNAVAILABLE
+ * @throws PhantomError SANDBOX_UNAVAILABLE, PLUGIN_RUNTIME_UNAVAILABLE
  */
 export function requireTier(
-  { machine, requiredTier }: Pick<LauncherOptions, 'machine' | 'requiredTier'>,
+  options: Pick<LauncherOptions, 'machine' | 'requiredTier' | 'onObserved'>,
+  generation: Pick<Generation, 'id' | 'manifest'>,
+): void {
+  const { requiredTier } = options
+  if (generation.manifest.type === 'native') requireWalls(options, generation.id)
+  if (requiredTier === 'namespace')
+    requireNamespace(options, generation.id, 'security.required_tier is "namespace"')
+}
+
+/** Node's permission model, which is all that tier `process` has, and all that can tell of what it lets pass. */
+function requireWalls(
+  { machine, onObserved }: Pick<LauncherOptions, 'machine' | 'onObserved'>,
   pluginId: string,
 ): void {
-  if (requiredTier === 'process' || machine.tier === 'namespace') return
+  requireNamespace(
+    { machine, requiredTier: 'namespace' },
+    pluginId,
+    'a native plugin runs in tier "namespace" alone',
+  )
+  if (onObserved === null) return
+  throw new PhantomError(
+    'PLUGIN_RUNTIME_UNAVAILABLE',
+    `Cannot start "${pluginId}": permissions.mode is "observe", and nothing tells what a native plugin reaches for. ` +
+      'Set permissions.mode to "enforce": what it is refused, it says itself',
+    { details: { plugin_id: pluginId, type: 'native', mode: 'observe' } },
+  )
+}
+
+function requireNamespace(
+  { machine, requiredTier }: Pick<LauncherOptions, 'machine' | 'requiredTier'>,
+  pluginId: string,
+  why: string,
+): void {
+  if (machine.tier === 'namespace') return
   throw new PhantomError(
     'SANDBOX_UNAVAILABLE',
-    `Cannot start "${pluginId}": security.required_tier is "namespace" and this machine gives tier "${machine.tier}" ` +
+    `Cannot start "${pluginId}": ${why} and this machine gives tier "${machine.tier}" ` +
       `(${machine.reasonNoNamespace}). Run "phantom doctor" to see what to mend`,
     { details: { required_tier: requiredTier, tier: machine.tier } },
   )

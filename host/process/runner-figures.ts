@@ -1,10 +1,11 @@
 import type { InstanceSpec } from './instance-spec.ts'
 import { meterProcess, meterTree, type CpuMeter } from '../monitor/cpu-meter.ts'
+import { DataWatch } from '../monitor/data-watch.ts'
 import { heldBytes } from '../monitor/held-memory.ts'
 import { ProcessSampler } from '../monitor/process-sampler.ts'
 import { processesBelow } from '../monitor/process-tree.ts'
 
-type Origin = Pick<InstanceSpec, 'mayStartProcesses' | 'cgroup'>
+type Origin = Pick<InstanceSpec, 'mayStartProcesses' | 'cgroup' | 'plan'>
 
 /** What the host measures of one process; nothing before its pid is known. */
 export class RunnerFigures {
@@ -12,6 +13,7 @@ export class RunnerFigures {
   #rootPid: number | null = null
   #sampler: ProcessSampler | null = null
   #cpu: CpuMeter | null = null
+  #data: DataWatch | null = null
   #idleRssBytes = 0
   #idleHeldBytes = 0
   #peakHeldBytes = 0
@@ -25,6 +27,10 @@ export class RunnerFigures {
   }
   get cpu(): CpuMeter | null {
     return this.#cpu
+  }
+  /** Null for a runner. */
+  get data(): DataWatch | null {
+    return this.#data
   }
   /** The most that was ever seen above an idle one: by samples of the runner, and by looks at all that is held. */
   get peakUsedBytes(): number {
@@ -45,12 +51,15 @@ export class RunnerFigures {
     return this.#rootPid
   }
 
-  learn(pid: number, rootPid: number | null, { mayStartProcesses, cgroup }: Origin): void {
+  learn(pid: number, rootPid: number | null, { mayStartProcesses, cgroup, plan }: Origin): void {
     if (this.#pid !== null) return
     this.#pid = pid
     this.#rootPid = rootPid
     this.#hasFamily = mayStartProcesses && rootPid !== null
     this.#sampler = new ProcessSampler(pid)
+    const { gate, rlimits } = plan.expected
+    // The runner tells by itself when memory was refused.
+    if (gate !== null && rlimits !== null) this.#data = new DataWatch(pid, rlimits.data)
     this.#cpu =
       cgroup ?? (this.#hasFamily && rootPid !== null ? meterTree(rootPid) : meterProcess(this.#sampler))
   }
@@ -69,6 +78,7 @@ export class RunnerFigures {
 
   close(): void {
     this.#sampler?.close()
+    this.#data?.close()
   }
 
   #family(): readonly number[] {

@@ -1,7 +1,7 @@
 import type { InstanceState } from '../../src/contract/life.ts'
 import { messageOf, type PhantomError } from '../../src/contract/phantom-error.ts'
 import type { RunnerHook, RunnerParams } from '../../src/contract/runner-methods.ts'
-import { Connection, type Answer } from '../../src/rpc/connection.ts'
+import type { Answer, Connection } from '../../src/rpc/connection.ts'
 import { IdTable } from '../../src/rpc/id-table.ts'
 import { attestationError } from '../sandbox/attest/attestation-error.ts'
 import type { Attestation } from '../sandbox/attest/attestation.ts'
@@ -14,9 +14,10 @@ import { announcedTooMuch } from './announced-result.ts'
 import { executionIdOf, requestIdOf } from './execution-id.ts'
 import { GRACEFUL, toExitInfo, type EndCause } from './exit-reason.ts'
 import type { InstanceEvents, InstanceSpec } from './instance-spec.ts'
+import { openChannel } from './runner-channel.ts'
 import { endProcess } from './kill-ladder.ts'
 import { PluginWords } from './plugin-words.ts'
-import { protocolError } from './protocol-error.ts'
+import { refusedAnswer } from './refused-answer.ts'
 import { Questions } from './questions.ts'
 import { hooksIn } from './runner-hooks.ts'
 import { RunnerFigures } from './runner-figures.ts'
@@ -73,20 +74,13 @@ export class RunnerInstance {
     this.denials = DenialWatch.of(spec.reach, events)
     this.#runner = spawnRunner(spec.plan, spec.cgroup)
     this.attestation = spec.attestor.begin(spec.generation, spec.plan.expected, () => this.#runner.findPid())
-    this.#connection = new Connection(this.#runner.channel, {
+    this.#connection = openChannel(this.#runner.channel, {
       maxPayloadBytes: spec.initialize.max_payload_bytes,
-      payloadFrames: true,
-      strict: true,
       mayFree: (payload) => !this.#kept.has(payload),
-      onRequest: (request) =>
-        this.#violated(`it called "${String(request.method).slice(0, 80)}" on the host`),
-      onNotification: (method, params) => {
-        if (this.#words.notified(method, params)) return
-        if (method === 'denied' && this.denials.reported(params, this.#words.onlyCall())) return
-        this.#violated(`it sent "${method.slice(0, 80)}" with params that the contract does not allow`)
-      },
-      onStrayAnswer: (id) =>
-        this.#violated(`it answered a call that was never made (id ${JSON.stringify(id)?.slice(0, 40)})`),
+      onNotification: (method, params) =>
+        this.#words.notified(method, params) ||
+        (method === 'denied' && this.denials.reported(params, this.#words.onlyCall())),
+      onViolation: (what) => this.#violated(what),
       onClose: (error) => this.#channelClosed(error),
       onDrain: () => events.onDrain(),
     })
@@ -127,6 +121,9 @@ export class RunnerInstance {
   get reported(): Reported | null {
     return this.#reported
   }
+  get #isGated(): boolean {
+    return this.spec.plan.expected.gate !== null
+  }
   get canTakeCall(): boolean {
     return this.#state === 'ready' && !this.#connection.isClosed && !this.#connection.isOverBudget
   }
@@ -137,7 +134,8 @@ export class RunnerInstance {
    */
   async preload(): Promise<void> {
     await this.#attest()
-    await this.#askToStart('preload', preloadParams(this.spec))
+    // Behind a gate nothing of the plugin may run ahead: that it is held there is all.
+    if (!this.#isGated) await this.#askToStart('preload', preloadParams(this.spec))
     this.#learnPid(this.#runner.findPid())
     this.#isPreloaded = true
   }
@@ -150,9 +148,9 @@ export class RunnerInstance {
     const startedAtMs = this.#isPreloaded ? performance.now() : this.#spawnedAtMs
     if (!this.#isPreloaded) await this.#attest()
     const result = await this.#askToStart('initialize', initializeParams(this.spec, previousState))
-    const unspoken = protocolError(this.spec.initialize.plugin_id, result)
-    if (unspoken !== null) await this.end('start_failed')
-    if (unspoken !== null) throw unspoken
+    const refused = refusedAnswer(this.spec, result)
+    if (refused !== null) await this.end('start_failed')
+    if (refused !== null) throw refused
     this.#reported = reportedIn(result)
     this.#hooks = hooksIn((result as { hooks?: unknown } | null)?.hooks)
     this.#readyAtMs = performance.now()
@@ -174,6 +172,7 @@ export class RunnerInstance {
     const dispatched = this.#dispatched
     execution.sampleAtStart = this.figures.sampler?.sample(nowMs) ?? null
     execution.instance = this
+    this.figures.data?.begin(() => this.#inFlight.size > 0)
     this.#lastCallAtMs = nowMs
     const { input } = execution
     if (execution.mayRetry && input !== null) this.#kept.add(input)
@@ -239,7 +238,7 @@ export class RunnerInstance {
   /** Walks down the kill ladder; settles when the process is confirmed gone. Idempotent, the first cause stands. */
   end(cause: EndCause): Promise<void> {
     // At a gate nothing runs yet that could be asked, and the question would let it run.
-    const mayWait = this.spec.plan.expected.gate !== null && this.#readyAtMs === null
+    const mayWait = this.#isGated && this.#readyAtMs === null
     const isTrusted = GRACEFUL.has(cause) && !mayWait
     this.#cause ??= cause
     if (this.#state === 'starting' || this.#state === 'ready') this.#move('drain')
@@ -330,6 +329,7 @@ export class RunnerInstance {
 
   async #exited({ wasOutOfMemory, ...end }: Awaited<SpawnedRunner['exited']>): Promise<void> {
     if (wasOutOfMemory) this.#cause ??= 'memory_limit'
+    const isNearMemoryLimit = this.figures.data?.isNearLimit(performance.now()) ?? false
     await this.#output.ended()
     this.#move('exited')
     this.figures.close()
@@ -342,6 +342,7 @@ export class RunnerInstance {
       ...end,
       isIdle: this.#readyAtMs !== null && this.#inFlight.size === 0,
       cause: this.#cause,
+      isNearMemoryLimit,
       stderrTail: this.#output.stderrTail,
     }
     const inFlight = [...this.#inFlight.values()]

@@ -12,7 +12,7 @@ import type { Store } from '../store/store.ts'
 import { dependencyProblems, type DependencyNode } from './dependencies.ts'
 import { discoverPlugins, type DiscoveredPlugin } from './discover-plugins.ts'
 import { PluginRecord, type RunnablePlugin } from './plugin-record.ts'
-import { checkOperation, checkRuntime, notRunnable } from './runnable.ts'
+import { checkOperation, notRunnable } from './runnable.ts'
 
 export interface RegistryOptions {
   readonly pluginDirectory: string
@@ -114,13 +114,12 @@ export class PluginRegistry {
   /**
    * @param operation one that it must have; null for none
    * @throws PhantomError PLUGIN_NOT_FOUND, MANIFEST_INVALID, PLUGIN_BLOCKED, PLUGIN_FAILED, PLUGIN_DISABLED,
-   * DEPENDENCY_UNAVAILABLE, PLUGIN_RUNTIME_UNAVAILABLE, OPERATION_NOT_FOUND
+   * DEPENDENCY_UNAVAILABLE, OPERATION_NOT_FOUND
    */
   getRunnable(id: string, operation: string | null): RunnablePlugin {
     const record = this.get(id)
     if (!record.isEnabled() || record.isDisabled || record.dependencyProblem !== null)
       throw notRunnable(record)
-    checkRuntime(record)
     if (operation !== null) checkOperation(record, operation)
     return record
   }

@@ -31,18 +31,6 @@ export function notRunnable(record: PluginRecord): PhantomError {
   })
 }
 
-/** @throws PhantomError PLUGIN_RUNTIME_UNAVAILABLE */
-export function checkRuntime({ id, manifest }: RunnablePlugin): void {
-  const { type } = manifest
-  if (type !== 'native') return
-  throw new PhantomError(
-    'PLUGIN_RUNTIME_UNAVAILABLE',
-    `Cannot run "${id}": plugins of type "${type}" run when that runtime comes with a later version. ` +
-      'This version runs types "javascript" and "wasm"',
-    { details: { plugin_id: id, type } },
-  )
-}
-
 /** @throws PhantomError OPERATION_NOT_FOUND */
 export function checkOperation(plugin: RunnablePlugin, operation: string): void {
   const { operations } = plugin.manifest

@@ -13,6 +13,11 @@ export interface RunnerKind {
   /** Of a program that is measured 0 or 1. */
   readonly threads: number
 }
+/**
+ * What a program that is not the runner may count against RLIMIT_DATA beside its allowance: its own data, what its
+ * libraries and an interpreter set up before its first line. A C program counts 0.3 MiB, Python 3.11 some 4.
+ */
+export const PROGRAM_BASE_DATA_BYTES = 16 * 1024 * 1024
 
 /** Loads what a runner loads of Node, says so, and waits. */
 const IDLE_PROGRAM = `

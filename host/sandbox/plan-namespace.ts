@@ -32,15 +32,7 @@ export function planNamespace(machine: Machine, request: RunnerRequest): WallPla
       '4',
       '--',
       ENTRY_INSIDE,
-      ...runnerCommand(
-        {
-          node: NODE_INSIDE,
-          runner: RUNNER_INSIDE,
-          pluginPath: request.pluginDir,
-          temporary: ['/tmp'],
-        },
-        request,
-      ),
+      ...(request.program?.command ?? nodeCommand(request)),
     ],
     // bubblewrap sets PWD by itself.
     env: {
@@ -66,16 +58,27 @@ export function planNamespace(machine: Machine, request: RunnerRequest): WallPla
   }
 }
 
-function mechanismsFor(machine: Machine, { egressSocket, policy }: RunnerRequest): Mechanisms {
+function nodeCommand(request: RunnerRequest): string[] {
+  const places = {
+    node: NODE_INSIDE,
+    runner: RUNNER_INSIDE,
+    pluginPath: request.pluginDir,
+    temporary: ['/tmp'],
+  }
+  return runnerCommand(places, request)
+}
+
+function mechanismsFor(machine: Machine, { egressSocket, policy, program }: RunnerRequest): Mechanisms {
+  const andNode = program === null ? ' + node --permission' : ''
   return {
-    files: `mount namespace${machine.hasBindFd ? '' : ' (by path)'} + node --permission`,
+    files: `mount namespace${machine.hasBindFd ? '' : ' (by path)'}${andNode}`,
     network:
       egressSocket === null
-        ? 'network namespace without a way out + seccomp + node --permission'
+        ? `network namespace without a way out + seccomp${andNode}`
         : 'network namespace with no way out but the proxy of the daemon',
     processes: policy.process
       ? 'pid namespace + RLIMIT_NPROC'
-      : 'pid namespace + seccomp + node --permission + RLIMIT_NPROC',
+      : `pid namespace + seccomp${andNode} + RLIMIT_NPROC`,
     memory: 'RLIMIT_DATA',
     systemCalls: 'seccomp allowlist',
     uid: machine.uid === 0 ? 'a uid for each instance' : 'user namespace',

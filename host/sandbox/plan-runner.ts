@@ -16,6 +16,15 @@ import { planNamespace } from './plan-namespace.ts'
 import { planProcess } from './plan-process.ts'
 import type { Policy } from './policy.ts'
 
+/** A program of the plugin's own, in the place of the runner. */
+export interface OwnProgram {
+  /** As it lies inside the sandbox, with what an interpreter wants before it. */
+  readonly command: readonly string[]
+  /** Files and folders of the system that it needs, each at its own path: all that it will see of the system. */
+  readonly systemPaths: readonly string[]
+  readonly systemLinks: readonly { readonly at: string; readonly to: string }[]
+}
+
 /** All paths absolute and canonical. */
 export interface RunnerRequest {
   /** Of the runner's bundle `main.cjs`, and beside it what plugins import from `@phantom-ml/core/plugin`. */
@@ -48,6 +57,8 @@ export interface RunnerRequest {
    * the daemon sends the message after that (`Attestor.gate`). Null for one that answers, as the runner does.
    */
   readonly gate: Omit<Gate, 'start'> | null
+  /** Null for the runner. Nothing of Node's is there for any other, and only a namespace holds one. */
+  readonly program: OwnProgram | null
 }
 
 /** What to spawn, see `spawnPlan`. */

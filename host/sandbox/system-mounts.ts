@@ -1,7 +1,7 @@
 import type { Machine } from './machine.ts'
 import { device, empty, link, program, scratch, system, type Mount } from './mount.ts'
 import { contains } from './paths.ts'
-import type { RunnerRequest } from './plan-runner.ts'
+import type { OwnProgram, RunnerRequest } from './plan-runner.ts'
 import { temporaryMb } from './temporary-size.ts'
 import { EGRESS_INSIDE, ENTRY_INSIDE, NODE_INSIDE, RUNNER_INSIDE } from './runner-paths.ts'
 
@@ -12,21 +12,35 @@ const ENTRY_DESCRIPTOR = 5
 /** What every sandbox has, whatever was granted: the runtime with its libraries, /proc, /dev, /tmp. */
 export function systemMounts(
   machine: Machine,
-  { egressSocket, limits, policy, runnerDirectory }: RunnerRequest,
+  { egressSocket, limits, policy, program: own, runnerDirectory }: RunnerRequest,
 ): Mount[] {
   const programs = policy.process ? programMounts(machine) : []
-  const libraries = machine.libraries.filter((library) => !programs.some(({ at }) => contains(at, library)))
+  const needed = own === null ? nodeMounts(machine, runnerDirectory) : ownMounts(own)
   return [
     ...programs,
-    ...libraries.map((library) => system(library)),
-    system(machine.nodePath, NODE_INSIDE),
+    ...needed.filter((mount) => !programs.some(({ at }) => contains(at, mount.at))),
     program(ENTRY_INSIDE, ENTRY_DESCRIPTOR),
-    system(runnerDirectory, RUNNER_INSIDE),
     // Read-only keeps nobody from connecting; its owner and mode do.
     ...(egressSocket === null ? [] : [system(egressSocket, EGRESS_INSIDE)]),
     ...procMounts(machine, policy.process),
     ...DEVICES,
     scratch('/tmp', temporaryMb(limits) * MIB),
+  ]
+}
+
+function nodeMounts({ libraries, nodePath }: Machine, runnerDirectory: string): Mount[] {
+  return [
+    ...libraries.map((library) => system(library)),
+    system(nodePath, NODE_INSIDE),
+    system(runnerDirectory, RUNNER_INSIDE),
+  ]
+}
+
+/** A folder comes before what lies in it. */
+function ownMounts({ systemPaths, systemLinks }: OwnProgram): Mount[] {
+  return [
+    ...systemPaths.toSorted().map((path) => system(path)),
+    ...systemLinks.map(({ at, to }) => link(at, to)),
   ]
 }
 

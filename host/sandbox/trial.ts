@@ -95,6 +95,7 @@ async function prepareTrial(
     egressSocket: null,
     identity: machine.uid === 0 ? TRIAL_IDENTITY : null,
     gate: null,
+    program: null,
   }
 }
 

@@ -26,7 +26,7 @@ interface Outcome {
 interface Expectation {
   /** The sample talks to a daemon that is served already. */
   readonly served?: boolean
-  readonly needs?: string
+  readonly needs?: readonly string[]
   check(outcome: Outcome): void
 }
 
@@ -60,13 +60,23 @@ const EXPECTED: Readonly<Record<string, Expectation>> = {
     },
   },
   learn: {
-    needs: 'bwrap',
+    needs: ['bwrap'],
     check: ({ stdout }) => {
       expect(stdout).to.contain(
         'permissions = ["fs_read:./notes.md"]\n# asked for and not used: fs_read:./texts\n',
       )
       expect(stdout).to.contain('+ permissions = ["fs_read:./texts", "fs_read:./notes.md"]')
       expect(stdout).to.contain('Nothing was written')
+    },
+  },
+  'native-python': {
+    needs: ['bwrap', '/usr/bin/python3'],
+    check: ({ stdout, stderr }) => {
+      expect(stdout).to.match(/words.* {2}valid\n/)
+      expect(stdout.replace(/.*valid\n/, '').replaceAll(/\s+/g, '')).to.equal(
+        '{"words":2,"characters":9}3exitcode4',
+      )
+      expect(stderr).to.contain('permissions = ["fs_read:/etc/hostname"]')
     },
   },
   testing: { check: ({ stdout }) => expect(stdout).to.match(/pass 2\b[\s\S]*fail 0\b/) },
@@ -90,18 +100,18 @@ const EXPECTED: Readonly<Record<string, Expectation>> = {
   },
   'socat-list': {
     served: true,
-    needs: 'socat',
+    needs: ['socat'],
     check: ({ stdout }) => expect((JSON.parse(stdout) as { result: unknown[] }).result).to.not.be.empty,
   },
   'socat-admin': {
     served: true,
-    needs: 'socat',
+    needs: ['socat'],
     check: ({ stdout }) =>
       expect((JSON.parse(stdout) as { result: object }).result).to.include({ plugin_id: 'greeter' }),
   },
   'python-client': {
     served: true,
-    needs: 'python3',
+    needs: ['python3'],
     check: ({ stdout }) => {
       expect(stdout).to.match(/^plugins \[.*'counter'/m)
       expect(stdout).to.match(/^progress 1(\.0)? 3 of 3$/m)
@@ -180,8 +190,8 @@ describe('the samples of README.md and docs/', function () {
 })
 
 function skipUnlessThere(test: Mocha.Context, { name }: Sample): void {
-  const { needs } = EXPECTED[name]!
-  if (needs !== undefined && !isOnPath(needs)) skipBecause.call(test, `${needs} is not installed here`)
+  const missing = EXPECTED[name]!.needs?.find((program) => !isOnPath(program))
+  if (missing !== undefined) skipBecause.call(test, `${missing} is not installed here`)
 }
 
 /** Files of the samples, a `phantom` on PATH, and our package by its name. */

@@ -144,6 +144,7 @@ export class SandboxWorld {
       baseDataBytes: BASE_DATA_BYTES,
       egressSocket: null,
       gate: options.gate ?? null,
+      program: null,
     })
     return this.#asDaemon(options.kernelOnly === true ? withoutNodeLayer(plan) : plan)
   }

@@ -57,6 +57,7 @@ const REQUEST: RunnerRequest = {
   egressSocket: null,
   identity: null,
   gate: null,
+  program: null,
 }
 const withPolicy = (policy: Partial<Policy>): RunnerRequest => ({
   ...REQUEST,

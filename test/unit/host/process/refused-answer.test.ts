@@ -1,7 +1,14 @@
 import { expect } from 'chai'
-import { protocolError } from '../../../../host/process/protocol-error.ts'
+import { refusedAnswer } from '../../../../host/process/refused-answer.ts'
 
-const errorOf = (answer: unknown) => protocolError('greeter', answer)
+type Spec = Parameters<typeof refusedAnswer>[0]
+
+const specOf = (gate: object | null, operations: readonly string[]): Spec =>
+  ({
+    initialize: { plugin_id: 'greeter', operations: operations.map((name) => ({ name })) },
+    plan: { expected: { gate } },
+  }) as unknown as Spec
+const errorOf = (answer: unknown) => refusedAnswer(specOf(null, ['hello']), answer)
 
 describe('The protocol version that a plugin answers with', () => {
   for (const version of ['1.1', '1.0', '1.7', '1.9999']) {
@@ -37,6 +44,22 @@ describe('The protocol version that a plugin answers with', () => {
       const error = errorOf(answer)
       expect(error?.code).to.equal('PLUGIN_START_FAILED')
       expect(error?.message).to.contain('expected a text like "1.1"').and.have.lengthOf.below(400)
+    })
+  }
+})
+
+describe('The operations that a program names', () => {
+  const answer = (operations: unknown) =>
+    refusedAnswer(specOf({}, ['hello', 'bye']), { protocol_version: '1.1', operations })
+
+  it('may be more than the manifest declares', () => expect(answer(['bye', 'hello', 'more'])).to.equal(null))
+
+  for (const operations of [['hello'], ['hello', 7, 'BYE'], 'bye', null, undefined]) {
+    it(`are refused where one is missing: ${JSON.stringify(operations)}`, () => {
+      const error = answer(operations)
+      expect(error?.code).to.equal('PLUGIN_START_FAILED')
+      expect(error?.message).to.match(/does not name in its answer to "initialize": .*"bye"/)
+      expect(error?.details).to.include({ deterministic: true })
     })
   }
 })

@@ -1,15 +1,28 @@
 import { PhantomError } from '../../src/contract/phantom-error.ts'
 import { quoteText } from '../../src/contract/quote-text.ts'
 import { RUNNER_PROTOCOL_VERSION } from '../../src/contract/version.ts'
+import type { InstanceSpec } from './instance-spec.ts'
 
+const MAX_SHOWN = 20
 const VERSION = /^(\d{1,4})\.\d{1,4}$/
 const [MAJOR] = RUNNER_PROTOCOL_VERSION.split('.')
+
+/** Why a plugin is not taken that answered `initialize` like this; null where it is. */
+export function refusedAnswer(
+  { initialize, plan }: Pick<InstanceSpec, 'initialize' | 'plan'>,
+  answer: unknown,
+): PhantomError | null {
+  const unspoken = protocolError(initialize.plugin_id, answer)
+  // The runner has compared its code with the manifest.
+  if (unspoken !== null || plan.expected.gate === null) return unspoken
+  return missingOperations(initialize, answer)
+}
 
 /**
  * Why the daemon can't talk to a plugin that answered `initialize` like this; null where it can. A minor adds, so an
  * older one lacks nothing that is asked of it, and of a newer one nothing is asked that this daemon does not know.
  */
-export function protocolError(pluginId: string, answer: unknown): PhantomError | null {
+function protocolError(pluginId: string, answer: unknown): PhantomError | null {
   const found: unknown = (answer as { protocol_version?: unknown } | null)?.protocol_version
   const major = typeof found === 'string' ? (VERSION.exec(found)?.[1] ?? null) : null
   if (major === MAJOR) return null
@@ -29,6 +42,25 @@ export function protocolError(pluginId: string, answer: unknown): PhantomError |
       supported: RUNNER_PROTOCOL_VERSION,
     },
   })
+}
+
+/** The manifest is what users were shown. */
+function missingOperations(
+  { plugin_id: pluginId, operations }: InstanceSpec['initialize'],
+  answer: unknown,
+): PhantomError | null {
+  const said = (answer as { operations?: unknown }).operations
+  const known = Array.isArray(said) ? said.filter((name) => typeof name === 'string') : []
+  const missing = operations.filter(({ name }) => !known.includes(name))
+  if (missing.length === 0) return null
+  const list = missing.map(({ name }) => quoteText(name)).join(', ')
+  const has = known.slice(0, MAX_SHOWN).map(quoteText).join(', ') || 'none'
+  return new PhantomError(
+    'PLUGIN_START_FAILED',
+    `Cannot start "${pluginId}": plugin.toml declares operations that its program does not name in its answer to ` +
+      `"initialize": ${list}. It names ${has}. Add them there, or take them out of plugin.toml`,
+    { details: { plugin_id: pluginId, deterministic: true } },
+  )
 }
 
 function shown(found: unknown): string {
