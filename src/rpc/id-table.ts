@@ -19,7 +19,9 @@ export class IdTable<Value> {
     return this.#count
   }
 
+  /** @throws RangeError for what is no id */
   set(id: number, value: Value): void {
+    if (!Number.isInteger(id) || id < 0) throw new RangeError(`an id is a whole number from 0 up, not ${id}`)
     if ((this.#count + 1) * 2 > this.#ids.length) this.#resize(this.#ids.length * 2)
     const at = this.#slotOf(id)
     if (this.#ids[at] === NO_ID) this.#count += 1
@@ -38,7 +40,7 @@ export class IdTable<Value> {
     const slots = this.#ids.length
     for (let at = (gap + 1) % slots; this.#ids[at] !== NO_ID; at = (at + 1) % slots) {
       // One that lies in the gap's run, and not past its own first slot, moves up.
-      const home = this.#ids[at]! % slots
+      const home = firstSlotOf(this.#ids[at]!, slots)
       if ((at - home + slots) % slots < (at - gap + slots) % slots) continue
       this.#ids[gap] = this.#ids[at]!
       this.#values[gap] = this.#values[at]
@@ -62,7 +64,7 @@ export class IdTable<Value> {
   /** The slot that holds the id, or the empty one where it would go. */
   #slotOf(id: number): number {
     const slots = this.#ids.length
-    let at = id % slots
+    let at = firstSlotOf(id, slots)
     while (this.#ids[at] !== id && this.#ids[at] !== NO_ID) at = (at + 1) % slots
     return at
   }
@@ -78,6 +80,11 @@ export class IdTable<Value> {
       this.#values[at] = values[from]
     }
   }
+}
+
+/** A slot for whatever is asked for, also where it is no id (NaN, 1.5): a search that starts in none would not end. */
+function firstSlotOf(id: number, slots: number): number {
+  return (id >>> 0) % slots
 }
 
 function emptyIds(size: number): number[] {

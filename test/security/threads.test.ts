@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
 import { expect } from 'chai'
-import { isAlive, TestDaemon } from '../helpers/daemon.ts'
+import { isAlive, TestDaemon, until } from '../helpers/daemon.ts'
 
 const MEBIBYTE = 1_048_576
 /** An entry point in TypeScript, and so its tasks. */
@@ -141,11 +141,21 @@ for (const environment of [{}, { PHANTOM_BWRAP: '' }]) {
     })
 
     it('ends threads that spin at the deadline, and goes on in the same process', async () => {
+      await run({ items: [1] })
       const pid = await daemon.pidOf(ID)
       const error = await daemon.refusal(ID, 'run', { items: [1, 2], export: 'spin' }, { timeout_ms: 300 })
       expect(error.code).to.equal('CALL_TIMEOUT')
       expect(await run({ items: [21] })).to.deep.equal([{ index: 0, doubled: 42 }])
       expect(await daemon.pidOf(ID)).to.equal(pid)
+    })
+
+    it('loses its process where a thread does not let go, as for a main thread that does not', async () => {
+      await run({ items: [1] })
+      const pid = await daemon.pidOf(ID)
+      const error = await daemon.refusal(ID, 'run', { items: [1], export: 'natively' }, { timeout_ms: 300 })
+      expect(error.code).to.equal('CALL_TIMEOUT')
+      await until(() => !isAlive(pid), 'the end of its process')
+      expect(await run({ items: [21] })).to.deep.equal([{ index: 0, doubled: 42 }])
     })
 
     for (const [who, operation, input] of [

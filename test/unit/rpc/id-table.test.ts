@@ -30,6 +30,17 @@ describe('IdTable', () => {
     expect(table.size).to.equal(0)
   })
 
+  it('ends its search also for what is no id, and takes none', () => {
+    const table = new IdTable<string>()
+    for (let id = 0; id < 31; id += 1) table.set(id, 'some')
+    for (const none of [NaN, Infinity, -Infinity, -1, 0.5, -0.5, 2 ** 32 + 0.5]) {
+      expect(table.get(none), String(none)).to.equal(undefined)
+      expect(table.delete(none), String(none)).to.be.false
+      expect(() => table.set(none, 'none'), String(none)).to.throw(RangeError, /^an id is a whole number/)
+    }
+    expect(table.size).to.equal(31)
+  })
+
   it('stays small when one id stays open while a million others come and go', () => {
     const table = new IdTable<string>()
     table.set(1, 'stays')
