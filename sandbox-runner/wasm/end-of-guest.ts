@@ -2,6 +2,7 @@ import { MAX_PLUGIN_TEXT_CHARS } from '../../src/contract/limits.ts'
 import { messageOf, type WireError } from '../../src/contract/phantom-error.ts'
 import { runnerError } from '../runner-error.ts'
 import { GuestOutOfMemory, GuestViolation } from './guest-violation.ts'
+import { GuestExit } from './wasi/process-functions.ts'
 import type { LastWords } from './last-words.ts'
 
 /** What allocators say that found no room: Rust's and C++'s standard libraries. */
@@ -30,7 +31,8 @@ export function endOfGuest({ thrown, words, isMemoryFull }: GuestEnd): WireError
   const said = words.text
   const trap = messageOf(thrown)
   const outOfMemory = MEMORY_WORDS.test(said ?? '') || (isMemoryFull() && !PANIC_WORDS.test(said ?? ''))
-  const message = (said ?? `the plugin trapped: ${trap}`).slice(0, MAX_PLUGIN_TEXT_CHARS)
+  const end = thrown instanceof GuestExit ? trap : `the plugin trapped: ${trap}`
+  const message = (said ?? end).slice(0, MAX_PLUGIN_TEXT_CHARS)
   const name = thrown instanceof WebAssembly.RuntimeError ? 'RuntimeError' : 'Error'
   return runnerError(outOfMemory ? 'out_of_memory' : 'fault', message, { name, message, trap })
 }

@@ -6,18 +6,22 @@ import {
   type GuestFrame,
   type ReadFrame,
 } from './guest-frame.ts'
-import { HOST_MODULE } from '../../src/contract/wasm/abi.ts'
+import { HOST_MODULE, WASI_MODULE } from '../../src/contract/wasm/abi.ts'
 import type { CompiledModule } from './compile-module.ts'
 import { GuestMemory } from './guest-memory.ts'
+import type { Wasi } from './wasi/create-wasi.ts'
 import { GuestOutOfMemory, GuestViolation } from './guest-violation.ts'
 
 /** See docs/wasm-abi.md. */
 const ABI_VERSION = 1
-
-type GuestImports = WebAssembly.Imports
+/** Imports whose answer may come later. */
+const WAITING = [`${HOST_MODULE}.call`, `${WASI_MODULE}.poll_oneoff`]
 
 /** Answers what a plugin asks of its host; at once, or when it is there. */
 export type AnswerHostCall = (request: ReadFrame) => GuestFrame | Promise<GuestFrame>
+
+/** What a module finds beside its host. */
+export type GuestSystem = Pick<Wasi, 'imports' | 'bind'>
 
 interface GuestExports {
   readonly memory: WebAssembly.Memory
@@ -46,15 +50,16 @@ export class GuestInstance {
   #broken: Error | null = null
 
   /** @throws whatever the module's own start throws, and GuestViolation */
-  constructor({ module, facts }: CompiledModule, answerHostCall: AnswerHostCall, system: GuestImports) {
+  constructor({ module, facts }: CompiledModule, answerHostCall: AnswerHostCall, system: GuestSystem) {
     this.#answerHostCall = answerHostCall
     const call = new WebAssembly.Suspending((address: number, length: number) =>
       this.#hostCall(address >>> 0, length >>> 0),
     )
-    const instance = new WebAssembly.Instance(module, { ...system, [HOST_MODULE]: { call } })
+    const instance = new WebAssembly.Instance(module, { ...system.imports, [HOST_MODULE]: { call } })
     this.#exports = instance.exports as unknown as GuestExports
     this.memory = new GuestMemory(this.#exports.memory, facts.memory.max)
-    const mayWait = facts.imports.includes(`${HOST_MODULE}.call`)
+    system.bind(this.#exports.memory)
+    const mayWait = WAITING.some((name) => facts.imports.includes(name))
     // A module that asks nothing of its host is spared the change of stacks, 0.7 µs.
     this.#handle = mayWait
       ? (WebAssembly.promising(this.#exports.phantom_handle) as Handle)

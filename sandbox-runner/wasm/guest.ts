@@ -8,11 +8,14 @@ import type { CompiledModule } from './compile-module.ts'
 import { readGuestAnswer, type GuestAnswer } from './guest-answer.ts'
 import { HostCalls } from './host-calls.ts'
 import { LastWords } from './last-words.ts'
+import { openSystem } from './open-system.ts'
 import type { RunnerPowers } from './runner-powers.ts'
+import type { Wasi } from './wasi/create-wasi.ts'
 
 /** From here on the memory of an instance that is gone is collected at once, not when V8 gets to it. */
 const COLLECTED_BYTES = 1024 * 1024
 
+const NOTHING: GuestAnswer = { error: null, result: null, payload: null }
 const CANCELLED: GuestAnswer = {
   error: runnerError('cancelled', 'The call was cancelled while it waited for the one before it'),
 }
@@ -39,6 +42,7 @@ export class Guest {
   readonly #host: HostCalls
   #start: RunnerParams['initialize']
   #instance: GuestInstance | null = null
+  #system: Wasi | null = null
   #isBusy = false
   #waiting: (() => void)[] = []
   #nextHookId = 1
@@ -94,7 +98,8 @@ export class Guest {
 
   #serve(request: GuestRequest): GuestAnswer | Promise<GuestAnswer> {
     if (this.#instance !== null) return this.#run(this.#instance, request)
-    return this.#serveAnew(request)
+    // What is gone needs no end.
+    return request.method === 'shutdown' ? NOTHING : this.#serveAnew(request)
   }
 
   async #serveAnew(request: GuestRequest): Promise<GuestAnswer> {
@@ -108,7 +113,13 @@ export class Guest {
     this.#words.forget()
     let instance: GuestInstance | null = null
     try {
-      instance = new GuestInstance(this.#module, (request) => this.#host.answer(request), {})
+      this.#system = openSystem(this.#start, {
+        powers: this.#powers,
+        words: this.#words,
+        sleep: (durationMs) => this.#host.sleep(durationMs),
+      })
+      this.#host.files = this.#system.files
+      instance = new GuestInstance(this.#module, (request) => this.#host.answer(request), this.#system)
       instance.begin()
     } catch (error) {
       return this.#ended(instance, error)
@@ -143,19 +154,25 @@ export class Guest {
   }
 
   #read(answer: ReadFrame, id: number): GuestAnswer {
+    this.#system?.flush()
     return readGuestAnswer(answer, id, this.#maxPayloadBytes)
   }
 
   /** The instance is in no state to go on with. */
   #ended(instance: GuestInstance | null, thrown: unknown): GuestAnswer {
+    this.#system?.flush()
     const isMemoryFull = (): boolean => instance?.memory.isFull() ?? false
     const error = endOfGuest({ thrown, words: this.#words, isMemoryFull })
-    if (instance !== null) this.#drop(instance)
+    this.#drop(instance)
     return { error }
   }
 
-  #drop(instance: GuestInstance): void {
+  #drop(instance: GuestInstance | null): void {
     this.#instance = null
+    this.#system?.close()
+    this.#system = null
+    this.#host.files = null
+    if (instance === null) return
     const { gc } = globalThis as { gc?: (options: object) => void }
     if (instance.memory.byteLength >= COLLECTED_BYTES) setImmediate(() => gc?.({ type: 'major' }))
   }

@@ -8,6 +8,7 @@ import { hostFetch } from './host-fetch.ts'
 import { misuse } from './host-call-misuse.ts'
 import type { RunnerPowers } from './runner-powers.ts'
 import type { LastWords } from './last-words.ts'
+import type { Wasi } from './wasi/create-wasi.ts'
 
 /** Cancellation, progress and log lines leave and come when the event loop turns: this often at least. */
 const TURN_MS = 10
@@ -23,11 +24,14 @@ type Params = Readonly<Record<string, unknown>>
 type Method = (params: Params, payload: Buffer | null) => Reply | Promise<Reply>
 
 const DONE: Reply = { result: null }
+const NOTHING = new Uint8Array()
 
 /** What a plugin may ask of its host, `phantom:host/v1` of docs/wasm-abi.md, in the name of the call that runs. */
 export class HostCalls {
   /** Null while a hook runs. */
   call: Call | null = null
+  /** Of the instance that runs. */
+  files: Wasi['files'] | null = null
   readonly #powers: RunnerPowers
   readonly #words: LastWords
   readonly #maxPayloadBytes: number
@@ -44,6 +48,8 @@ export class HostCalls {
       ['is_cancelled', () => ({ result: { cancelled: this.call?.isAborted ?? false } })],
       ['remaining_ms', () => ({ result: { remaining_ms: this.call?.remaining_ms() ?? null } })],
       ['sleep', (params) => this.#sleep(params)],
+      ['read_file', (params) => this.#readFile(params)],
+      ['write_file', (params, payload) => this.#writeFile(params, payload)],
       ['fetch', (params, payload) => this.#fetch(params, payload)],
     ])
   }
@@ -71,6 +77,11 @@ export class HostCalls {
   begin(call: Call | null): void {
     this.call = call
     this.#turnedMs = performance.now()
+  }
+
+  /** Rejects where the call that sleeps is cancelled. */
+  sleep(durationMs: number): Promise<void> {
+    return sleep(durationMs, this.call?.signal ?? null)
   }
 
   #run(request: {
@@ -124,8 +135,25 @@ export class HostCalls {
   async #sleep({ duration_ms: durationMs }: Params): Promise<Reply> {
     if (typeof durationMs !== 'number' || !(durationMs >= 0))
       throw misuse('sleep', 'a duration_ms from 0 on', durationMs)
-    await sleep(durationMs, this.call?.signal ?? null)
+    await this.sleep(durationMs)
     return DONE
+  }
+
+  #readFile({ path }: Params): Reply {
+    if (typeof path !== 'string') throw misuse('read_file', 'a path that is text', path)
+    return { result: null, payload: this.#openFiles().read(path, this.#maxPayloadBytes) }
+  }
+
+  #writeFile({ path, append = false }: Params, payload: Buffer | null): Reply {
+    if (typeof path !== 'string') throw misuse('write_file', 'a path that is text', path)
+    if (typeof append !== 'boolean') throw misuse('write_file', 'an append that is true or false', append)
+    this.#openFiles().write(path, payload ?? NOTHING, { append })
+    return DONE
+  }
+
+  #openFiles(): Wasi['files'] {
+    if (this.files === null) throw new TypeError('a host call comes out of an instance, which has files')
+    return this.files
   }
 
   #fetch(params: Params, body: Buffer | null): Promise<Reply> {

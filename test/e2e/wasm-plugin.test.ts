@@ -43,6 +43,9 @@ const COUNTS: WatGuest = {
     (call $result (call $text_count))`,
 }
 
+const CONFORMANCE = 'test/conformance/plugins/c/plugin.wasm'
+const GRANTS = `[permissions]\npermissions = ["fs_read:./given", "fs_write:./out", "env:GREETING"]\n`
+
 const SCHEMA = `[[operations]]\nname = "echo"\n[operations.input_schema]\ntype = "object"\nrequired = ["text"]\n`
 
 describe('A WebAssembly plugin', function () {
@@ -51,6 +54,7 @@ describe('A WebAssembly plugin', function () {
 
   before(async () => {
     daemon = await TestDaemon.start({
+      environment: { GREETING: 'hi' },
       config: 'reload: {debounce_ms: 20}\nexecution: {cancel_grace_ms: 300}\n',
       files: {
         ...wasmPlugin('echoing', {}),
@@ -65,6 +69,9 @@ describe('A WebAssembly plugin', function () {
         ...wasmPlugin('asking', ASKS),
         ...wasmPlugin('counting', COUNTS),
         ...wasmPlugin('spare', {}, '[runtime]\nstandby = 1\n'),
+        ...wasmPlugin('granted', fs.readFileSync(CONFORMANCE), GRANTS),
+        'given/a.txt': 'hello',
+        'secret.txt': 'not yours',
         ...wasmPlugin('unlike', { initialize: '"operations":["other"]' }, '[[operations]]\nname = "echo"\n'),
         ...wasmPlugin('refusing', {
           onInitialize: '(return (call $fail (call $text_words)))',
@@ -167,6 +174,49 @@ describe('A WebAssembly plugin', function () {
       })
       expect(warnings).to.have.length(1)
       expect(warnings[0]).to.include('network:example.org')
+    })
+  })
+
+  describe('with grants', () => {
+    const run = async (operation: string, input: object) => await daemon.call('granted', operation, input)
+
+    it('reads what it may, by a relative path of the workspace and by an absolute one', async () => {
+      for (const file of ['given/a.txt', daemon.world.path('given/a.txt')])
+        expect((await run('read_file', { path: file })).result).to.deep.equal({ text: 'hello' })
+      const { success, error } = await run('read_file', { path: 'given/none.txt' })
+      expect({ success, error }).to.deep.equal({
+        success: false,
+        error: `ENOENT: no such file or directory, open '${daemon.world.path('given/none.txt')}'`,
+      })
+    })
+
+    it('writes where it may, and the file is reported as created', async () => {
+      const { created_files: files } = await run('write_file', { path: 'out/b.txt', text: 'written' })
+      expect(files).to.deep.equal([daemon.world.path('out/b.txt')])
+      expect(fs.readFileSync(daemon.world.path('out/b.txt'), 'utf8')).to.equal('written')
+    })
+
+    for (const [operation, input, missing] of [
+      ['read_file', { path: 'secret.txt' }, 'fs_read:./secret.txt'],
+      ['read_file', { path: 'given/../secret.txt' }, 'fs_read:./secret.txt'],
+      ['read_file', { path: '/etc/passwd' }, 'fs_read:/etc/passwd'],
+      ['write_file', { path: 'given/a.txt', text: '' }, 'fs_write:./given/a.txt'],
+      ['fetch_url', { url: 'http://example.org/' }, 'network:example.org'],
+    ] as const) {
+      it(`is refused ${missing}, and the words name what is missing`, async () => {
+        const error = await daemon.refusal('granted', operation, input)
+        expect(error.code).to.equal('PERMISSION_DENIED')
+        expect(error.details['missing']).to.deep.equal([missing])
+      })
+    }
+
+    it('sees the variables that it was granted, and no other', async () => {
+      expect((await run('read_env', { name: 'GREETING' })).result).to.deep.equal({ value: 'hi' })
+      expect((await run('read_env', { name: 'HOME' })).result).to.deep.equal({ value: null })
+    })
+
+    it('fails in the words of its panic', async () => {
+      expect(await run('panic', { message: 'boom' })).to.deep.include({ success: false, error: 'boom' })
     })
   })
 

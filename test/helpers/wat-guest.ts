@@ -1,7 +1,13 @@
 import wabt from 'wabt'
 
 const { parseWat } = await wabt()
-const FEATURES = { bulk_memory: true, sign_extension: true, mutable_globals: true, multi_value: true }
+const FEATURES = {
+  bulk_memory: true,
+  reference_types: true,
+  sign_extension: true,
+  mutable_globals: true,
+  multi_value: true,
+}
 
 /** Compiles WebAssembly's text format (https://webassembly.github.io/spec/core/text/). */
 function wat(source: string): Uint8Array {

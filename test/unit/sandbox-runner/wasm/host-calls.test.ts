@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { columnsOf, wordOf } from '../../../helpers/docs-pages.ts'
 import type { WatGuest } from '../../../helpers/wat-guest.ts'
 import { failureOf, GuestWorld } from './guest-world.ts'
 
@@ -101,6 +102,12 @@ describe('Host calls of phantom-wasm v1', () => {
     const { call, answer } = polls.send(frame('is_cancelled'))
     setTimeout(() => call.abort(), 20)
     expect((await answer).error).to.equal(null)
+  })
+
+  it('are those of docs/wasm-abi.md', async () => {
+    const { error } = await ask(world, 'none')
+    const documented = columnsOf('docs/wasm-abi.md', 'wasm-host-calls').map(([name]) => wordOf(name))
+    expect(error?.message).to.equal(`Cannot call "none": the host has ${documented.join(', ')}`)
   })
 
   for (const [what, method, params, words] of [
