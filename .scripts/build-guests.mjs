@@ -6,6 +6,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
 import { ROOT } from './bundle.mjs'
 
@@ -16,6 +17,7 @@ const ASSEMBLYSCRIPT = path.join(ROOT, 'node_modules/assemblyscript/bin/asc.js')
  * @property {string} name
  * @property {string} folder
  * @property {readonly string[]} programs of the system that its compiler is
+ * @property {string} compiler
  * @property {(output: string) => [command: string, args: string[]]} compile
  */
 
@@ -23,6 +25,10 @@ const ASSEMBLYSCRIPT = path.join(ROOT, 'node_modules/assemblyscript/bin/asc.js')
 export const GUESTS = [
   assemblyScript('conformance-assemblyscript', 'test/conformance/plugins/assemblyscript'),
   c('conformance-c', 'test/conformance/plugins/c'),
+  rust('conformance-rust', {
+    folder: 'test/conformance/plugins/rust-wasm',
+    sources: 'test/conformance/plugins/rust',
+  }),
   assemblyScript('wasm-echo', 'bench/plugins/wasm-echo'),
 ]
 
@@ -41,9 +47,9 @@ export function buildGuest(/** @type {Guest} */ guest, output = committedModule(
  * Why a guest can't be built here; null where it can.
  * @param {Guest} guest
  */
-export function missingCompiler({ programs }) {
+export function missingCompiler({ programs, compiler }) {
   const missing = programs.filter((name) => spawnSync(name, ['--version']).error !== undefined)
-  return missing.length === 0 ? null : `${missing.join(' and ')} of Debian's clang and lld are not installed`
+  return missing.length === 0 ? null : `${missing.join(' and ')} of ${compiler} are not installed`
 }
 
 /**
@@ -75,6 +81,7 @@ function assemblyScript(name, folder) {
     name,
     folder,
     programs: [],
+    compiler: 'AssemblyScript',
     compile: (output) => [process.execPath, [ASSEMBLYSCRIPT, `${folder}/index.ts`, '-o', output, ...flags]],
   }
 }
@@ -97,7 +104,20 @@ function c(name, folder) {
     name,
     folder,
     programs: ['clang', 'wasm-ld'],
+    compiler: "Debian's clang and lld",
     compile: (output) => ['clang', [...flags, ...linked, ...sources, '-o', output]],
+  }
+}
+
+/** @param {string} name @param {{ folder: string, sources: string }} where @returns {Guest} */
+function rust(name, { folder, sources }) {
+  const cache = process.env['XDG_CACHE_HOME'] ?? path.join(os.homedir(), '.cache')
+  return {
+    name,
+    folder,
+    programs: [path.join(cache, 'phantom-ml-core/rust-1.63/bin/cargo')],
+    compiler: "Debian's Rust, which .scripts/rust-toolchain.sh unpacks,",
+    compile: (output) => [path.join(ROOT, '.scripts/rust-module.sh'), [sources, output]],
   }
 }
 

@@ -43,13 +43,15 @@ const PACKED = [
   'plugins/data_processor/dist/index.js',
   'plugins/data_processor/plugin.toml',
   'plugins/data_processor/schemas/process-pipeline.json',
+  'sandbox-runner/rust/Cargo.toml',
+  'sandbox-runner/rust/src/lib.rs',
   'sandbox-runner/wasm/sdk/assemblyscript/README.md',
   'sandbox-runner/wasm/sdk/assemblyscript/phantom.ts',
   'sandbox-runner/wasm/sdk/c/phantom.c',
   'sandbox-runner/wasm/sdk/c/phantom.h',
 ]
-/** Authors copy it into their projects and compile it there. */
-const GUEST_SDKS = 'sandbox-runner/wasm/sdk/'
+/** Authors copy it into their projects, or name it in them, and compile it there. */
+const SDK_SOURCES = /^sandbox-runner\/(?:wasm\/sdk|rust)\//
 
 describe('the packed package', function () {
   this.timeout(120_000)
@@ -73,7 +75,7 @@ describe('the packed package', function () {
       PACKED.filter((file) => !files.includes(file)),
       'missing',
     ).to.deep.equal([])
-    const ours = files.filter((file) => !file.startsWith(GUEST_SDKS))
+    const ours = files.filter((file) => !SDK_SOURCES.test(file))
     const sources = ours.filter((file) =>
       /(?<!\.d)\.ts$|\.map$|\.tmp$|^(src|host|sandbox-runner|test|bench|docs)\//.test(file),
     )

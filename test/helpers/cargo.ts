@@ -13,18 +13,53 @@ const ROOT = path.resolve(import.meta.dirname, '../..')
 const SOURCES = ['sandbox-runner/rust', 'test/conformance/plugins/rust'] as const
 export const CRATE = SOURCES[0]
 export const CONFORMANCE = SOURCES[1]
+const CACHE = path.join(process.env['XDG_CACHE_HOME'] ?? path.join(os.homedir(), '.cache'), 'phantom-ml-core')
 /** Builds of a busy machine. */
 export const BUILD_TIMEOUT_MS = 300_000
 const MAX_OUTPUT_BYTES = 16 * 1024 * 1024
 
 /** A cargo that finds the crates it needs, and copies of the repository's Rust sources. */
-export interface Cargo {
+export class Cargo {
   /** A test puts packages of its own below. */
   readonly folder: string
+  readonly #program: string
+  readonly #home: { CARGO_HOME?: string }
+
+  constructor(folder: string, home: { CARGO_HOME?: string }, program = 'cargo') {
+    this.folder = folder
+    this.#home = home
+    this.#program = program
+  }
+
   /** Where builds of the profile `release` end up. */
-  readonly built: string
+  get built(): string {
+    return path.join(this.#target, 'release')
+  }
+
+  get #target(): string {
+    return path.join(this.folder, this.#program === 'cargo' ? 'target' : 'target-of-oldest')
+  }
+
+  /** The same by another cargo. */
+  with(program: string): Cargo {
+    return new Cargo(this.folder, this.#home, program)
+  }
+
   /** @throws Error with all that it said */
-  run(inFolder: string, ...parameters: string[]): Promise<string>
+  async run(inFolder: string, ...parameters: string[]): Promise<string> {
+    const cwd = path.join(this.folder, inFolder)
+    const env = { ...process.env, ...this.#home, CARGO_TARGET_DIR: this.#target, CARGO_TERM_COLOR: 'never' }
+    // Of one cargo; an older one does not read a newer one's.
+    fs.rmSync(path.join(cwd, 'Cargo.lock'), { force: true })
+    try {
+      const options = { cwd, env, maxBuffer: MAX_OUTPUT_BYTES }
+      const { stdout, stderr } = await execute(this.#program, parameters, options)
+      return stdout + stderr
+    } catch (error) {
+      const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string }
+      throw new Error(`cargo ${parameters.join(' ')} failed:\n${stdout}${stderr}`, { cause: error })
+    }
+  }
 }
 
 let opened: Promise<Cargo | string> | null = null
@@ -36,37 +71,20 @@ export async function openCargo(context: Mocha.Context): Promise<Cargo> {
   return typeof cargo === 'string' ? skipBecause.call(context, cargo) : cargo
 }
 
+/** Of the Rust that the crate promises to build with; null where nobody unpacked it. */
+export function oldestCargo(): string | null {
+  const program = path.join(CACHE, 'rust-1.63/bin/cargo')
+  return fs.existsSync(program) ? program : null
+}
+
 async function open(): Promise<Cargo | string> {
   if (!(await answers('cargo', '--version'))) return 'cargo is not installed'
-  const cache = path.join(
-    process.env['XDG_CACHE_HOME'] ?? path.join(os.homedir(), '.cache'),
-    'phantom-ml-core',
-  )
-  const home = await cratesOfDebian(path.join(cache, 'rust-crates'))
+  const home = await cratesOfDebian(path.join(CACHE, 'rust-crates'))
   if (home instanceof Error) return `the crates of Debian's packages are not to be had: ${home.message}`
   const ofThisTree = createHash('sha256').update(ROOT).digest('hex').slice(0, 12)
-  const folder = path.join(cache, `rust-${ofThisTree}`)
+  const folder = path.join(CACHE, `rust-${ofThisTree}`)
   for (const source of SOURCES) mirror(source, folder)
-  const target = path.join(folder, 'target')
-  const env = { ...process.env, ...home, CARGO_TARGET_DIR: target, CARGO_TERM_COLOR: 'never' }
-  return {
-    folder,
-    built: path.join(target, 'release'),
-    async run(inFolder, ...parameters) {
-      const cwd = path.join(folder, inFolder)
-      try {
-        const { stdout, stderr } = await execute('cargo', parameters, {
-          cwd,
-          env,
-          maxBuffer: MAX_OUTPUT_BYTES,
-        })
-        return stdout + stderr
-      } catch (error) {
-        const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string }
-        throw new Error(`cargo ${parameters.join(' ')} failed:\n${stdout}${stderr}`, { cause: error })
-      }
-    },
-  }
+  return new Cargo(folder, home)
 }
 
 /** Elsewhere than on Debian the crates come from the registry that the user's cargo asks. */

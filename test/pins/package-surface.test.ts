@@ -87,6 +87,10 @@ describe('the package', () => {
       'plugins/*/schemas/**',
       'plugins/*/dist/**',
       'sandbox-runner/wasm/sdk/**',
+      'sandbox-runner/rust/Cargo.toml',
+      'sandbox-runner/rust/LICENSE',
+      'sandbox-runner/rust/README.md',
+      'sandbox-runner/rust/src/**',
       '!**/*.map',
       'CHANGELOG.md',
     ])

@@ -1,4 +1,4 @@
-import { BUILD_TIMEOUT_MS, CONFORMANCE, CRATE, openCargo, type Cargo } from '../helpers/cargo.ts'
+import { BUILD_TIMEOUT_MS, CONFORMANCE, CRATE, oldestCargo, openCargo, type Cargo } from '../helpers/cargo.ts'
 import { skipBecause } from '../helpers/skip.ts'
 
 describe('the crate phantom_ml_core', function () {
@@ -11,6 +11,13 @@ describe('the crate phantom_ml_core', function () {
 
   it('passes its own tests, those of its documentation among them', async () => {
     await cargo.run(CRATE, 'test', '--quiet')
+  })
+
+  it('builds with the oldest Rust that it promises', async function () {
+    const oldest = oldestCargo()
+    if (oldest === null)
+      return skipBecause.call(this, "Debian's Rust 1.63 is not there: .scripts/rust-toolchain.sh unpacks it")
+    await cargo.with(oldest).run(CRATE, 'check', '--quiet')
   })
 
   it('leaves clippy and the formatter nothing to say', async function () {

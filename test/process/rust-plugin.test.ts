@@ -40,10 +40,10 @@ describe('a plugin of the crate phantom_ml_core, over its channel', () => {
 
   describe('start', () => {
     it('answers with its protocol, its hooks, and what it says about itself', async () => {
-      const { metadata, ...rest } = resultOf(await plugin.start()) as Record<string, unknown>
+      const { metadata, operations, ...rest } = resultOf(await plugin.start()) as Record<string, unknown>
+      expect(operations).to.include.members(['echo', 'count'])
       expect(rest).to.deep.equal({
         protocol_version: '1.1',
-        operations: [],
         hooks: ['health', 'validate_config', 'configure', 'quiesce', 'resume', 'export_state'],
         capabilities: [],
       })
@@ -114,6 +114,12 @@ describe('a plugin of the crate phantom_ml_core, over its channel', () => {
       const inManifest = errorOf(await plugin.execute('count'))
       expect(inManifest.message).to.equal('Cannot run "count": the plugin has no such operation. It has echo')
       expect(inManifest.details).to.deep.equal({ operations: ['echo'], nearest: null })
+      await reopen({ operations: ['echo', 'dance'].map(declared) })
+      const lacking = errorOf(await plugin.start())
+      expect(lacking.message).to.match(
+        /^plugin\.toml declares operations that the code lacks: "dance"\. The code has echo, .*Add them to operations\(\)/,
+      )
+      expect(lacking.details['deterministic']).to.equal(true)
     })
 
     it('fail in their words, and the process goes on', async () => {
@@ -143,6 +149,10 @@ describe('a plugin of the crate phantom_ml_core, over its channel', () => {
       expect(read.details).to.deep.include({ code: 'ENOENT', path: file, syscall: 'open' })
       const written = errorOf(await plugin.execute('write_file', { path: file, text: '' }))
       expect(written.details).to.deep.include({ code: 'ENOENT', path: file, syscall: 'write' })
+      const outside = errorOf(await plugin.execute('read_file', { path: '/no/such/file' }))
+      expect(outside.name).to.equal('access_denied')
+      expect(outside.message).to.equal("ENOENT: no such file or directory, open '/no/such/file'")
+      expect(outside.details).to.deep.equal({ permission: 'FileSystemRead', resource: '/no/such/file' })
       const none = errorOf(await plugin.execute('fetch_url', { url: 'http://a.example/x' }))
       expect(none.name).to.equal('access_denied')
       expect(none.details).to.deep.equal({ permission: 'Net', resource: 'a.example:80' })

@@ -4,6 +4,11 @@ use std::path::Path;
 
 use crate::io_codes::{code_of, words_of};
 
+/// What the kernel says of a file that was not granted, or not for writing: the sandbox does not show it.
+const REFUSALS: [&str; 4] = ["ENOENT", "EACCES", "EPERM", "EROFS"];
+/// There a plugin has a folder of its own, and what is missing is really missing.
+const PRIVATE: &str = "/tmp/";
+
 /// What every fallible function of a plugin returns.
 pub type PluginResult<T> = Result<T, PluginError>;
 
@@ -131,8 +136,23 @@ impl PluginError {
             None => return Self::Failed(format!("{error}, {syscall} '{path}'")),
         };
         let words = words_of(code).map_or_else(|| error.to_string(), str::to_string);
+        let message = format!("{code}: {words}, {syscall} '{path}'");
+        let permission = match syscall {
+            "open" => Some("FileSystemRead"),
+            "write" => Some("FileSystemWrite"),
+            _ => None,
+        };
+        let permission =
+            permission.filter(|_| REFUSALS.contains(&code) && !path.starts_with(PRIVATE));
+        if let Some(permission) = permission {
+            return Self::Denied {
+                permission: permission.to_string(),
+                resource: path,
+                message,
+            };
+        }
         Self::System {
-            message: format!("{code}: {words}, {syscall} '{path}'"),
+            message,
             code: code.to_string(),
             path,
             syscall: syscall.to_string(),

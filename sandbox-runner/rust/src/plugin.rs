@@ -20,6 +20,13 @@ pub trait Plugin: PluginBase + Send + Sync + 'static {
         &self.base().metadata
     }
 
+    /// The operations that it has. Where it names them, a `plugin.toml` that declares another does not start, and a call
+    /// of another is answered for it. Where it names none, `execute` gets whatever `plugin.toml` declares, and any name
+    /// where that declares none.
+    fn operations(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
     /// Runs once, before the first call. An error fails the start with its words.
     async fn initialize(&mut self, _context: PluginContext) -> PluginResult<()> {
         Ok(())

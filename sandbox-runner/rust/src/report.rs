@@ -34,11 +34,24 @@ pub(crate) fn reply_of(
     Ok(Reply::Payload(text))
 }
 
-/// Names that the manifest declares.
-pub(crate) fn operations_in(params: &Value) -> Vec<String> {
+/// The operations that may be called, of those in code and those that the manifest declares; none where any name may be.
+pub(crate) fn operations_of(in_code: &[&str], params: &Value) -> Result<Vec<String>, WireError> {
     let declared = params["operations"].as_array();
     let names = declared.map(|all| all.iter().filter_map(|one| one["name"].as_str()));
-    names.map_or_else(Vec::new, |names| names.map(str::to_string).collect())
+    let declared: Vec<&str> = names.map_or_else(Vec::new, Iterator::collect);
+    if declared.is_empty() {
+        return Ok(in_code.iter().map(|name| (*name).to_string()).collect());
+    }
+    let missing = declared.iter().filter(|name| !in_code.contains(*name));
+    let missing: Vec<_> = missing.map(|name| format!("{name:?}")).collect();
+    if !in_code.is_empty() && !missing.is_empty() {
+        let (missing, known) = (missing.join(", "), in_code.join(", "));
+        let message = format!(
+            "plugin.toml declares operations that the code lacks: {missing}. The code has {known}. Add them to operations(), or take them out of plugin.toml"
+        );
+        return Err(WireError::deterministic(message));
+    }
+    Ok(declared.into_iter().map(str::to_string).collect())
 }
 
 /// What a plugin says about itself, if it is small enough to travel in a line.

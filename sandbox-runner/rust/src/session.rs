@@ -15,7 +15,7 @@ use crate::log::{LogLevel, Logger};
 use crate::maker::{Agent, Maker};
 use crate::metadata::PluginMetadata;
 use crate::plugin::Plugin;
-use crate::report::{operations_in, reply_of, with_common_keys, within};
+use crate::report::{operations_of, reply_of, with_common_keys, within};
 use crate::runtime::{Call, Host};
 use crate::wire::{Reply, WireError};
 
@@ -40,7 +40,7 @@ pub(crate) struct Session<P> {
     agent: Option<Agent<P>>,
     surroundings: Arc<Surroundings>,
     config: Arc<Mutex<Arc<Value>>>,
-    /// Those that may be called; empty where the manifest declares none, and any name may be.
+    /// Those that may be called; empty where any name may be.
     operations: Vec<String>,
     max_payload_bytes: usize,
     host: Arc<Host>,
@@ -75,6 +75,7 @@ impl<P: Plugin> Session<P> {
                 .unwrap_or_else(|poisoned| poisoned.into_inner());
             (guarded(|| (maker.make)(metadata))?, maker.agent)
         };
+        let operations = guarded(|| operations_of(&plugin.operations(), &params))??;
         plugin.base_mut().config = config.clone();
         if let Some(veto) = veto_of(&plugin, &config).await {
             let message = format!("its validate_config() refused the configuration: {veto}");
@@ -101,7 +102,7 @@ impl<P: Plugin> Session<P> {
             agent,
             surroundings,
             config: Arc::new(Mutex::new(Arc::new(config))),
-            operations: operations_in(&params),
+            operations,
             max_payload_bytes: number("max_payload_bytes")
                 .map_or(usize::MAX, |limit| limit as usize),
             host,

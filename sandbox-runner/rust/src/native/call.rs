@@ -64,6 +64,11 @@ impl Call {
         Self::new(0, host, &Value::Null)
     }
 
+    #[cfg(test)]
+    pub(super) fn host(&self) -> &Arc<Host> {
+        &self.host
+    }
+
     pub(crate) fn execution_id(&self) -> &str {
         &self.execution_id
     }

@@ -1,11 +1,11 @@
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{json, Value};
 
 use super::requests::{ask, ask_with};
-use crate::error::PluginResult;
+use crate::error::{PluginError, PluginResult};
 use crate::fetch::{HttpRequest, HttpResponse};
 use crate::log::{LogLevel, Logger};
 use crate::wire;
@@ -50,6 +50,7 @@ impl Host {
 pub(crate) struct Call {
     execution_id: Arc<str>,
     host: Arc<Host>,
+    was_told: AtomicBool,
 }
 
 impl Call {
@@ -59,6 +60,7 @@ impl Call {
         Self {
             execution_id: execution_id.into(),
             host,
+            was_told: AtomicBool::new(false),
         }
     }
 
@@ -77,7 +79,18 @@ impl Call {
     /// A panic traps: the hook has told of it.
     pub(crate) fn report_panic(&self) {}
 
+    /// A host that ends a wait says that the call is cancelled.
+    fn heard<T>(&self, answer: PluginResult<T>) -> PluginResult<T> {
+        if matches!(answer, Err(PluginError::Cancelled)) {
+            self.was_told.store(true, Ordering::SeqCst);
+        }
+        answer
+    }
+
     pub(crate) fn is_cancelled(&self) -> bool {
+        if self.was_told.load(Ordering::SeqCst) {
+            return true;
+        }
         let answer = ask("is_cancelled", &json!({}));
         answer.map_or(false, |(result, _)| result["cancelled"] == json!(true))
     }
@@ -104,7 +117,7 @@ impl Call {
     /// The host suspends the whole module meanwhile.
     pub(crate) fn sleep(&self, duration: Duration) -> std::future::Ready<PluginResult<()>> {
         let duration_ms = duration.min(MAX_TIME).as_secs_f64() * 1000.0;
-        let slept = ask("sleep", &json!({ "duration_ms": duration_ms }));
+        let slept = self.heard(ask("sleep", &json!({ "duration_ms": duration_ms })));
         std::future::ready(slept.map(|_| ()))
     }
 
@@ -135,7 +148,7 @@ impl Call {
             .collect();
         let params = json!({"method": method, "url": url, "headers": headers});
         let sent = Some(body.as_slice()).filter(|body| !body.is_empty());
-        let (result, body) = ask_with("fetch", &params, sent)?;
+        let (result, body) = self.heard(ask_with("fetch", &params, sent))?;
         let headers = result["headers"].as_object().cloned().unwrap_or_default();
         let text = |value: &Value| value.as_str().unwrap_or("").to_string();
         Ok(HttpResponse {

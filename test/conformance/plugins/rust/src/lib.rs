@@ -42,6 +42,10 @@ export_wasm_plugin!(Conformance::new);
 
 #[async_trait]
 impl Plugin for Conformance {
+    fn operations(&self) -> Vec<&str> {
+        OPERATIONS.to_vec()
+    }
+
     async fn initialize(&mut self, context: PluginContext) -> PluginResult<()> {
         if let Some(state) = &context.previous_state {
             *self.count.get_mut() = state["count"].as_u64().unwrap_or(0);
