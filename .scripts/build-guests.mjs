@@ -11,6 +11,8 @@ import path from 'node:path'
 import { ROOT } from './bundle.mjs'
 
 const ASSEMBLYSCRIPT = path.join(ROOT, 'node_modules/assemblyscript/bin/asc.js')
+/** Operations are registered by `_initialize`; `phantomAbort` keeps the words of what was thrown. */
+const PHANTOM_FLAGS = ['--exportStart', '_initialize', '--use', 'abort=phantomAbort']
 
 /**
  * @typedef {object} Guest
@@ -30,6 +32,7 @@ export const GUESTS = [
     sources: 'test/conformance/plugins/rust',
   }),
   assemblyScript('wasm-echo', 'bench/plugins/wasm-echo'),
+  assemblyScript('extism-echo', 'bench/peers/extism-echo', ['--use', 'abort=']),
 ]
 
 /** Compiles from the root, since messages in the module name its sources from there. */
@@ -66,17 +69,9 @@ export function committedModule({ folder }) {
   return path.join(ROOT, folder, 'plugin.wasm')
 }
 
-/** @param {string} name @param {string} folder @returns {Guest} */
-function assemblyScript(name, folder) {
-  const flags = [
-    '-O3',
-    '--runtime',
-    'incremental',
-    '--exportStart',
-    '_initialize',
-    '--use',
-    'abort=phantomAbort',
-  ]
+/** @param {string} name @param {string} folder @param {readonly string[]} more @returns {Guest} */
+function assemblyScript(name, folder, more = PHANTOM_FLAGS) {
+  const flags = ['-O3', '--runtime', 'incremental', ...more]
   return {
     name,
     folder,

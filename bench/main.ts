@@ -15,6 +15,7 @@ import { measureNeighbours } from './harness/measure-neighbours.ts'
 import { measureProcesses } from './harness/measure-processes.ts'
 import { measureReload } from './harness/measure-reload.ts'
 import { measureTakeOver } from './harness/measure-take-over.ts'
+import { measureWasm } from './harness/measure-wasm.ts'
 import { pinnedCore } from './harness/pinned-process.ts'
 import type { Setting } from './harness/setting.ts'
 import { figureTables, goalTable } from './harness/table.ts'
@@ -34,6 +35,7 @@ const PARTS = {
   installed: measureInstalled,
   neighbours: measureNeighbours,
   egress: measureEgress,
+  wasm: measureWasm,
   bombs: measureBombs,
 } as const
 type PartName = keyof typeof PARTS

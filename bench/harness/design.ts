@@ -40,5 +40,5 @@ export interface RunningLauncher {
   close(): Promise<void>
 }
 
-export const LAUNCHER_NAMES = ['bare-node', 'ours'] as const
+export const LAUNCHER_NAMES = ['bare-node', 'ours', 'wasm'] as const
 export type LauncherName = (typeof LAUNCHER_NAMES)[number]

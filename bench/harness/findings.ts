@@ -38,6 +38,8 @@ export type Measurement =
   | `bomb_${Bomb}_p99_us`
   | 'bomb_memory_over_bytes'
   | 'bomb_wall_over_ms'
+  | `wasm_${'100b' | '64kb'}_${'p50' | 'p99'}_us`
+  | 'wasm_load_ms'
   | `get_${'http' | 'fetch'}_${'p50' | 'p99'}_us`
 export type PayloadName = '100b' | '10kb' | '1mb'
 type ReloadMeasurement =

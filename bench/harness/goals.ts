@@ -4,7 +4,9 @@ import { BOMBS } from './questions.ts'
 export interface Goal {
   what: string
   measurement: Measurement
-  /** What ours is divided by; null: the figure itself is judged. */
+  /** Whose figure it is; ours where it says nothing. */
+  subject?: string
+  /** What it is divided by; null: the figure itself is judged. */
   floor: string | null
   /** The ratio, or the figure: at most this, or at least this. */
   atMost?: number
@@ -188,6 +190,45 @@ const ENGINE_GOALS: readonly Goal[] = [
   },
 ]
 
+const WASM_GOALS: readonly Goal[] = [
+  {
+    what: 'WebAssembly, call of 100 B p50',
+    measurement: 'wasm_100b_p50_us',
+    floor: null,
+    atMost: 20,
+    decides: 'best',
+  },
+  {
+    what: 'WebAssembly, 100 B p50 / Extism',
+    measurement: 'wasm_100b_p50_us',
+    floor: 'extism',
+    atMost: 0.5,
+    decides: 'best',
+  },
+  {
+    what: 'WebAssembly, 64 KiB p50 / Extism',
+    measurement: 'wasm_64kb_p50_us',
+    floor: 'extism',
+    atMost: 0.5,
+    decides: 'best',
+  },
+  {
+    what: 'WebAssembly, load',
+    measurement: 'wasm_load_ms',
+    floor: null,
+    atMost: 15,
+    decides: 'median',
+  },
+  {
+    what: 'WebAssembly, idle private memory / JavaScript',
+    measurement: 'idle_private_bytes',
+    subject: 'wasm',
+    floor: 'ours',
+    atMost: 1.3,
+    decides: 'median',
+  },
+]
+
 const BOMB_GOALS: readonly Goal[] = [
   {
     what: 'memory beyond idle and limit',
@@ -212,4 +253,10 @@ const BOMB_GOALS: readonly Goal[] = [
   })),
 ]
 
-export const GOALS: readonly Goal[] = [...CALL_GOALS, ...PROCESS_GOALS, ...ENGINE_GOALS, ...BOMB_GOALS]
+export const GOALS: readonly Goal[] = [
+  ...CALL_GOALS,
+  ...PROCESS_GOALS,
+  ...ENGINE_GOALS,
+  ...WASM_GOALS,
+  ...BOMB_GOALS,
+]

@@ -20,8 +20,8 @@ export function judge(findings: Findings): Outcome[] {
 }
 
 function outcomeOf(goal: Goal, findings: Findings): Outcome {
-  const { what, measurement, floor: floorName } = goal
-  const ours = findings.figure('ours', measurement) ?? null
+  const { what, measurement, subject = 'ours', floor: floorName } = goal
+  const ours = findings.figure(subject, measurement) ?? null
   const floor = floorName === null ? null : (findings.figure(floorName, measurement) ?? null)
   const ratio = ours && floor && ratioOf(ours, floor)
   const judged = floorName === null ? ours : ratio

@@ -7,6 +7,7 @@ import { serveQuestions } from './serve-questions.ts'
 const LAUNCHERS: Record<LauncherName, () => Promise<{ launcher: Launcher }>> = {
   'bare-node': () => import('../floors/bare-node.ts'),
   ours: () => import('../ours/launcher.ts'),
+  wasm: () => import('../ours/wasm-launcher.ts'),
 }
 
 let running: RunningLauncher | undefined

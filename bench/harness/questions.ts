@@ -117,6 +117,13 @@ export interface BombQuestions {
   close: { params: null; answer: null }
 }
 
+export interface WasmQuestions {
+  /** From a file to a plugin that can be called, in a process that loaded none before. */
+  start: { params: null; answer: { loadMs: number } }
+  latency: { params: { payloadBytes: number; slot: Slot }; answer: Latency }
+  close: { params: null; answer: null }
+}
+
 export interface EgressParams {
   /** What makes the request: `node:http` with its kept connections, or `fetch`. */
   way: 'http' | 'fetch'

@@ -20,22 +20,91 @@ export function phantom_free(pointer: usize, length: usize): void {
 
 export function phantom_handle(pointer: usize, length: usize): u64 {
   const line = lineEnd(pointer, length)
-  const reader = new JsonReader(pointer, line - pointer)
-  const request = reader.read()
-  const id = request.get('id').toNumber(0)
+  const behind = pointer + length - line
+  const input = new Bytes(line + 1, behind > 0 ? behind - 1 : 0)
+  if (call.read(pointer, line)) return writeExecuted(call.id, execute(call.id, call.operation, input))
+  const request = new JsonReader(pointer, line - pointer).read()
+  const id = <u64>request.get('id').toNumber(0)
   const method = request.get('method').toText()
-  if (method != 'execute') return writeResult(id, answer(method, request.get('params')))
   const params = request.get('params')
-  const rest = pointer + length - line
-  return writeExecuted(id, execute(id, params, new Bytes(line + 1, rest > 0 ? rest - 1 : 0)))
+  if (method != 'execute') return writeResult(id, answer(method, params))
+  return writeExecuted(id, execute(id, params.get('operation').toText(), input))
 }
 
-function execute(id: f64, params: Json, input: Bytes): Answer {
-  context.executionId = executionIdPrefix + (<i64>id).toString(36)
-  return Operations.run(params.get('operation').toText(), input)
+/** The line of a call as it mostly comes, read without making values of it. Exact, or left to the reader of JSON. */
+@final
+class CallLine {
+  id: u64 = 0
+  operation: string = ''
+  private position: usize = 0
+  private end: usize = 0
+
+  read(pointer: usize, end: usize): bool {
+    this.position = pointer
+    this.end = end
+    if (!this.takes('{"jsonrpc":"2.0","id":') || !this.digits()) return false
+    this.id = this.value
+    if (!this.takes(',"method":"execute","params":{"operation":"') || !this.name()) return false
+    if (!this.takes('","timeout_ms":') || !this.digits() || !this.takes('}')) return false
+    if (this.takes(',"payload_bytes":') && !this.digits()) return false
+    return this.takes('}') && this.position == this.end
+  }
+
+  private value: u64 = 0
+
+  private takes(text: string): bool {
+    const size = <usize>text.length
+    if (this.position + size > this.end) return false
+    for (let i: usize = 0; i < size; i++) {
+      if (load<u8>(this.position + i) != load<u8>(changetype<usize>(text) + (i << 1))) return false
+    }
+    this.position += size
+    return true
+  }
+
+  /** A whole number, of fewer digits than could overflow. */
+  private digits(): bool {
+    const start = this.position
+    this.value = 0
+    while (this.position < this.end) {
+      const digit = <u64>load<u8>(this.position) - 0x30
+      if (digit > 9) break
+      this.value = this.value * 10 + digit
+      this.position += 1
+    }
+    const count = this.position - start
+    return count > 0 && count < 16 && (count == 1 || load<u8>(start) != 0x30)
+  }
+
+  private name(): bool {
+    const start = this.position
+    while (this.position < this.end && isNameByte(load<u8>(this.position))) this.position += 1
+    const length = this.position - start
+    // Calls of one operation mostly follow each other.
+    if (!isText(start, length, this.operation)) this.operation = String.UTF8.decodeUnsafe(start, length)
+    return length > 0
+  }
 }
 
-let executionIdPrefix = ''
+const call = new CallLine()
+
+@inline
+function isNameByte(byte: u32): bool {
+  return byte > 0x20 && byte < 0x7f && byte != 0x22 && byte != 0x5c
+}
+
+function isText(pointer: usize, length: usize, text: string): bool {
+  if (<usize>text.length != length) return false
+  for (let i: usize = 0; i < length; i++) {
+    if (load<u8>(pointer + i) != load<u16>(changetype<usize>(text) + (i << 1))) return false
+  }
+  return true
+}
+
+function execute(id: u64, operation: string, input: Bytes): Answer {
+  context.requestId = id
+  return Operations.run(operation, input)
+}
 
 function answer(method: string, params: Json): Answer {
   if (method == 'initialize') return initialize(params)
@@ -60,7 +129,7 @@ function initialize(params: Json): Answer {
   context.config = params.get('config')
   context.metadata = params.get('metadata')
   context.previousState = params.get('previous_state')
-  executionIdPrefix = params.get('execution_id_prefix').toText()
+  context.executionIdPrefix = params.get('execution_id_prefix').toText()
   log.setLevel(params.get('log_level').toText('info'))
   const veto = vetoOf(context.config)
   if (veto !== null) return refusal('its validate_config() refused the configuration: ' + veto)
@@ -145,7 +214,7 @@ function run(hook: (() => PluginError | null) | null): Answer {
   return error === null ? ok() : fail(error)
 }
 
-function writeResult(id: f64, answer: Answer): u64 {
+function writeResult(id: u64, answer: Answer): u64 {
   if (answer.error !== null) return writeError(id, answer.error!)
   const writer = begin(id, 256)
   writer.raw(',"result":')
@@ -155,7 +224,7 @@ function writeResult(id: f64, answer: Answer): u64 {
 }
 
 /** The result of a call travels behind the line. */
-function writeExecuted(id: f64, answer: Answer): u64 {
+function writeExecuted(id: u64, answer: Answer): u64 {
   if (answer.error !== null) return writeError(id, answer.error!)
   if (answer.length > 0) return writePayload(id, answer.pointer, answer.length)
   const payload = new JsonWriter(256)
@@ -165,16 +234,16 @@ function writeExecuted(id: f64, answer: Answer): u64 {
   return range
 }
 
-function writePayload(id: f64, pointer: usize, length: usize): u64 {
+function writePayload(id: u64, pointer: usize, length: usize): u64 {
   const writer = begin(id, length + 96)
   writer.raw(',"result":null,"payload_bytes":')
-  writer.raw(length.toString())
+  writer.digits(length)
   writer.raw('}\n')
   writer.bytes(pointer, length)
   return writer.take()
 }
 
-function writeError(id: f64, error: PluginError): u64 {
+function writeError(id: u64, error: PluginError): u64 {
   const writer = begin(id, 256)
   const data = Json.object().setText('name', error.name)
   if (error.details.isObject) data.set('details', error.details)
@@ -185,9 +254,9 @@ function writeError(id: f64, error: PluginError): u64 {
   return writer.take()
 }
 
-function begin(id: f64, capacity: usize): JsonWriter {
+function begin(id: u64, capacity: usize): JsonWriter {
   const writer = new JsonWriter(capacity)
   writer.raw('{"jsonrpc":"2.0","id":')
-  writer.number(id)
+  writer.digits(id)
   return writer
 }

@@ -447,6 +447,18 @@ export class JsonWriter {
     this.length += text.length
   }
 
+  digits(value: u64): void {
+    let count = 1
+    for (let rest = value; rest > 9; rest /= 10) count++
+    this.reserve(count)
+    let at = this.pointer + this.length + count
+    do {
+      store<u8>(--at, 0x30 + <u8>(value % 10))
+      value /= 10
+    } while (value > 0)
+    this.length += count
+  }
+
   json(value: Json): void {
     const kind = value.kind
     if (kind == JsonKind.NULL) this.raw('null')

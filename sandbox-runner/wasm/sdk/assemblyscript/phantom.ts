@@ -92,8 +92,14 @@ export class Context {
   metadata: Json = Json.none()
   /** What the generation before exported; null's value where there was none, and after `initialize`. */
   previousState: Json = Json.none()
+  /** These two are the dispatcher's. */
+  executionIdPrefix: string = ''
+  requestId: u64 = 0
+
   /** Of the call that runs. */
-  executionId: string = ''
+  get executionId(): string {
+    return this.executionIdPrefix + this.requestId.toString(36)
+  }
 }
 
 /** The one of this plugin. */
