@@ -5,7 +5,7 @@ import { messageOf } from '../../src/contract/phantom-error.ts'
 import type { DoctorCheck } from '../../src/contract/system-methods.ts'
 import type { Machine } from './machine.ts'
 import { measureMemoryBase } from './memory-base.ts'
-import { INSTALL_BUBBLEWRAP, INSTALL_UTIL_LINUX } from './remedies.ts'
+import { CHOOSE_RUNTIME, closedToOthers, INSTALL_BUBBLEWRAP, INSTALL_UTIL_LINUX } from './remedies.ts'
 import { runTrial, type TrialResult } from './trial.ts'
 
 const MIB = 1024 * 1024
@@ -16,6 +16,7 @@ const TRIED_MEMORY_MB = 64
 export async function doctorChecks(machine: Machine): Promise<DoctorCheck[]> {
   const idle = await observeRunner(machine)
   return [
+    await runtimeCheck(machine),
     bubblewrapCheck(machine),
     namespacesCheck(machine, idle),
     ...toolChecks(machine),
@@ -66,6 +67,18 @@ function readFacts(pid: number): Omit<Observation, 'result'> {
     return read(pid) !== read('self')
   }
   return { status: fs.readFileSync(`/proc/${pid}/status`, 'utf8'), namespaces: NAMESPACES.filter(differs) }
+}
+
+/** In tier `process` a root daemon's plugins run it where it lies, as other users. */
+async function runtimeCheck({ nodePath, tier, uid }: Machine): Promise<DoctorCheck> {
+  const closed = tier === 'process' && uid === 0 ? await closedToOthers(nodePath) : null
+  return {
+    name: 'runtime',
+    ok: closed === null,
+    found: `${nodePath}${closed === null ? '' : `: other users, as plugins are, may not go through "${closed}"`}`,
+    mechanism: null,
+    remedy: closed === null ? null : CHOOSE_RUNTIME,
+  }
 }
 
 function bubblewrapCheck({ bwrapPath, hasBindFd }: Machine): DoctorCheck {

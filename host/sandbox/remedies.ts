@@ -1,8 +1,13 @@
 import fs from 'node:fs/promises'
+import path from 'node:path'
 
 export const INSTALL_BUBBLEWRAP =
   'Install it: apt-get install bubblewrap (Debian, Ubuntu), dnf install bubblewrap (Fedora), pacman -S bubblewrap (Arch), apk add bubblewrap (Alpine)'
 export const INSTALL_UTIL_LINUX = 'Install it: it is part of util-linux'
+
+export const CHOOSE_RUNTIME =
+  'Let others go through it (chmod o+x), or choose a Node that all may run: phantom setup --runtime /path/to/node'
+const OTHERS_MAY_PASS = 0o001
 
 const UNPRIVILEGED_CLONE = '/proc/sys/kernel/unprivileged_userns_clone'
 const MAX_NAMESPACES = '/proc/sys/user/max_user_namespaces'
@@ -39,4 +44,13 @@ async function userRemedy(): Promise<string> {
 async function readNumber(file: string): Promise<number | null> {
   const text = await fs.readFile(file, 'utf8').catch(() => null)
   return text === null ? null : Number.parseInt(text, 10)
+}
+
+/** The file or the folder on its way that others may not pass; null when they may run it. */
+export async function closedToOthers(file: string): Promise<string | null> {
+  for (let at = file; ; at = path.dirname(at)) {
+    const { mode } = await fs.stat(at)
+    if ((mode & OTHERS_MAY_PASS) === 0) return at
+    if (at === path.dirname(at)) return null
+  }
 }

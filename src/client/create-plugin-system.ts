@@ -16,7 +16,8 @@ export interface PluginSystemOptions {
 
 /**
  * Attaches to the daemon that serves `plugin_directory`, or starts a private one, which ends with its last
- * application.
+ * application. Where the machine has no Node ≥ 26 for it, the pinned one is fetched once, by the user's own npm
+ * (`PHANTOM_FETCH_RUNTIME=false` forbids it).
  *
  * @param environment names the configuration, `development`, `production`, `test` or one of your own; it counts when
  * a daemon has to be started

@@ -35,6 +35,11 @@ const PIPELINE = [
   }),
 ]
 
+/** Where it is by default, but for root. */
+function dataOf(home: string): string {
+  return path.join(home, '.local/share')
+}
+
 describe('the packed package, where no Node is new enough for the daemon', function () {
   this.timeout(120_000)
 
@@ -65,7 +70,7 @@ describe('the packed package, where no Node is new enough for the daemon', funct
   function asNewUser(this: Mocha.Context, name: string): Consumer {
     const home = homeFor(needsRegistry.call(this), path.join(folder, name))
     fs.chmodSync(home, 0o700)
-    return { ...consumer, env: { ...consumer.env, HOME: home } }
+    return { ...consumer, env: { ...consumer.env, HOME: home, XDG_DATA_HOME: dataOf(home) } }
   }
 
   it('fetches the pinned one at the first use, and runs a plugin on it in the sandbox', async function () {
@@ -111,7 +116,7 @@ describe('the packed package, where no Node is new enough for the daemon', funct
     })
     try {
       const home = homeFor(stalling, path.join(folder, 'home-of-somebody-impatient'))
-      const env = { ...consumer.env, HOME: home }
+      const env = { ...consumer.env, HOME: home, XDG_DATA_HOME: dataOf(home) }
       const command = spawn(path.join(consumer.folder, 'node_modules/.bin/phantom'), ['list'], { env })
       await stalling.stalled
       command.kill('SIGINT')
@@ -137,7 +142,10 @@ describe('the packed package, where no Node is new enough for the daemon', funct
     const home = fs.mkdtempSync(path.join(folder, 'home-'))
     const npmrc = path.join(os.homedir(), '.npmrc')
     if (fs.existsSync(npmrc)) fs.copyFileSync(npmrc, path.join(home, '.npmrc'))
-    const user = { ...consumer, env: { ...npmVariables(), ...consumer.env, HOME: home } }
+    const user = {
+      ...consumer,
+      env: { ...npmVariables(), ...consumer.env, HOME: home, XDG_DATA_HOME: dataOf(home) },
+    }
     const failure = await phantom(user, ['setup', '--json']).catch((error: { stderr: string }) => error)
     const reason = /"reason":"(\w+)"/.exec(failure.stderr)?.[1] ?? null
     if (reason === 'offline' || reason === 'npm_offline' || reason === 'proxy')

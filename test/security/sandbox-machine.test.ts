@@ -1,4 +1,6 @@
 import { spawnSync } from 'node:child_process'
+import fs from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
 import { expect } from 'chai'
 
@@ -89,6 +91,7 @@ describe('measureMemoryBase() and doctorChecks()', () => {
     if (machine.tier === 'process') skipBecause.call(this, `no namespaces here: ${machine.reasonNoNamespace}`)
     const checks = await doctorChecks(machine)
     expect(checks.map(({ name, ok }) => [name, ok])).to.deep.equal([
+      ['runtime', true],
       ['bubblewrap', true],
       ['namespaces', true],
       ['user id', true],
@@ -98,6 +101,21 @@ describe('measureMemoryBase() and doctorChecks()', () => {
       ['node permission model', true],
       ['cgroup v2', true],
     ])
+  })
+
+  it("says where plugins' users can't reach the Node that they are to run", async () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'phantom-closed-'))
+    const nodePath = path.join(folder, 'node')
+    fs.symlinkSync(process.execPath, nodePath)
+    const root = { ...machine, nodePath, uid: 0, tier: 'process', reasonNoNamespace: 'none. None' } as const
+    const runtime = async (one: Machine) => (await doctorChecks(one)).find(({ name }) => name === 'runtime')
+    expect(await runtime(root))
+      .to.include({ ok: false })
+      .and.have.property('found')
+      .that.includes(`"${folder}"`)
+    fs.chmodSync(folder, 0o711)
+    expect(await runtime(root)).to.include({ ok: true, remedy: null })
+    fs.rmSync(folder, { recursive: true })
   })
 
   it('names a remedy for everything that is missing, and never throws', async () => {

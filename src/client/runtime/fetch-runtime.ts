@@ -129,10 +129,9 @@ function diskError(pinned: PinnedPackage, error: unknown): PhantomError {
   )
 }
 
-/** A copy that no longer runs (a damaged disk, a machine that changed) is fetched anew. True when it was removed. */
-export async function removeBrokenCopy(): Promise<boolean> {
+/** A copy that no longer runs (a damaged disk, a machine that changed) is fetched anew. */
+export async function removeBrokenCopy(): Promise<void> {
   const copy = findPrivateCopy()
-  if (copy === null || 'version' in (await probeRuntime(copy.path))) return false
+  if (copy === null || 'version' in (await probeRuntime(copy.path))) return
   await rm(path.dirname(path.dirname(copy.path)), { recursive: true, force: true })
-  return true
 }

@@ -10,19 +10,39 @@ const WRITABLE_BY_OTHERS = 0o022
 const FOLDER_MODE = 0o755
 const MAX_CHOICE_CHARS = 64 * 1024
 
-/** `$XDG_DATA_HOME/phantom-ml`, or in `~/.local/share`. */
+/** Root's, and whatever root fetched is for everybody. Plugins of a root daemon have other users, who see no `/root`. */
+const MACHINE_FOLDER = '/var/lib/phantom-ml'
+const NAME = 'phantom-ml'
+const RUNTIMES = 'runtimes'
+const CHOICE = 'runtime.json'
+
+export interface DataUser {
+  xdgDataHome: string | undefined
+  uid: number | undefined
+  home: string
+}
+
+/** Where is looked, in this order; what is fetched or chosen is written into the first. */
+export function dataFolders({ xdgDataHome, uid, home }: DataUser = thisUser()): [string, ...string[]] {
+  if (xdgDataHome !== undefined && path.isAbsolute(xdgDataHome)) return [path.join(xdgDataHome, NAME)]
+  if (uid === 0 && process.platform === 'linux') return [MACHINE_FOLDER]
+  return [path.join(home, '.local/share', NAME), MACHINE_FOLDER]
+}
+
+function thisUser(): DataUser {
+  return { xdgDataHome: process.env['XDG_DATA_HOME'], uid: process.getuid?.(), home: os.homedir() }
+}
+
 function dataFolder(): string {
-  const xdg = process.env['XDG_DATA_HOME']
-  const base = xdg !== undefined && path.isAbsolute(xdg) ? xdg : path.join(os.homedir(), '.local/share')
-  return path.join(base, 'phantom-ml')
+  return dataFolders()[0]
 }
 
 export function runtimesFolder(): string {
-  return path.join(dataFolder(), 'runtimes')
+  return path.join(dataFolder(), RUNTIMES)
 }
 
 export function choiceFile(): string {
-  return path.join(dataFolder(), 'runtime.json')
+  return path.join(dataFolder(), CHOICE)
 }
 
 /** Where the private copy of the pinned Node is, or would be. */
@@ -37,21 +57,20 @@ export function privateCopyFolder(id: string): string {
 export function findPrivateCopy(): { path: string; version: string } | null {
   const pinned = pinnedPackageFor(thisPlatform())
   if (pinned === null) return null
-  const file = path.join(privateCopyFolder(pinned.id), 'bin/node')
-  return isThereAndTrusted(file, 'the private copy of Node') ? { path: file, version: pinned.version } : null
+  for (const folder of dataFolders()) {
+    const file = path.join(folder, RUNTIMES, pinned.id, 'bin/node')
+    if (isThereAndTrusted(file, folder)) return { path: file, version: pinned.version }
+  }
+  return null
 }
 
 /** The path that `phantom setup --runtime` was given, null when it never was. @throws PhantomError RUNTIME_NOT_FOUND */
 export function readChoice(): string | null {
-  const file = choiceFile()
-  if (!isThereAndTrusted(file, 'the chosen runtime')) return null
-  const chosen = parseChoice(readFileSync(file, 'utf8').slice(0, MAX_CHOICE_CHARS))
-  if (chosen !== null) return chosen
-  throw new PhantomError(
-    'RUNTIME_NOT_FOUND',
-    `Cannot read which runtime was chosen: "${file}" is not what "phantom setup --runtime" writes. ` +
-      'Choose again: phantom setup --runtime /path/to/node',
-  )
+  for (const folder of dataFolders()) {
+    const file = path.join(folder, CHOICE)
+    if (isThereAndTrusted(file, folder)) return parseChoice(file)
+  }
+  return null
 }
 
 export async function writeChoice(runtime: string): Promise<void> {
@@ -86,21 +105,28 @@ export async function makeFolder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: FOLDER_MODE })
 }
 
-function parseChoice(text: string): string | null {
+function parseChoice(file: string): string {
   try {
-    const { path: chosen } = JSON.parse(text) as { path?: unknown }
-    return typeof chosen === 'string' && path.isAbsolute(chosen) ? chosen : null
+    const { path: chosen } = JSON.parse(readFileSync(file, 'utf8').slice(0, MAX_CHOICE_CHARS)) as {
+      path?: unknown
+    }
+    if (typeof chosen === 'string' && path.isAbsolute(chosen)) return chosen
   } catch {
-    return null
+    // No JSON, or not to be read.
   }
+  throw new PhantomError(
+    'RUNTIME_NOT_FOUND',
+    `Cannot read which runtime was chosen: "${file}" is not what "phantom setup --runtime" writes. ` +
+      'Choose again: phantom setup --runtime /path/to/node',
+  )
 }
 
-/** A root that runs with another user's HOME must not execute what that user put there. */
-function isThereAndTrusted(file: string, what: string): boolean {
+/** A root that runs with another user's folder must not execute what that user put there. */
+function isThereAndTrusted(file: string, folder: string): boolean {
   if (!isThere(file)) return false
   const uid = process.getuid?.()
   if (uid === undefined) return true
-  for (let entry = file; entry !== path.dirname(dataFolder()); entry = path.dirname(entry)) {
+  for (let entry = file; entry !== path.dirname(folder); entry = path.dirname(entry)) {
     const { uid: owner, mode } = statSync(entry)
     // Of a link: who made it, and what it leads to.
     const other = [lstatSync(entry).uid, owner].find((one) => one !== uid && one !== 0)
@@ -108,7 +134,8 @@ function isThereAndTrusted(file: string, what: string): boolean {
     const why = other === undefined ? 'may be written by others' : `belongs to another user (uid ${other})`
     throw new PhantomError(
       'RUNTIME_NOT_FOUND',
-      `Cannot use ${what}: "${entry}" ${why}. Remove it or set XDG_DATA_HOME to a folder of your own`,
+      `Cannot use "${file}": ${entry === file ? 'it' : `"${entry}"`} ${why}. ` +
+        'Remove it or set XDG_DATA_HOME to a folder of your own',
       { details: { reason: 'not_trusted', path: entry } },
     )
   }

@@ -8,6 +8,7 @@ import { PACKAGE_VERSION } from '../../../src/contract/version.ts'
 import { skipBecause } from '../../helpers/skip.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '../../..')
+const SOMEBODY = 64_123
 
 /** Stands where the built CLI stands: says what it runs on, or counts signals until a line comes and exits with their number. */
 const MAIN = `
@@ -58,7 +59,8 @@ describe('launcher', () => {
 
   function launch(args: string[], environment: NodeJS.ProcessEnv = {}, node = old) {
     // Where something is fetched, a test says from where.
-    const env = { PATH: folder, HOME: folder, PHANTOM_FETCH_RUNTIME: 'false', ...environment }
+    const own = { HOME: folder, XDG_DATA_HOME: path.join(folder, 'data'), PHANTOM_FETCH_RUNTIME: 'false' }
+    const env = { PATH: folder, ...own, ...environment }
     const { status, stdout, stderr } = spawnSync(node, [launcher, ...args], { encoding: 'utf8', env })
     return { status, stdout, stderr }
   }
@@ -119,7 +121,7 @@ describe('launcher', () => {
     const json = launch(['--plugins', 'x', 'setup', '--dry-run', '--json'])
     expect(JSON.parse(json.stdout)).to.include({ dry_run: true, runtime: null })
     expect([planned.status, json.status]).to.deep.equal([0, 0])
-    expect(fs.existsSync(path.join(folder, '.local'))).to.equal(false)
+    expect(fs.existsSync(path.join(folder, 'data'))).to.equal(false)
   })
 
   it('runs a setup on the Node that it is to choose, and says what is wrong with that one', () => {
@@ -132,7 +134,7 @@ describe('launcher', () => {
   })
 
   it('runs on what was chosen before all else, and never skips it when it is gone', () => {
-    const ours = path.join(folder, '.local/share/phantom-ml')
+    const ours = path.join(folder, 'data/phantom-ml')
     fs.mkdirSync(ours, { recursive: true, mode: 0o755 })
     const choose = (file: string): void =>
       fs.writeFileSync(path.join(ours, 'runtime.json'), JSON.stringify({ path: file }), { mode: 0o644 })
@@ -143,7 +145,13 @@ describe('launcher', () => {
     expect(stderr).to.match(/"phantom setup --runtime" chose, "\/nowhere\/node": there is no such file/)
     expect(launch(['list'], { PHANTOM_RUNTIME: process.execPath }).status).to.equal(42)
     fs.chmodSync(path.join(ours, 'runtime.json'), 0o666)
-    expect(launch(['list']).stderr).to.match(/runtime\.json" may be written by others/)
+    expect(launch(['list']).stderr).to.match(/runtime\.json": it may be written by others/)
+    fs.chmodSync(path.join(ours, 'runtime.json'), 0o644)
+    if (process.getuid?.() === 0) {
+      fs.chownSync(ours, SOMEBODY, SOMEBODY)
+      expect(launch(['list']).stderr).to.include(`"${ours}" belongs to another user (uid ${SOMEBODY})`)
+      fs.chownSync(ours, 0, 0)
+    }
     const removed = launch(['setup', '--remove-runtime'])
     expect(removed.stdout).to.equal(`✓ runtime: removed ${path.join(ours, 'runtime.json')}\n`)
     expect([status, removed.status, fs.existsSync(ours)]).to.deep.equal([7, 0, false])
