@@ -8,7 +8,7 @@ import { MAX_SCHEMA_BYTES } from '../../src/contract/manifest/schema-value.ts'
 import type { Problem } from '../../src/contract/manifest/issue-list.ts'
 import type { PluginType } from '../../src/contract/life.ts'
 import type { ManifestIssue } from '../../src/contract/plugin-info.ts'
-import { entryPointProblem } from './entry-point-problem.ts'
+import { entryPointProblems } from './entry-point-problems.ts'
 import { readInside } from './read-inside.ts'
 
 export const MANIFEST_FILE = 'plugin.toml'
@@ -61,7 +61,7 @@ export async function readManifest(pluginDir: string): Promise<ReadManifest> {
  */
 async function parseWithFiles(text: string, file: string, directory: string): Promise<ParsedManifest> {
   const schemaFiles = new Map<string, SchemaText>()
-  const entryPoints = new Map<string, { type: PluginType; problem: Problem | null }>()
+  const entryPoints = new Map<string, { type: PluginType; problems: readonly Problem[] }>()
   const parse = (): ParsedManifest =>
     parseManifest(text, {
       file,
@@ -71,18 +71,19 @@ async function parseWithFiles(text: string, file: string, directory: string): Pr
         return known
       },
       checkEntryPoint(path, type) {
-        const known = entryPoints.get(path) ?? { type, problem: null }
+        const known = entryPoints.get(path) ?? { type, problems: [] }
         entryPoints.set(path, known)
-        return known.problem
+        return known.problems
       },
     })
   const first = parse()
   if (schemaFiles.size === 0 && entryPoints.size === 0) return first
   await readSchemaFiles(directory, schemaFiles)
+  const maxMemoryMb = first.manifest?.limits.maxMemoryMb ?? null
   for (const [path, known] of entryPoints)
-    known.problem = await entryPointProblem(directory, path, known.type)
+    known.problems = await entryPointProblems(directory, path, { type: known.type, maxMemoryMb })
   const isAsAssumed =
-    schemaFiles.size === 0 && [...entryPoints.values()].every(({ problem }) => problem === null)
+    schemaFiles.size === 0 && [...entryPoints.values()].every(({ problems }) => problems.length === 0)
   return isAsAssumed ? first : parse()
 }
 

@@ -159,15 +159,6 @@ describe('readManifest()', () => {
     expect(await onlyIssue(directory)).to.match(/"lib\/main\.js": it is a link that leaves the plugin folder/)
   })
 
-  it('does not ask for the entry point of type wasm', async () => {
-    const directory = make('wasm', 'wasm')
-    write(
-      join(directory, 'plugin.toml'),
-      manifestText('wasm').replace('javascript', 'wasm').replace('index.js', 'main.wasm'),
-    )
-    expect((await readManifest(directory)).issues).to.deep.equal([])
-  })
-
   it('reads schema files inside the folder only, and only so much', async () => {
     write(join(root, 'secret.json'), '{"title":"secret"}')
     const names = ['link', 'big', 'none', 'latin', 'pipe']

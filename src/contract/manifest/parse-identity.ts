@@ -19,7 +19,7 @@ export type Identity = Pick<
   'id' | 'name' | 'version' | 'type' | 'author' | 'description' | 'license' | 'homepage' | 'entryPoint'
 >
 
-export type CheckEntryPoint = (relativePath: string, type: PluginType) => Problem | null
+export type CheckEntryPoint = (relativePath: string, type: PluginType) => readonly Problem[]
 
 export function isPluginId(text: string): boolean {
   return PLUGIN_ID.test(text)
@@ -41,8 +41,8 @@ export function parseIdentity(
     check: (path) => entryPointProblem(path, type),
   })
   if (entryPoint !== null && type !== null) {
-    const problem = checkEntryPoint?.(entryPoint, type) ?? null
-    if (problem !== null) issues.error(reader.pathOf('entry_point'), problem)
+    for (const problem of checkEntryPoint?.(entryPoint, type) ?? [])
+      issues.error(reader.pathOf('entry_point'), problem)
   }
   return {
     id,

@@ -35,7 +35,7 @@ export interface ParseManifestOptions {
   /** How the issues name the file. */
   file: string
   readSchemaFile: ReadSchemaFile
-  /** Asked for the entry point once its spelling is right: what is wrong on disk, or null. */
+  /** Asked for the entry point once its spelling is right: all that is wrong with it on disk. */
   checkEntryPoint?: CheckEntryPoint
 }
 

@@ -341,13 +341,14 @@ concurrency = 0
       readSchemaFile: () => ({ error: 'unasked' }),
       checkEntryPoint: (path: string, type: string) => {
         asked.push(`${type} ${path}`)
-        return { problem: 'it does not exist', remedy: 'Create it' }
+        return [{ problem: 'it does not exist', remedy: 'Create it' }]
       },
     }
     const { issues } = parseManifest(HEAD, options)
     parseManifest(HEAD.replace('javascript', 'native').replace('src/index.ts', 'main'), options)
+    parseManifest(HEAD.replace('javascript', 'wasm').replace('src/index.ts', 'a.wasm'), options)
     parseManifest(HEAD.replace('src/', '../'), options)
-    expect(asked).to.deep.equal(['javascript src/index.ts', 'native main'])
+    expect(asked).to.deep.equal(['javascript src/index.ts', 'native main', 'wasm a.wasm'])
     expect(issues.map(issueText)).to.deep.equal([
       'plugin.toml:6:1: Cannot use "plugin.entry_point": it does not exist. Create it',
     ])
