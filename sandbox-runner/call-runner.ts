@@ -1,3 +1,4 @@
+import { unreadableInput } from '../src/contract/input/input-check.ts'
 import { messageOf, type WireError } from '../src/contract/phantom-error.ts'
 import { quoteText } from '../src/contract/quote-text.ts'
 import { nearestName } from '../src/contract/manifest/nearest-name.ts'
@@ -153,9 +154,8 @@ function readInput({ payload }: IncomingRequest, operation: LoadedOperation): In
   } catch (error) {
     const memory = toRunnerError(error)
     if (memory.data?.name === 'out_of_memory') return { error: memory }
-    return {
-      error: runnerError('input_invalid', `input: ${messageOf(error)}`, { path: 'input', keyword: 'json' }),
-    }
+    const { message, details } = unreadableInput(messageOf(error))
+    return { error: runnerError('input_invalid', message, details) }
   }
 }
 

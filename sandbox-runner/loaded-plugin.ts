@@ -1,5 +1,6 @@
+import type { InputCheck } from '../src/contract/input/input-check.ts'
 import type { RunnerParams } from '../src/contract/runner-methods.ts'
-import type { ErrorDetails, WireError } from '../src/contract/phantom-error.ts'
+import type { WireError } from '../src/contract/phantom-error.ts'
 import type { PluginDefinition } from '../src/plugin/plugin-definition.ts'
 import type { ExecutionContext, ParallelOptions } from '../src/plugin/plugin-context.ts'
 import type { IncomingRequest } from '../src/rpc/connection.ts'
@@ -45,7 +46,7 @@ export type LoadedOperation = ValueOperation | BytesOperation
 
 interface OperationInput {
   /** Says what is wrong with an input; null when nothing is. */
-  readonly checkInput: ((input: unknown) => InputProblem | null) | null
+  readonly checkInput: InputCheck | null
 }
 
 /** Takes its input as a value, and returns one. */
@@ -66,8 +67,3 @@ export interface BytesOperation extends OperationInput {
 export type BytesAnswer =
   | { readonly error: WireError }
   | { readonly error: null; readonly payload: Buffer | null }
-
-export interface InputProblem {
-  readonly message: string
-  readonly details: ErrorDetails
-}

@@ -65,6 +65,8 @@ export class Execution implements WheelEntry {
   instance: RunnerInstance | null = null
   /** The operation is declared idempotent and its process has not died under it yet. */
   mayRetry: boolean
+  /** The generation by whose schema its input was found right; null where it was not looked at here. */
+  checkedBy: Generation | null = null
   /** It died with a process whose end another call of its operation is charged with already. */
   isCollateral = false
   readonly breaker: CircuitBreaker | null

@@ -15,7 +15,7 @@ import { TimingWheel, type WheelEntry } from './timing-wheel.ts'
 /** What the executor needs from the world. */
 export interface ExecutorPowers extends Pick<
   LanePowers,
-  'spawnInstance' | 'startDependencies' | 'onReady' | 'onStartFailed' | 'startDelayMs'
+  'spawnInstance' | 'checkInput' | 'startDependencies' | 'onReady' | 'onStartFailed' | 'startDelayMs'
 > {
   /** After its calls were answered or taken back. */
   onExit(lane: InstanceLane, end: EndedInstance): void
@@ -58,6 +58,7 @@ export class Executor {
     this.#lanePowers = {
       spawnInstance: (lane, generation) => powers.spawnInstance(lane, generation),
       startDependencies: (lane, generation) => powers.startDependencies(lane, generation),
+      checkInput: (execution, by) => powers.checkInput(execution, by),
       onReady: (lane, instance) => powers.onReady(lane, instance),
       onStartFailed: (lane, generation, error) => powers.onStartFailed(lane, generation, error),
       startDelayMs: (lane, nowMs) => powers.startDelayMs(lane, nowMs),

@@ -3,10 +3,11 @@ import type { Answer } from '../../src/rpc/connection.ts'
 import type { EndCause } from '../process/exit-reason.ts'
 import type { RunnerInstance } from '../process/runner-instance.ts'
 import type { RunnablePlugin } from '../registry/plugin-record.ts'
-import { CallQueue } from './call-queue.ts'
+import { CallQueue, type QueuePlace } from './call-queue.ts'
 import { CreatedFiles } from './created-files.ts'
 import type { Execution } from './execution.ts'
 import type { EndedInstance, LanePowers } from './lane-powers.ts'
+import { SetAside } from './set-aside.ts'
 import { droppedOperationError } from './refusals.ts'
 
 /**
@@ -19,7 +20,7 @@ export class InstanceLane {
   readonly createdFiles = new CreatedFiles()
   readonly #powers: LanePowers
   readonly #queue = new CallQueue<Execution>()
-  readonly #parked = new Set<Execution>()
+  readonly #aside = new SetAside()
   #instance: RunnerInstance | null = null
   #standby: RunnerInstance | null = null
   readonly #draining = new Map<RunnerInstance, NodeJS.Timeout>()
@@ -55,7 +56,7 @@ export class InstanceLane {
       this.#holders === 0 &&
       this.#draining.size === 0 &&
       this.#queue.size === 0 &&
-      this.#parked.size === 0
+      this.#aside.size === 0
     )
   }
   /** Calls wait, and no process starts, until a reload is over. */
@@ -72,7 +73,7 @@ export class InstanceLane {
   }
   /** Calls that still want an answer and have not been handed out. */
   get waitingCount(): number {
-    return this.#queue.size + this.#parked.size
+    return this.#queue.size + this.#aside.size
   }
   get queue(): Pick<CallQueue<Execution>, 'sizes' | 'oldestMs'> {
     return this.#queue
@@ -86,28 +87,21 @@ export class InstanceLane {
   }
 
   submit(execution: Execution, nowMs: number): void {
-    if (this.#refusal !== null) {
-      execution.settle({ kind: 'rejected', error: this.#refusal })
-      return
-    }
+    if (this.#refuses(execution)) return
     this.plugin.queuedCalls += 1
     this.#enqueue(execution, nowMs)
   }
 
   /** Takes a call back whose process died, ahead of all others of its priority. */
   resubmit(execution: Execution, nowMs: number): void {
-    if (this.#refusal !== null) {
-      execution.settle({ kind: 'rejected', error: this.#refusal })
-      return
-    }
+    if (this.#refuses(execution)) return
     this.plugin.queuedCalls += 1
-    const { priority, caller } = execution.call
-    this.#queue.pushFront(execution, { priority, caller, nowMs })
+    this.#queue.pushFront(execution, placeOf(execution, nowMs))
   }
 
   /** The call has its answer: it waits no longer. */
   forget(execution: Execution): void {
-    if (!this.#queue.remove(execution) && !this.#parked.delete(execution)) return
+    if (!this.#queue.remove(execution) && !this.#aside.delete(execution)) return
     this.plugin.queuedCalls -= 1
     // One that was set aside may have outlived the process.
     if (this.isVacant) this.#powers.onVacant(this)
@@ -121,9 +115,10 @@ export class InstanceLane {
       if (this.#queue.size > 0) this.wake(nowMs)
       return
     }
-    const { concurrency } = instance.generation.manifest.runtime
-    const { rate } = instance.generation
-    while (this.#queue.size > 0 && instance.inFlightCount < concurrency && instance.canTakeCall) {
+    const { rate, manifest } = instance.generation
+    const { concurrency } = manifest.runtime
+    while (this.#queue.size > 0 && instance.canTakeCall) {
+      if (instance.inFlightCount + this.#aside.checking >= concurrency) return
       const waitMs = rate === null ? 0 : rate.take(nowMs)
       if (waitMs > 0) {
         this.#pumpIn(waitMs)
@@ -250,8 +245,7 @@ export class InstanceLane {
 
   /** The plugin gave up, or is not to run: calls that wait get `error`. */
   refuseWaiting(error: unknown): void {
-    const waiting = [...this.#queue.drain(), ...this.#parked]
-    this.#parked.clear()
+    const waiting = [...this.#queue.drain(), ...this.#aside.drain()]
     this.plugin.queuedCalls -= waiting.length
     for (const execution of waiting) execution.settle({ kind: 'rejected', error })
   }
@@ -266,7 +260,7 @@ export class InstanceLane {
   }
 
   #handOut(execution: Execution, instance: RunnerInstance, nowMs: number): void {
-    if (this.#park(execution)) return
+    if (this.#setAside(execution, instance)) return
     this.plugin.queuedCalls -= 1
     const { generation } = instance
     if (!generation.hasOperation(execution.call.operation)) {
@@ -277,19 +271,23 @@ export class InstanceLane {
     instance.dispatch(execution, nowMs)
   }
 
-  /** Sets a call aside whose client does not take its answers. */
-  #park(execution: Execution): boolean {
-    const resume = (): void => {
-      if (this.#parked.delete(execution)) this.#enqueue(execution, performance.now())
-    }
-    if (!execution.call.park(resume)) return false
-    this.#parked.add(execution)
-    return true
+  #refuses(execution: Execution): boolean {
+    return this.#refusal !== null && execution.settle({ kind: 'rejected', error: this.#refusal })
+  }
+
+  #setAside(execution: Execution, instance: RunnerInstance): boolean {
+    if (this.#aside.park(execution, () => this.#enqueue(execution, performance.now()))) return true
+    return this.#aside.check(execution, instance, {
+      checkInput: this.#powers.checkInput,
+      back: (isWanted) => {
+        if (isWanted) this.#queue.pushFront(execution, placeOf(execution, performance.now()))
+        this.pump()
+      },
+    })
   }
 
   #enqueue(execution: Execution, nowMs: number): void {
-    const { priority, caller } = execution.call
-    this.#queue.push(execution, { priority, caller, nowMs })
+    this.#queue.push(execution, placeOf(execution, nowMs))
     this.pump(nowMs)
   }
 
@@ -362,4 +360,8 @@ export class InstanceLane {
     else await instance.end('host_shutdown')
     if (instance.state === 'ready') this.#powers.onReady(this, instance)
   }
+}
+
+function placeOf({ call: { priority, caller } }: Execution, nowMs: number): QueuePlace {
+  return { priority, caller, nowMs }
 }

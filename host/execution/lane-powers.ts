@@ -3,6 +3,7 @@ import type { Answer } from '../../src/rpc/connection.ts'
 import type { Generation } from '../generations/generation.ts'
 import type { EndCause } from '../process/exit-reason.ts'
 import type { RunnerInstance } from '../process/runner-instance.ts'
+import type { InputRule } from '../validation/input-task.ts'
 import type { Execution } from './execution.ts'
 import type { InstanceLane } from './instance-lane.ts'
 
@@ -11,6 +12,11 @@ export interface LanePowers {
   spawnInstance(lane: InstanceLane, generation: Generation): Promise<RunnerInstance>
   /** Settles when the plugins that this one needs run for the same workspace. */
   startDependencies(lane: InstanceLane, generation: Generation): Promise<void>
+  /** Has its input checked: then it says by whom, or the call has its answer. */
+  readonly checkInput: (
+    execution: Execution,
+    by: { rule: InputRule; generation: Generation },
+  ) => Promise<void>
   /** The call leaves the queue now. */
   onDispatch(execution: Execution, instance: RunnerInstance, nowMs: number): void
   onAnswer(instance: RunnerInstance, execution: Execution, answer: Answer): void

@@ -217,7 +217,7 @@ export class DaemonCore {
     this.#resources.close()
     this.observer.close()
     await this.#egress.close()
-    await this.#compiler.close()
+    await Promise.all([this.#compiler.close(), this.launcher.inputs.close()])
     this.history.close()
     await this.logs.close()
     this.record('daemon.stopped', { cause })

@@ -6,6 +6,7 @@ import { messageOf, PhantomError } from '../../src/contract/phantom-error.ts'
 import type { HostConfig } from '../config/config-schema.ts'
 import type { PluginConfigs } from '../config/plugin/plugin-configs.ts'
 import type { PluginRights } from '../approvals/plugin-rights.ts'
+import { checkInput } from '../execution/check-input.ts'
 import { becomeReady } from '../execution/become-ready.ts'
 import type { ExecutorPowers } from '../execution/executor.ts'
 import { Executor } from '../execution/executor.ts'
@@ -85,6 +86,7 @@ export class Engine {
     this.executor = new Executor({
       spawnInstance: (lane, generation) => launcher.spawn(generation, lane),
       startDependencies: (lane, generation) => this.#startDependencies(lane, generation),
+      checkInput: (execution, by) => checkInput(launcher.inputs, execution, by),
       onReady: (lane, instance) => this.#keeper.ready(lane, instance),
       onStartFailed: (lane, generation, error) => this.#keeper.startFailed(lane, generation, error),
       startDelayMs: (lane, nowMs) => this.#keeper.startDelayMs(lane, nowMs),

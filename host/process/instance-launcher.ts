@@ -17,6 +17,7 @@ import { planRunner, type RunnerPlan } from '../sandbox/plan-runner.ts'
 import { observePolicy } from '../sandbox/observe-policy.ts'
 import { resolvePolicy, type Policy } from '../sandbox/policy.ts'
 import type { LauncherOptions } from './launcher-options.ts'
+import { InputChecker } from '../validation/input-checker.ts'
 import { makeDataDirectory, makeGrantedFolders } from './data-directory.ts'
 import { preparePlugin, type PreparedPlugin } from './prepare-plugin.ts'
 import { programOf } from './read-executable.ts'
@@ -49,6 +50,7 @@ interface PlannedStart {
 export class InstanceLauncher {
   readonly snapshots: SnapshotFolder
   readonly refused: RefusedStarts
+  readonly inputs = new InputChecker()
   readonly #options: LauncherOptions
   readonly #attestor: Attestor
   readonly #idPrefix = randomBytes(4).toString('hex')
@@ -180,6 +182,7 @@ export class InstanceLauncher {
         startTimeoutMs: this.#options.startTimeoutMs(),
         shutdownMs: generation.manifest.restart.shutdownMs,
         initialize: this.#initializeParams(start, { plan, dataDir }),
+        inputRules: prepared.inputRules,
         egress,
         configuration: () => this.#options.configurationOf(generation),
       },

@@ -12,6 +12,7 @@ import type { Redactor } from '../secrets/redactor.ts'
 import type { Attestor } from '../sandbox/attest/attestor.ts'
 import type { EgressDoor } from '../egress/egress-doors.ts'
 import type { RunnerPlan } from '../sandbox/plan-runner.ts'
+import type { InputRule } from '../validation/input-task.ts'
 import type { EndCause } from './exit-reason.ts'
 
 interface InstanceReach extends Reach {
@@ -36,6 +37,8 @@ export interface InstanceSpec {
   /** What it may reach, as it was granted at its start; canonical and absolute. */
   readonly reach: InstanceReach
   readonly initialize: Omit<RunnerParams['initialize'], keyof InstanceConfig | 'previous_state'>
+  /** By operation, how its input is checked before the process gets it; null where the process does that. */
+  readonly inputRules: ReadonlyMap<string, InputRule> | null
   /** Its way to the network; null where it has none. */
   readonly egress: EgressDoor | null
   /** Asked when it starts: a standby may have waited for long. */

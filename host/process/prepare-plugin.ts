@@ -5,6 +5,7 @@ import { takeSnapshot } from '../generations/snapshot.ts'
 import type { SnapshotFolder } from '../generations/snapshot-folder.ts'
 import type { Executable } from '../native/executable.ts'
 import type { SchemaCompiler } from '../validation/schema-compiler.ts'
+import type { InputRule } from '../validation/input-task.ts'
 import { readExecutable } from './read-executable.ts'
 
 /** What every instance of one generation shares, made once before the first. */
@@ -14,6 +15,8 @@ export interface PreparedPlugin {
   readonly operations: RunnerOperation[]
   /** The copy of its files that stands in its place; null where they are too many. */
   readonly overlayDir: string | null
+  /** By operation, for a plugin that has no runner to check its inputs; null for any other. */
+  readonly inputRules: ReadonlyMap<string, InputRule> | null
   /** How its executable is started; null for a plugin that the runner runs. */
   readonly executable: Executable | null
   /** What the author should know, in words; null when nothing. */
@@ -51,11 +54,25 @@ export async function preparePlugin(
   return {
     defaults:
       manifest.configuration === null ? {} : await powers.compiler.configDefaults(manifest.configuration),
-    operations,
+    operations: executable === null ? operations : operations.map(withoutValidator),
     overlayDir: snapshot.directory,
     executable,
+    inputRules: executable === null ? null : inputRulesOf(operations),
     notice: snapshot.notice,
   }
+}
+
+function inputRulesOf(operations: readonly RunnerOperation[]): ReadonlyMap<string, InputRule> {
+  return new Map(
+    operations.flatMap(({ name, input_validator: validator, input_schema: schema }) =>
+      validator === null || schema === null ? [] : [[name, { validator, schema }] as const],
+    ),
+  )
+}
+
+/** A module of JavaScript is of no use to it. */
+function withoutValidator(operation: RunnerOperation): RunnerOperation {
+  return { ...operation, input_validator: null }
 }
 
 /** Whose types may have to be stripped. */

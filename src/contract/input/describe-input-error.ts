@@ -1,5 +1,10 @@
-import { quoteText } from '../../src/contract/quote-text.ts'
-import type { InputProblem } from '../loaded-plugin.ts'
+import type { ErrorDetails } from '../phantom-error.ts'
+import { quoteText } from '../quote-text.ts'
+
+export interface InputProblem {
+  readonly message: string
+  readonly details: ErrorDetails
+}
 
 /** The part of ajv's error objects that is read here. */
 export interface ValidationError {
