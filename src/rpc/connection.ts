@@ -7,7 +7,7 @@ import {
 } from '../contract/limits.ts'
 import { isPhantomError, PhantomError, toWireError, type WireError } from '../contract/phantom-error.ts'
 import { closedError, lostStream, readWireError } from './connection-errors.ts'
-import { FrameDecoder, type Message } from './frame-decoder.ts'
+import { FrameDecoder, type Message, type PayloadRoom } from './frame-decoder.ts'
 import { FrameWriter } from './frame-writer.ts'
 import { closeAfterLastWords, closeAfterRefusal } from './last-words.ts'
 import { IdTable } from './id-table.ts'
@@ -35,6 +35,8 @@ export type Answer =
 
 interface ConnectionHandlers {
   onRequest(request: IncomingRequest): void
+  /** One for whose payload there was no room. */
+  onRefusedPayload?(request: IncomingRequest): void
   onNotification(method: string, params: unknown): void
   /** An answer to a request that is not pending; absent means ignored. */
   onStrayAnswer?(id: unknown, error: WireError | null): void
@@ -66,6 +68,8 @@ export interface ConnectionOptions extends ConnectionHandlers {
   pausesWhenBehind?: boolean
   /** Whether a payload that was sent is nobody's any more, so that its memory can be freed at once. */
   mayFree?: (payload: Uint8Array) => boolean
+  /** See FrameDecoderOptions. */
+  room?: PayloadRoom
   /** A line that is no JSON ends the connection; otherwise it is answered with PARSE_ERROR. */
   strict: boolean
 }
@@ -104,7 +108,9 @@ export class Connection {
       payloadFrames: options.payloadFrames,
       ownsChunks: options.pushesChunks !== true,
       readLine: options.readLine,
+      room: options.room,
       onFrame: (message, payload) => this.#receive(message, payload),
+      onRefusedPayload: (message) => this.#receiveRefused(message),
       onBadLine: (error, id) => this.#receiveBadLine(error, id),
     })
     if (!options.pushesChunks) stream.on('data', (chunk: Buffer) => this.receive(chunk))
@@ -183,13 +189,8 @@ export class Connection {
       return
     }
     try {
-      this.#send(
-        head +
-          JSON.stringify(
-            inlinePayload(typeof result === 'string' ? JSON.parse(result) : result, 'result', payload),
-          ),
-        null,
-      )
+      const value: unknown = typeof result === 'string' ? JSON.parse(result) : result
+      this.#send(head + JSON.stringify(inlinePayload(value, 'result', payload)), null)
     } catch (error) {
       this.respondError(id, error)
     }
@@ -337,6 +338,12 @@ export class Connection {
     else this.#options.onRequest({ id, method, params, payload })
   }
 
+  /** Who sent no request hears nothing of it. */
+  #receiveRefused({ id, method, params = {} }: Message): void {
+    const isRequest = (typeof id === 'number' || typeof id === 'string') && typeof method === 'string'
+    if (isRequest && !this.#closed) this.#options.onRefusedPayload?.({ id, method, params, payload: null })
+  }
+
   #receiveMisshapen(id: RequestId | null): void {
     const error = new PhantomError(
       'REQUEST_INVALID',
@@ -361,6 +368,7 @@ export class Connection {
   #end(error: PhantomError | null, close = closeAfterLastWords): void {
     if (this.#closed) return
     this.#closed = true
+    this.#decoder.close()
     if (this.#watch !== null) clearTimeout(this.#watch)
     close(this.#stream)
     const pending = [...this.#pending.values()]

@@ -18,8 +18,23 @@ export interface FrameDecoderOptions {
   onFrame(message: Message, payload: Buffer | null): void
   /** Reads lines of a shape that the owner knows, faster than a parser would; null leaves the line to that. */
   readLine?: ((line: string) => Message | null) | undefined
+  /** For payloads that come in several chunks; absent: there is room for each. */
+  room?: PayloadRoom | undefined
+  /** There was no room for its payload, which was read past. */
+  onRefusedPayload?: ((message: Message) => void) | undefined
   /** A whole line that says nothing; the stream goes on behind it. `id` is the request's, where it has one. */
   onBadLine(error: PhantomError, id: number | string | null): void
+}
+
+/** Counts what has arrived of payloads that are not whole yet, of all peers together. */
+export interface PayloadRoom {
+  /**
+   * Whether there is room for so many more bytes of a payload that has `taken` already; then they are counted, until all
+   * of them are given back.
+   */
+  take(bytes: number, taken: number): boolean
+  /** The payload is whole, refused, or its peer is gone. */
+  give(bytes: number): void
 }
 
 const NEWLINE = 0x0a
@@ -39,6 +54,8 @@ export class FrameDecoder {
   #message: Message | null = null
   #payload: Buffer | null = null
   #payloadFilled = 0
+  #isRefused = false
+  #isClosed = false
   #framesRead = 0
 
   constructor(options: FrameDecoderOptions) {
@@ -69,10 +86,17 @@ export class FrameDecoder {
   push(chunk: Buffer, maxFrames = Infinity): number {
     const lastFrame = this.#framesRead + maxFrames
     let at = 0
-    while (at < chunk.length && this.#framesRead < lastFrame) {
+    while (at < chunk.length && this.#framesRead < lastFrame && !this.#isClosed) {
       at = this.#message === null ? this.#readLine(chunk, at) : this.#readPayload(chunk, at)
     }
     return at
+  }
+
+  /** Nothing more is read: what of a payload had arrived is let go. */
+  close(): void {
+    if (!this.#isRefused && this.#payload !== null) this.#options.room?.give(this.#payloadFilled)
+    this.#payload = null
+    this.#isClosed = true
   }
 
   #readLine(chunk: Buffer, start: number): number {
@@ -168,26 +192,52 @@ export class FrameDecoder {
   #readPayload(chunk: Buffer, start: number): number {
     const total = this.#message!['payload_bytes'] as number
     const available = chunk.length - start
-    if (this.#payload === null && available >= total) {
+    if (this.#payloadFilled === 0 && available >= total) {
       this.#endPayload(chunk.subarray(start, start + total))
       return start + total
     }
-    // Pages of a large buffer that nothing was written to cost no memory, so a lie about the length costs nothing.
-    if (this.#payload === null) {
-      this.#payload = Buffer.allocUnsafeSlow(total)
-      this.#payloadFilled = 0
+    const taken = Math.min(available, total - this.#payloadFilled)
+    if (!this.#isRefused && this.#options.room?.take(taken, this.#payloadFilled) === false)
+      this.#refusePayload()
+    if (!this.#isRefused) {
+      // Pages of a large buffer that nothing was written to cost no memory, so a lie about the length costs nothing.
+      this.#payload ??= Buffer.allocUnsafeSlow(total)
+      chunk.copy(this.#payload, this.#payloadFilled, start, start + taken)
     }
-    const taken = chunk.copy(this.#payload, this.#payloadFilled, start)
     this.#payloadFilled += taken
     if (this.#options.ownsChunks && taken >= FREED_BYTES && taken === chunk.length) freeMemory(chunk)
-    if (this.#payloadFilled === total) this.#endPayload(this.#payload)
+    if (this.#payloadFilled === total) this.#endArrival()
     return start + taken
+  }
+
+  /** What came of it is let go, and the rest is read past. */
+  #refusePayload(): void {
+    this.#isRefused = true
+    this.#options.room?.give(this.#payloadFilled)
+    if (this.#payload !== null) freeMemory(this.#payload)
+    this.#payload = null
+  }
+
+  /** Of one that came in several chunks. */
+  #endArrival(): void {
+    const [message, payload] = [this.#message!, this.#payload]
+    if (payload !== null) {
+      this.#options.room?.give(payload.length)
+      this.#endPayload(payload)
+      return
+    }
+    this.#message = null
+    this.#payloadFilled = 0
+    this.#isRefused = false
+    this.#framesRead += 1
+    this.#options.onRefusedPayload?.(message)
   }
 
   #endPayload(payload: Buffer): void {
     const message = this.#message!
     this.#message = null
     this.#payload = null
+    this.#payloadFilled = 0
     this.#framesRead += 1
     this.#options.onFrame(message, payload)
   }

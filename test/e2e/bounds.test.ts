@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { outcomeOf, refusalOf, TestDaemon, until } from '../helpers/daemon.ts'
-import type { RawClient } from '../helpers/raw-client.ts'
+import { line, type RawClient } from '../helpers/raw-client.ts'
 import { withoutProcess } from '../helpers/supervised.ts'
 
 const MIB = 1024 * 1024
@@ -102,6 +102,42 @@ describe('The inputs that the daemon holds', function () {
     expect(await running).to.equal('CALL_CANCELLED')
     await Promise.all([clients[1]!.answer(2), clients[2]!.answer(3)])
     expect(await outcomeOf(daemon.call('echoes', 'echo', 'input'))).to.equal('ok')
+  })
+
+  it('are bounded while they still arrive: what finds no room is read past, and refused when it is whole', async () => {
+    const end = new AbortController()
+    const first = { name: 'first', ms: 60_000 }
+    const running = outcomeOf(daemon.call('takes_turns', 'take', first, { signal: end.signal }))
+    const [one, two, slow, late] = await Promise.all(Array.from({ length: 4 }, () => daemon.connect()))
+    for (const client of [one!, two!, slow!, late!]) await client.handshake()
+    for (const id of [1, 2]) sendLarge(one!, id)
+    sendLarge(two!, 1)
+    await waiting(daemon, 3)
+    const large = JSON.stringify('x'.repeat(MIB - 2))
+    const params = { plugin_id: 'echoes', operation: 'echo' }
+    const small = (): Promise<string> => outcomeOf(daemon.call('echoes', 'echo', 'input'))
+    const sendMost = (id: number): void =>
+      slow!.send(
+        line({ id, method: 'execute_plugin', params, payload_bytes: MIB }),
+        Buffer.from(large.slice(0, -1)),
+      )
+
+    sendMost(1)
+    await until(async () => (await small()) === 'QUEUE_FULL', 'what arrives to be counted')
+    late!.sendFrame({ id: 1, method: 'execute_plugin', params }, large)
+    expect((await late!.answer(1)).error?.data?.name).to.equal('QUEUE_FULL')
+    slow!.send('"')
+    expect((await slow!.answer(1)).error).to.equal(undefined)
+    late!.sendFrame({ id: 2, method: 'execute_plugin', params }, large)
+    expect((await late!.answer(2)).error, 'there is room again').to.equal(undefined)
+
+    sendMost(2)
+    await until(async () => (await small()) === 'QUEUE_FULL', 'what arrives to be counted')
+    slow!.destroy()
+    await until(async () => (await small()) === 'ok', 'room that a client who left gives back')
+    end.abort()
+    expect(await running).to.equal('CALL_CANCELLED')
+    await Promise.all([one!.answer(2), two!.answer(1)])
   })
 })
 

@@ -95,4 +95,67 @@ describe('FrameDecoder', () => {
     expect(decoder.isPartial).to.equal(true)
     expect(process.memoryUsage.rss() - before).to.be.below(64 * 1024 * 1024)
   })
+
+  describe('with room for payloads that are still arriving', () => {
+    const BYTES = Buffer.from(`{"id":1,"payload_bytes":10}\n0123456789{"id":2}\n`)
+
+    function inRoom(mostBytes: number) {
+      const room = {
+        held: 0,
+        most: 0,
+        take(bytes: number, taken: number): boolean {
+          if (taken >= mostBytes) return false
+          room.held += bytes
+          room.most = Math.max(room.most, room.held)
+          return true
+        },
+        give: (bytes: number): void => void (room.held -= bytes),
+      }
+      const seen: [unknown, string | null][] = []
+      const refused: unknown[] = []
+      const decoder = new FrameDecoder({
+        ownsChunks: false,
+        payloadFrames: true,
+        maxFrameBytes: 1000,
+        maxPayloadBytes: 1000,
+        room,
+        onFrame: (message, payload) => seen.push([message['id'], payload?.toString() ?? null]),
+        onRefusedPayload: (message) => refused.push(message['id']),
+        onBadLine: () => undefined,
+      })
+      return { room, decoder, seen, refused }
+    }
+
+    it('counts what came, and gives it back when it is whole, whatever the chunks are', () => {
+      for (let size = 1; size <= BYTES.length; size += 1) {
+        const { room, decoder, seen, refused } = inRoom(100)
+        for (let at = 0; at < BYTES.length; at += size) decoder.push(BYTES.subarray(at, at + size))
+        const whole = [
+          [1, '0123456789'],
+          [2, null],
+        ]
+        expect({ seen, refused }, `chunks of ${size}`).to.deep.equal({ seen: whole, refused: [] })
+        expect(room.held).to.equal(0)
+      }
+    })
+
+    it('reads past what finds no room, holds nothing of it, and goes on behind it', () => {
+      const { room, decoder, seen, refused } = inRoom(4)
+      for (const byte of BYTES) decoder.push(Buffer.of(byte))
+      expect({ seen, refused }).to.deep.equal({ seen: [[2, null]], refused: [1] })
+      expect(room).to.include({ held: 0, most: 4 })
+    })
+
+    it('gives back what had come when it is closed, and reads no more', () => {
+      const { room, decoder, seen } = inRoom(100)
+      decoder.push(BYTES.subarray(0, 33))
+      expect(room.held).to.equal(5)
+      decoder.close()
+      expect(room.held).to.equal(0)
+      decoder.push(BYTES.subarray(33))
+      decoder.close()
+      expect(room.held).to.equal(0)
+      expect(seen).to.deep.equal([])
+    })
+  })
 })
