@@ -1,43 +1,22 @@
-import fs from 'node:fs'
 import path from 'node:path'
 import { expect } from 'chai'
-import { BUILD_TIMEOUT_MS, CRATE, openCargo, type Cargo } from '../helpers/cargo.ts'
+import { BUILD_TIMEOUT_MS, openCargo } from '../helpers/cargo.ts'
+import { buildSpecificationPlugin } from '../helpers/specification-plugin.ts'
 import { resultOf, RunnerDriver } from './runner-driver.ts'
 
-const SPECIFICATION = path.resolve(import.meta.dirname, '../../docs/specification.md')
-
-/** All that a scaffold adds: the name of the crate, and a `main`. */
-const CARGO_TOML = `[package]
-name = "my_custom_plugin"
-version = "1.0.0"
-edition = "2021"
-
-[dependencies]
-phantom_ml_core = { path = "../${CRATE}" }
-
-[workspace]
-`
-const MAIN = `phantom_ml_core::plugin_main!(MyCustomPlugin::new);
-phantom_ml_core::export_wasm_plugin!(MyCustomPlugin::new);
-`
-
 describe("the specification's Rust plugin", () => {
-  let cargo: Cargo
+  let entry: string
   let plugin: RunnerDriver | null = null
 
   before(async function () {
-    cargo = await openCargo(this)
-    const folder = path.join(cargo.folder, 'my_custom_plugin')
-    fs.mkdirSync(path.join(folder, 'src'), { recursive: true })
-    fs.writeFileSync(path.join(folder, 'Cargo.toml'), CARGO_TOML)
-    fs.writeFileSync(path.join(folder, 'src/main.rs'), `${sample()}\n${MAIN}`)
+    const cargo = await openCargo(this)
+    this.timeout(BUILD_TIMEOUT_MS)
+    entry = path.join(await buildSpecificationPlugin(cargo), 'main')
   })
   afterEach(() => plugin?.stop())
 
-  it('compiles verbatim and answers as it says', async function () {
-    this.timeout(BUILD_TIMEOUT_MS)
-    await cargo.run('my_custom_plugin', 'build', '--release', '--quiet')
-    plugin = new RunnerDriver({ runner: null, entry: path.join(cargo.built, 'my_custom_plugin') })
+  it('compiles verbatim and answers as it says', async () => {
+    plugin = new RunnerDriver({ runner: null, entry })
     const { capabilities } = resultOf(await plugin.start()) as { capabilities: unknown }
     expect(capabilities).to.deep.equal([
       { kind: 'data_processing', input_formats: ['json'], output_formats: ['json'] },
@@ -49,9 +28,3 @@ describe("the specification's Rust plugin", () => {
     })
   })
 })
-
-function sample(): string {
-  const [, code] = /```rust\n(.*?)```/s.exec(fs.readFileSync(SPECIFICATION, 'utf8')) ?? []
-  if (code === undefined) throw new Error('docs/specification.md has no Rust sample any more')
-  return code
-}

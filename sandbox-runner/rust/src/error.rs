@@ -117,46 +117,47 @@ impl PluginError {
         if code == Some("EPERM") || code == Some("EACCES") {
             return Self::denied("ChildProcess", program.to_string_lossy());
         }
-        Self::named("spawn", program.to_string_lossy().into_owned(), error)
+        let code = code.unwrap_or_default();
+        let path = program.to_string_lossy().into_owned();
+        Self::System {
+            message: in_words(code, &error, &format!("spawn '{path}'")),
+            code: code.to_string(),
+            path,
+            syscall: "spawn".to_string(),
+        }
     }
 
+    /// `syscall` is `write` of whatever changes files.
     fn from_system(syscall: &str, path: impl AsRef<Path>, error: io::Error) -> Self {
-        let path = path.as_ref();
+        let given = path.as_ref().to_string_lossy().into_owned();
         // A relative path means what it means in this process now.
         let absolute = match std::env::current_dir() {
-            Ok(folder) => folder.join(path),
-            Err(_) => path.to_path_buf(),
+            Ok(folder) => folder.join(path).to_string_lossy().into_owned(),
+            Err(_) => given.clone(),
         };
-        Self::named(syscall, absolute.to_string_lossy().into_owned(), error)
-    }
-
-    fn named(syscall: &str, path: String, error: io::Error) -> Self {
-        let code = match error.raw_os_error().and_then(code_of) {
-            Some(code) => code,
-            None => return Self::Failed(format!("{error}, {syscall} '{path}'")),
-        };
-        let words = words_of(code).map_or_else(|| error.to_string(), str::to_string);
-        let message = format!("{code}: {words}, {syscall} '{path}'");
-        let permission = match syscall {
-            "open" => Some("FileSystemRead"),
-            "write" => Some("FileSystemWrite"),
-            _ => None,
-        };
-        let permission =
-            permission.filter(|_| REFUSALS.contains(&code) && !path.starts_with(PRIVATE));
-        if let Some(permission) = permission {
+        let code = error.raw_os_error().and_then(code_of).unwrap_or_default();
+        let message = in_words(code, &error, &format!("open '{given}'"));
+        if REFUSALS.contains(&code) && !absolute.starts_with(PRIVATE) {
+            let kind = if syscall == "open" { "Read" } else { "Write" };
             return Self::Denied {
-                permission: permission.to_string(),
-                resource: path,
+                permission: format!("FileSystem{kind}"),
+                resource: absolute,
                 message,
             };
         }
         Self::System {
             message,
             code: code.to_string(),
-            path,
+            path: absolute,
             syscall: syscall.to_string(),
         }
+    }
+}
+
+fn in_words(code: &str, error: &io::Error, what: &str) -> String {
+    match words_of(code) {
+        Some(words) => format!("{code}: {words}, {what}"),
+        None => format!("{error}, {what}"),
     }
 }
 

@@ -1,0 +1,49 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { CRATE, type Cargo } from './cargo.ts'
+
+const SPECIFICATION = path.resolve(import.meta.dirname, '../../docs/specification.md')
+const PACKAGE = 'my_custom_plugin'
+
+/** All that a scaffold adds to the specification's Rust sample: a package, and a `main`. */
+const CARGO_TOML = `[package]
+name = "${PACKAGE}"
+version = "1.0.0"
+edition = "2021"
+
+[[bin]]
+name = "main"
+path = "src/main.rs"
+
+[dependencies]
+phantom_ml_core = { path = "../${CRATE}" }
+
+[workspace]
+`
+const MAIN = `phantom_ml_core::plugin_main!(MyCustomPlugin::new);
+phantom_ml_core::export_wasm_plugin!(MyCustomPlugin::new);
+`
+
+/** Builds the plugin as it stands in the specification; its folder, ready to be a plugin's. */
+export async function buildSpecificationPlugin(cargo: Cargo): Promise<string> {
+  const folder = path.join(cargo.folder, PACKAGE)
+  write(path.join(folder, 'Cargo.toml'), CARGO_TOML)
+  write(path.join(folder, 'src/main.rs'), `${sampleOf('rust', 'impl Plugin for')}\n${MAIN}`)
+  await cargo.run(PACKAGE, 'build', '--release', '--quiet')
+  const built = path.join(cargo.folder, 'built', PACKAGE)
+  write(path.join(built, 'plugin.toml'), sampleOf('toml', `id = "${PACKAGE}"`))
+  fs.copyFileSync(path.join(cargo.built, 'main'), path.join(built, 'main'))
+  return built
+}
+
+function sampleOf(language: string, words: string): string {
+  const samples = fs.readFileSync(SPECIFICATION, 'utf8').matchAll(/```(\w+)\n(.*?)```/gs)
+  for (const [, found, text = ''] of samples) if (found === language && text.includes(words)) return text
+  throw new Error(`docs/specification.md has no sample in ${language} with "${words}" any more`)
+}
+
+/** Only what is new: cargo goes by the time of files. */
+function write(file: string, text: string): void {
+  fs.mkdirSync(path.dirname(file), { recursive: true })
+  if (!fs.existsSync(file) || fs.readFileSync(file, 'utf8') !== text) fs.writeFileSync(file, text)
+}
