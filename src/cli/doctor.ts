@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { PINNED_VERSION } from '../client/runtime/pinned-runtime.ts'
 import type { ErrorCode } from '../contract/error-codes.ts'
 import { CLI_EXIT_CODES } from '../contract/exit-codes.ts'
 import { isPhantomError, type PhantomError } from '../contract/phantom-error.ts'
@@ -75,9 +76,10 @@ export function formatDoctorReport(report: Report): string[] {
   if (report.tier === null) return [...table, '', 'No daemon could start, so nothing else was examined']
   const { path, version, source } = report.runtime
   const decided = source == null ? '' : `: ${RUNTIME_SOURCES[source]}`
+  const tested = version === PINNED_VERSION ? '' : `; this release is tested with ${PINNED_VERSION}`
   return [
     `isolation ${paint('bold', report.tier)}, required at least ${report.required_tier}`,
-    `runtime   Node ${version}, ${printableLine(path)}${decided}`,
+    `runtime   Node ${version}, ${printableLine(path)}${decided}${tested}`,
     '',
     ...table,
   ]

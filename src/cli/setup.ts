@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { findRuntime } from '../client/find-runtime.ts'
 import { PhantomError } from '../contract/phantom-error.ts'
+import { PINNED_VERSION } from '../client/runtime/pinned-runtime.ts'
 import type { IsolationTier } from '../contract/life.ts'
 import { RUNTIME_SOURCES } from '../contract/runtime-source.ts'
 import { decideInstall, examineMachine, installByApt, tryBubblewrap, type Machine } from './bubblewrap.ts'
@@ -88,7 +89,8 @@ async function setup(options: SetupOptions): Promise<SetupReport> {
 async function runtimeStep(chosen: string | undefined, isDryRun: boolean) {
   if (chosen !== undefined) return await chooseRuntime(chosen, isDryRun)
   const { path, version, source } = await findRuntime()
-  const found = `Node ${version}, ${path}: ${RUNTIME_SOURCES[source]}`
+  const tested = version === PINNED_VERSION ? '' : `; this release is tested with ${PINNED_VERSION}`
+  const found = `Node ${version}, ${path}: ${RUNTIME_SOURCES[source]}${tested}`
   return { runtime: { path, version }, step: { name: 'runtime', ok: true, found, remedy: null } as const }
 }
 

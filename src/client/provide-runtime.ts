@@ -1,6 +1,6 @@
 /** A Node for the daemon, fetched where the machine has none that will do. The launcher carries it: it stays light. */
 import { lookForRuntime, runtimeNotFound, type FoundRuntime } from './find-runtime.ts'
-import { pinnedPackageFor, thisPlatform } from './runtime/pinned-runtime.ts'
+import { PINNED_VERSION } from './runtime/pinned-runtime.ts'
 import type { FetchOptions } from './runtime/fetch-runtime.ts'
 
 interface ProvideOptions extends FetchOptions {
@@ -23,9 +23,8 @@ export async function provideRuntimeQuietly(): Promise<FoundRuntime> {
   const onProgress = (): void => {
     if (isTold) return
     isTold = true
-    const version = pinnedPackageFor(thisPlatform())?.version ?? ''
     process.emitWarning(
-      `fetching Node ${version} for the plugin system, once; PHANTOM_FETCH_RUNTIME=false forbids it`,
+      `fetching Node ${PINNED_VERSION} for the plugin system, once; PHANTOM_FETCH_RUNTIME=false forbids it`,
       {
         type: 'PhantomRuntime',
       },

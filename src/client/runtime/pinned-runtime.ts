@@ -13,6 +13,9 @@ export interface PinnedPackage {
   id: string
 }
 
+/** Of the Node that this release is tested with. */
+export const PINNED_VERSION: string = pinned.version
+
 /** Null where npm has no package of the pinned Node. */
 export function pinnedPackageFor(platform: string): PinnedPackage | null {
   const { version } = pinned

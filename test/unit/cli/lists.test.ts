@@ -1,4 +1,6 @@
 import { expect } from 'chai'
+import { PINNED_VERSION } from '../../../src/client/runtime/pinned-runtime.ts'
+import type { DoctorReport } from '../../../src/contract/system-methods.ts'
 import { formatDoctorReport } from '../../../src/cli/doctor.ts'
 import { formatPluginTable } from '../../../src/cli/list.ts'
 import { formatLogLine } from '../../../src/cli/logs.ts'
@@ -103,6 +105,17 @@ describe('formatDoctorReport()', () => {
       '✗  bubblewrap  -            not there',
       '     to mend: apt-get install bubblewrap',
     ])
+  })
+
+  it('says which Node this release is tested with, where another one runs, and nothing of an older daemon', () => {
+    const lineFor = (runtime: object): string | undefined => {
+      const report = { tier: 'process', required_tier: 'process', runtime, checks: [] }
+      return plain(formatDoctorReport(report as unknown as DoctorReport))[1]
+    }
+    expect(lineFor({ path: '/n', version: '27.1.0', source: 'chosen' })).to.equal(
+      `runtime   Node 27.1.0, /n: chosen by "phantom setup --runtime"; this release is tested with ${PINNED_VERSION}`,
+    )
+    expect(lineFor({ path: '/n', version: PINNED_VERSION })).to.equal(`runtime   Node ${PINNED_VERSION}, /n`)
   })
 })
 
