@@ -87,7 +87,8 @@ export class DaemonCore {
 
   /** @throws PhantomError PLUGIN_DIRECTORY_NOT_FOUND, PLUGIN_START_FAILED (no runner bundle) */
   static async open(options: CoreOptions): Promise<DaemonCore> {
-    const machine = await probeMachine({ nodePath: process.execPath })
+    const { stateDirectory } = options
+    const machine = await probeMachine({ nodePath: process.execPath, libraryDirectory: stateDirectory })
     const { mode } = options.configSource.current.config.permissions
     assertMayObserve(mode, options.environment, machine)
     const core = new DaemonCore(options, machine)

@@ -7,6 +7,7 @@ import { execa } from 'execa'
 import type { IsolationTier } from '../../src/contract/life.ts'
 import { messageOf } from '../../src/contract/phantom-error.ts'
 import { findHostFiles, findProgramFolders, type ProgramFolder } from './host-folders.ts'
+import { copyLibraries, type LibraryFolder } from './library-folders.ts'
 import { explainNamespaceFailure, INSTALL_BUBBLEWRAP } from './remedies.ts'
 import { isSeccompArch, type SeccompArch } from './seccomp/seccomp-program.ts'
 import { tryNamespace } from './trial.ts'
@@ -16,6 +17,12 @@ const SYSTEM_PATH = ['/usr/local/bin', '/usr/bin', '/bin', '/usr/sbin', '/sbin']
 const TOOL_TIMEOUT_MS = 10_000
 /** The kernel's sets have 64 bits. */
 const HIGHEST_CAPABILITY = 63
+
+export interface ProbeOptions {
+  readonly nodePath: string
+  /** A folder of the daemon's own for copies of the libraries; none are made without it. */
+  readonly libraryDirectory?: string
+}
 
 /** What this machine has to hold a runner with; found once, at the daemon's start. */
 export interface Machine {
@@ -38,6 +45,8 @@ export interface Machine {
   readonly lastCapability: number
   /** Shared objects and the loader of node, as paths of the host. */
   readonly libraries: readonly string[]
+  /** The same as copies that are mounted in their place; empty where there are none. */
+  readonly libraryFolders: readonly LibraryFolder[]
   /** For plugins that may start programs. */
   readonly programFolders: readonly ProgramFolder[]
   /** Files of /proc that tell of the host and are covered. */
@@ -48,7 +57,7 @@ export interface Machine {
  * Really starts a sandbox to find out. Never throws: what is missing becomes tier `process` and a reason.
  * `PHANTOM_BWRAP` names another bubblewrap; empty, or a path where nothing is, counts as none.
  */
-export async function probeMachine(options: { readonly nodePath: string }): Promise<Machine> {
+export async function probeMachine(options: ProbeOptions): Promise<Machine> {
   const [bwrapPath, setprivPath, prlimitPath] = await Promise.all([
     findBubblewrap(),
     findTool('setpriv'),
@@ -68,6 +77,7 @@ export async function probeMachine(options: { readonly nodePath: string }): Prom
     reasonNoNamespace: null,
     lastCapability: await readLastCapability(),
     libraries: [],
+    libraryFolders: [],
     programFolders: findProgramFolders(),
     hostFiles: findHostFiles(),
   }
@@ -75,12 +85,26 @@ export async function probeMachine(options: { readonly nodePath: string }): Prom
     const missing = explainMissing(candidate)
     if (missing !== null) return withoutNamespace(candidate, missing)
     const machine = { ...candidate, libraries: await readLibraries(nodePath) }
+    const { libraryDirectory = null } = options
+    const withCopies = libraryDirectory === null ? null : await tryCopies(machine, libraryDirectory)
+    if (withCopies !== null) return withCopies
     const failure = await tryNamespace(machine)
     return failure === null
       ? machine
       : withoutNamespace(machine, await explainNamespaceFailure(failure, machine.uid))
   } catch (error) {
     return withoutNamespace(candidate, `The trial of bubblewrap did not get to its end: ${messageOf(error)}`)
+  }
+}
+
+/** Null where they can't be made, or not be run from: on a file system that is mounted `noexec`, for one. */
+async function tryCopies(machine: Machine, directory: string): Promise<Machine | null> {
+  try {
+    const withCopies = { ...machine, libraryFolders: copyLibraries(machine.libraries, directory) }
+    return (await tryNamespace(withCopies)) === null ? withCopies : null
+  } catch {
+    // The host's own serve as well.
+    return null
   }
 }
 

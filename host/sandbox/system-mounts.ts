@@ -28,9 +28,11 @@ export function systemMounts(
   ]
 }
 
-function nodeMounts({ libraries, nodePath }: Machine, runnerDirectory: string): Mount[] {
+function nodeMounts(machine: Machine, runnerDirectory: string): Mount[] {
+  const { libraries, libraryFolders, nodePath } = machine
   return [
-    ...libraries.map((library) => system(library)),
+    ...libraryFolders.map(({ from, at }) => system(from, at)),
+    ...(libraryFolders.length > 0 ? [] : libraries.map((library) => system(library))),
     system(nodePath, NODE_INSIDE),
     system(runnerDirectory, RUNNER_INSIDE),
   ]

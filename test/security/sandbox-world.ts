@@ -73,7 +73,6 @@ export class SandboxWorld {
   }
 
   async open(): Promise<void> {
-    this.#machine = await probeMachine({ nodePath: process.execPath })
     const files = {
       'secret.txt': 'SECRET',
       'workspace/data/given.txt': 'given',
@@ -93,6 +92,8 @@ export class SandboxWorld {
     fs.symlinkSync(this.root, path.join(this.workspace, 'data/link'))
     // Ordinary permissions let everybody in everywhere: whatever is denied, the sandbox denied.
     openToAll(this.root)
+    // But what is executed has to stay so.
+    this.#machine = await probeMachine({ nodePath: process.execPath, libraryDirectory: this.root })
   }
 
   close(): void {

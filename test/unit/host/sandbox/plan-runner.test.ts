@@ -22,6 +22,7 @@ const MACHINE: Machine = {
   seccompArch: 'x64',
   reasonNoNamespace: null,
   libraries: ['/lib/libc.so.6'],
+  libraryFolders: [],
   programFolders: [
     { path: '/usr', linkTo: null },
     { path: '/bin', linkTo: 'usr/bin' },
