@@ -1,5 +1,3 @@
-import { syncBuiltinESMExports } from 'node:module'
-
 /** Files that a plugin makes are its own and its group's (the host reads them), nobody else's. */
 const UMASK = 0o007
 
@@ -13,27 +11,8 @@ export function lockDown(): (code: number) => never {
   process.umask(UMASK)
   Object.freeze(JSON)
   Object.defineProperty(globalThis, 'JSON', { value: JSON, writable: false, configurable: false })
-  answerNetworkInterfaces()
   const exit: (code: number) => never = process.exit.bind(process)
   // The first process of a pid namespace dies of no signal that it has no handler for (pid_namespaces(7)).
   process.on('SIGTERM', () => exit(128 + 15))
   return exit
-}
-
-/**
- * The sandbox gives no sockets to ask the kernel with, and Node throws an error without a name. Libraries that look for
- * an address (for an id, a seed, a log line) cope with there being none.
- */
-function answerNetworkInterfaces(): void {
-  // Not by import: of a default one the bundle copies every member at start.
-  const os = process.getBuiltinModule('node:os')
-  const asked = os.networkInterfaces
-  os.networkInterfaces = () => {
-    try {
-      return asked()
-    } catch {
-      return {}
-    }
-  }
-  syncBuiltinESMExports()
 }

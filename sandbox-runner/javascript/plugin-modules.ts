@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { answerNetworkInterfaces } from './network-interfaces.ts'
 
 const SDK_NAME = '@phantom-ml/core/plugin'
 const SDK_FILE = 'sdk.mjs'
@@ -28,6 +29,7 @@ export function registerPluginModules(): void {
           `Cannot import "${PACKAGE_NAME}" in a plugin: it is for applications. Import "${SDK_NAME}"`,
         )
       }
+      if (specifier === 'node:os' || specifier === 'os') answerNetworkInterfaces()
       return nextResolve(specifier, context)
     },
     load(url, context, nextLoad) {
