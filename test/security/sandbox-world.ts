@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -18,6 +19,7 @@ import {
 import { SILENT_LIMITS } from '../../src/contract/manifest/silent-limits.ts'
 import type { Permission } from '../../src/contract/permission.ts'
 
+const ESBUILD = path.join(import.meta.dirname, '../../node_modules/.bin/esbuild')
 const PROBES = path.join(import.meta.dirname, '../fixtures/probes')
 /** Nobody's, and not the daemon's. */
 const ORDINARY_UID = 65533
@@ -39,6 +41,8 @@ export interface ProbeOptions {
   /** Policy that no permission of the test's gives: who grants it is another's test. */
   readonly runtime?: Partial<RuntimeCapabilities>
   readonly threads?: number
+  /** Whether it stands in the place of a runner that serves WebAssembly. */
+  readonly isWasm?: boolean
   /** What the machine is to be taken for. */
   readonly machine?: Partial<Machine>
   readonly opened?: Partial<Pick<Policy, 'network' | 'process'>>
@@ -130,7 +134,7 @@ export class SandboxWorld {
     const { maxMemoryMb = 100 } = options
     const plan = planRunner(machine, {
       observe: false,
-      isWasm: false,
+      isWasm: options.isWasm ?? false,
       runnerDirectory: this.#runnerFor(probe),
       pluginDir,
       workspace,
@@ -169,7 +173,9 @@ export class SandboxWorld {
     const directory = path.join(this.root, 'runners', probe)
     if (fs.existsSync(directory)) return directory
     fs.mkdirSync(directory, { recursive: true, mode: 0o755 })
-    fs.copyFileSync(path.join(PROBES, probe), path.join(directory, 'main.cjs'))
+    const main = path.join(directory, 'main.cjs')
+    if (probe.endsWith('.ts')) bundle(path.join(PROBES, probe), main)
+    else fs.copyFileSync(path.join(PROBES, probe), main)
     fs.writeFileSync(path.join(directory, 'sdk.mjs'), "export const word = 'from the sdk'", { mode: 0o644 })
     return directory
   }
@@ -213,6 +219,12 @@ async function text(stream: Duplex): Promise<string> {
     // A channel is reset when its peer dies with unread data.
   }
   return all
+}
+
+/** By its program: what esbuild's library starts would outlive the test. */
+function bundle(source: string, outfile: string): void {
+  const options = ['--bundle', '--platform=node', '--format=cjs', '--log-level=error', `--outfile=${outfile}`]
+  execFileSync(ESBUILD, [source, ...options])
 }
 
 function withoutNodeLayer(plan: RunnerPlan): RunnerPlan {
