@@ -275,8 +275,8 @@ describe('A WebAssembly plugin', function () {
     ['unlike', /plugin\.toml declares operations that the code lacks: "echo".* The code has "other"/],
     ['refusing', /no licence found/],
     ['newer', /it speaks protocol "9\.0", this daemon 1\.\d/],
-    ['garbage', /its module is not loaded: /],
-    ['component', /its module is not loaded: .*component/i],
+    ['garbage', /it is invalid: .*"plugin\.wasm": it is not WebAssembly/],
+    ['component', /it is invalid: .*"plugin\.wasm": it is a component, .* come with a later version/],
   ] as const) {
     it(`is not started where it is ${id}, and the words say why`, async () => {
       const error = await daemon.refusal(id, 'echo')
