@@ -1,5 +1,4 @@
 import type { RunnerParams } from '../src/contract/runner-methods.ts'
-import { openEgress } from './egress-relay.ts'
 import type { BundleName } from './runner-script.ts'
 import { forbidEval } from './forbid-eval.ts'
 import { loadPlugin } from './javascript/load-plugin.ts'
@@ -18,7 +17,6 @@ declare const runBundle: (name: BundleName) => unknown
  * @throws whatever plugin code throws, and an Error in words where it does not fit its manifest.
  */
 export async function loadCode(params: RunnerParams['preload'], powers: RunnerPowers): Promise<LoadedPlugin> {
-  await openEgress()
   if (!params.eval) forbidEval()
   if (!params.entry.endsWith('.wasm'))
     return await loadPlugin(params.entry, {

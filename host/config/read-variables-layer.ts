@@ -10,7 +10,6 @@ const PREFIX = 'PHANTOM_'
 /** Read by other parts of the program (client, command line, sandbox); here they are only known. */
 export const OTHER_VARIABLES = [
   'PHANTOM_BWRAP',
-  'PHANTOM_EGRESS',
   'PHANTOM_ENVIRONMENT',
   'PHANTOM_FETCH_RUNTIME',
   'PHANTOM_PLUGINS',

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { messageOf } from '../../src/contract/phantom-error.ts'
+import type { PassedListener } from '../spawn/started-process.ts'
 import { TokenBucket } from '../supervisor/token-bucket.ts'
 import { dial } from './dial.ts'
 import { EgressGate, nameOf } from './egress-gate.ts'
@@ -86,11 +87,19 @@ export class EgressProxy {
     this.#server.on('clientError', (error, socket) => this.#unreadable(error, socket))
   }
 
-  /** Listens on a path that must not exist. @throws the system's error */
-  async listen(path: string): Promise<void> {
+  /**
+   * Accepts what comes to a socket that listens already, and closes it in the end.
+   *
+   * @throws the system's error, and an Error where the proxy is closed
+   */
+  async listen(listener: PassedListener): Promise<void> {
+    if (this.#isClosed) {
+      listener.close()
+      throw new Error('the proxy is closed')
+    }
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject)
-      this.#server.listen(path, resolve)
+      this.#server.listen(listener.handle, resolve)
     })
     // EMFILE and the like on accept: the next one may succeed.
     this.#server.on('error', () => {})

@@ -133,7 +133,7 @@ export class DaemonCore {
     this.logs = openPluginLogs(stateDirectory, log)
     this.audit = openAudit(options, log, this.#redact)
     const record: AuditLog['record'] = (event) => this.audit.record(event)
-    this.#egress = new EgressDoors({ stateDirectory, config: () => this.#config().egress, record })
+    this.#egress = new EgressDoors({ config: () => this.#config().egress, record })
     this.#denials = new DenialDesk({ record, onLog: (line) => this.logs.append(line) })
     this.#compiler = new SchemaCompiler({ cacheDirectory: validatorFolder(stateDirectory) })
     const configs = this.#openConfigs(configFolder(options))

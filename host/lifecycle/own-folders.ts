@@ -1,6 +1,6 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { socketFolderOf, socketPathOf } from '../../src/rpc/endpoint.ts'
+import { socketPathOf } from '../../src/rpc/endpoint.ts'
 import { isInside } from '../registry/read-inside.ts'
 
 interface Folders {
@@ -14,7 +14,6 @@ export function ownFolders({ stateDirectory, configDirectory }: Folders): string
   return [
     basename(parent) === '.phantom' ? parent : stateDirectory,
     dirname(socketPathOf(stateDirectory)),
-    dirname(socketFolderOf(stateDirectory, 'egress')),
     ...(configDirectory === null ? [] : [configDirectory]),
   ]
 }

@@ -133,7 +133,7 @@ export class InstanceLauncher {
               threads: generation.threads,
             })
           : PROGRAM_BASE_DATA_BYTES
-      egress = await this.#openEgress(lane, policy, identity)
+      egress = this.#openEgress(lane, policy)
       this.#options.variables.granted(generation.id, policy.env)
       return this.#spawnPlanned({
         generation,
@@ -152,14 +152,10 @@ export class InstanceLauncher {
     }
   }
 
-  async #openEgress(
-    { plugin, workspace }: InstanceLane,
-    { network: rules }: Policy,
-    identity: RunnerIdentity | null,
-  ): Promise<EgressDoor | null> {
+  #openEgress({ plugin, workspace }: InstanceLane, { network: rules }: Policy): EgressDoor | null {
     if (rules.length === 0) return null
     const { id: pluginId, metrics } = plugin
-    return await this.#options.egress.open({ pluginId, workspace, rules, identity, total: metrics.network })
+    return this.#options.egress.open({ pluginId, workspace, rules, total: metrics.network })
   }
 
   #spawnPlanned(start: PlannedStart): RunnerInstance {
@@ -223,7 +219,7 @@ export class InstanceLauncher {
       runtime: generation.runtime,
       threads: generation.threads,
       baseDataBytes: start.baseDataBytes,
-      egressSocket: start.egress?.socketPath ?? null,
+      hasEgress: start.egress !== null,
       identity: start.identity,
       isWasm: generation.manifest.type === 'wasm',
       observe: this.#options.onObserved !== null,

@@ -72,7 +72,7 @@ export class RunnerInstance {
       byExecutionId: (id) => this.findInFlight(id),
     })
     this.denials = DenialWatch.of(spec.reach, events)
-    this.#runner = spawnRunner(spec.plan, spec.cgroup)
+    this.#runner = spawnRunner(spec.plan, spec)
     this.attestation = spec.attestor.begin(spec.generation, spec.plan.expected, () => this.#runner.findPid())
     this.#connection = openChannel(this.#runner.channel, {
       maxPayloadBytes: spec.initialize.max_payload_bytes,
@@ -267,7 +267,7 @@ export class RunnerInstance {
     })
     const error =
       attestationError(this.spec.initialize.plugin_id, differences) ??
-      this.#runner.seal(this.generation.limits)
+      (await this.#runner.seal(this.generation.limits))
     if (error === null) return
     await this.end('not_attested')
     this.#events.onNotAttested(error)

@@ -2,10 +2,12 @@ import type { Duplex, Readable } from 'node:stream'
 import type { ManifestLimits } from '../../src/contract/manifest.ts'
 import { messageOf, PhantomError } from '../../src/contract/phantom-error.ts'
 import type { InstanceCgroup } from '../cgroup/instance-cgroup.ts'
+import type { EgressDoor } from '../egress/egress-doors.ts'
 import type { RunnerPlan } from '../sandbox/plan-runner.ts'
 import { findRunnerPid, readSandboxPid } from '../sandbox/sandbox-status.ts'
 import { spawnPlan, type SpawnedPlan } from '../sandbox/spawn-plan.ts'
 import type { StartedProcess } from '../spawn/started-process.ts'
+import { openWayOut } from './open-way-out.ts'
 
 /** A process that was spawned by a plan: its pipes, and when it ended. */
 export interface SpawnedRunner {
@@ -21,8 +23,11 @@ export interface SpawnedRunner {
   findRootPid(): number | null
   readonly exited: Promise<RunnerEnd>
   signal(signal: Signal): void
-  /** Puts all that lives of it into its control group, before any code of the plugin's runs. Null: all is well. */
-  seal(limits: ManifestLimits): PhantomError | null
+  /**
+   * When it has answered, and before any code of the plugin's runs: puts all that lives of it into its control group,
+   * and opens its way out. Null: all is well.
+   */
+  seal(limits: ManifestLimits): Promise<PhantomError | null>
 }
 
 interface RunnerEnd {
@@ -34,6 +39,13 @@ interface RunnerEnd {
 
 type Signal = 'SIGTERM' | 'SIGKILL'
 
+export interface SpawnPowers {
+  readonly cgroup: InstanceCgroup | null
+  /** Accepts at the socket that the sandbox passes; null where the plan has none. */
+  readonly egress: EgressDoor | null
+  readonly startTimeoutMs: number
+}
+
 /** How long the sandbox gets to fall after its init was killed, before its monitor is killed as well. */
 const MONITOR_GRACE_MS = 500
 
@@ -43,7 +55,8 @@ const MONITOR_GRACE_MS = 500
  *
  * @throws PhantomError PLUGIN_START_FAILED when the system refuses a process or a descriptor.
  */
-export function spawnRunner(plan: RunnerPlan, cgroup: InstanceCgroup | null): SpawnedRunner {
+export function spawnRunner(plan: RunnerPlan, powers: SpawnPowers): SpawnedRunner {
+  const { cgroup, egress, startTimeoutMs } = powers
   const { process: child, stdout, stderr, channel, status } = spawned(plan)
   const monitorPid = child.pid
   // At once, so that hardly anything that it starts is outside; `seal` fetches what is.
@@ -74,9 +87,9 @@ export function spawnRunner(plan: RunnerPlan, cgroup: InstanceCgroup | null): Sp
       if (signal === 'SIGKILL') attempt(() => cgroup?.kill())
       signalRunner(child, { sandbox: sandboxPid, runner: findPid() }, signal)
     },
-    seal: (limits) => {
+    seal: async (limits) => {
       const error = attempt(() => cgroup?.seal(monitorPid, limits))
-      return error === null ? null : sealError(error)
+      return error === null ? await openWayOut(child, egress, startTimeoutMs) : sealError(error)
     },
   }
 }

@@ -63,7 +63,7 @@ export async function measureMemoryBase(
     isWasm,
     threads,
     // Node then loads its HTTP client at the start (17 MiB), whether or not the plugin ever asks for anything.
-    ...(hasNetwork ? { env: egressEnvironment('', '') } : {}),
+    ...(hasNetwork ? { env: egressEnvironment() } : {}),
     observe: (pid) => (bytes = readDataBytes(pid)),
   })
   if (bytes !== null) return bytes

@@ -3,8 +3,8 @@ import type { Mechanisms } from './mechanisms.ts'
 import { planMounts } from './mounts.ts'
 import type { RunnerRequest, WallPlan } from './plan-runner.ts'
 import { rlimitsOf } from './rlimits.ts'
-import { baseEnvironment, egressEnvironment, runnerCommand } from './runner-command.ts'
-import { EGRESS_INSIDE, ENTRY_INSIDE, NODE_INSIDE, RUNNER_INSIDE } from './runner-paths.ts'
+import { baseEnvironment, EGRESS_PORT, egressEnvironment, runnerCommand } from './runner-command.ts'
+import { ENTRY_INSIDE, NODE_INSIDE, RUNNER_INSIDE } from './runner-paths.ts'
 import type { SeccompArch } from './seccomp/seccomp-program.ts'
 
 /** Behind the four streams of a runner, the sandbox's status and its entry program. */
@@ -20,6 +20,7 @@ export function planNamespace(machine: Machine, request: RunnerRequest): WallPla
   // Whoever may start programs needs somebody to reap those that lost their parent.
   const hasReaper = asRoot || process
   const mounts = planMounts(machine, request, FIRST_BIND)
+  const channel = FIRST_BIND + mounts.binds.length
   return {
     tier: 'namespace',
     file: machine.bwrapPath ?? 'bwrap',
@@ -28,6 +29,7 @@ export function planNamespace(machine: Machine, request: RunnerRequest): WallPla
       ...(hasReaper ? [] : ['--as-pid-1']),
       ...COMMON,
       ...mounts.args,
+      ...(request.hasEgress ? WITHOUT_CHANNEL : []),
       '--json-status-fd',
       '4',
       '--',
@@ -39,7 +41,7 @@ export function planNamespace(machine: Machine, request: RunnerRequest): WallPla
       ...baseEnvironment('/tmp'),
       ...(process ? { PATH: PROGRAM_PATH } : {}),
       ...request.policy.env,
-      ...egressEnvironment(request.egressSocket, EGRESS_INSIDE),
+      ...(request.hasEgress ? egressEnvironment() : {}),
       PWD: request.workspace,
     },
     cwd: '/',
@@ -50,9 +52,11 @@ export function planNamespace(machine: Machine, request: RunnerRequest): WallPla
       identity: request.identity,
       lastCapability: machine.lastCapability,
       filter: { arch: architectureOf(machine), process, network: network.length > 0, setGroupId: asRoot },
+      listener: request.hasEgress ? { port: EGRESS_PORT, channel } : null,
       gate: request.gate === null ? null : { ...request.gate, start: !process },
     },
     binds: mounts.binds,
+    passesListener: request.hasEgress,
     pluginPath: request.pluginDir,
     mechanisms: mechanismsFor(machine, request),
   }
@@ -68,14 +72,13 @@ function nodeCommand(request: RunnerRequest): string[] {
   return runnerCommand(places, request)
 }
 
-function mechanismsFor(machine: Machine, { egressSocket, policy, program }: RunnerRequest): Mechanisms {
+function mechanismsFor(machine: Machine, { hasEgress, policy, program }: RunnerRequest): Mechanisms {
   const andNode = program === null ? ' + node --permission' : ''
   return {
     files: `mount namespace${machine.hasBindFd ? '' : ' (by path)'}${andNode}`,
-    network:
-      egressSocket === null
-        ? `network namespace without a way out + seccomp${andNode}`
-        : 'network namespace with no way out but the proxy of the daemon',
+    network: hasEgress
+      ? 'network namespace with no way out but the proxy of the daemon'
+      : `network namespace without a way out + seccomp${andNode}`,
     processes: policy.process
       ? 'pid namespace + RLIMIT_NPROC'
       : `pid namespace + seccomp${andNode} + RLIMIT_NPROC`,
@@ -91,6 +94,12 @@ function architectureOf({ seccompArch }: Machine): SeccompArch {
   if (seccompArch === null) throw new TypeError('a machine without a filter of system calls has tier process')
   return seccompArch
 }
+
+/** What Node adds for `'ipc'` where it starts the process; a Node inside would take it for a channel of its own. */
+const WITHOUT_CHANNEL = ['NODE_CHANNEL_FD', 'NODE_CHANNEL_SERIALIZATION_MODE'].flatMap((name) => [
+  '--unsetenv',
+  name,
+])
 
 const COMMON = [
   '--unshare-pid',

@@ -24,6 +24,7 @@ export function planProcess(machine: Machine, request: RunnerRequest): WallPlan 
     hasReaper: false,
     entry: null,
     binds: [],
+    passesListener: false,
     pluginPath,
     mechanisms: {
       files: 'node --permission',

@@ -44,8 +44,8 @@ export interface RunnerRequest {
   readonly threads: number
   /** See `measureMemoryBase`. */
   readonly baseDataBytes: number
-  /** Of the proxy behind which the granted hosts lie; null where the policy grants none. */
-  readonly egressSocket: string | null
+  /** Whether a proxy of the daemon stands before the granted hosts: where the policy grants some, and a sandbox has a way to it. */
+  readonly hasEgress: boolean
   /** Whom to run as; null only where the daemon is not root. */
   readonly identity: RunnerIdentity | null
   /** Whether the plugin is a WebAssembly module. */
@@ -77,6 +77,8 @@ export interface WallPlan {
   readonly entry: EntryRequest | null
   /** What is mounted by what it is when it is opened, from descriptor 6 on; see `openBind`. */
   readonly binds: readonly string[]
+  /** Whether the entry program passes a listener, by a channel that is the last descriptor; see `StartedProcess.takeListener`. */
+  readonly passesListener: boolean
   /** Where the runner finds the plugin's code; not always `pluginDir`, since tier `process` can't mount a copy. */
   readonly pluginPath: string
   readonly mechanisms: Mechanisms

@@ -29,9 +29,8 @@ export function runnerCommand(places: RunnerPlaces, request: RunnerRequest): str
     ...writePaths,
     ...granted.readPaths,
   ]
-  const { egressSocket, limits, runtime, threads } = request
+  const { hasEgress: allowNet, limits, runtime, threads } = request
   const { maxMemoryMb } = limits
-  const allowNet = egressSocket !== null
   return [
     places.node,
     ...nodeFlags({
@@ -50,14 +49,14 @@ export function runnerCommand(places: RunnerPlaces, request: RunnerRequest): str
 }
 
 /** In a network namespace of its own every port is free. */
-const PROXY = 'http://127.0.0.1:3128'
+export const EGRESS_PORT = 3128
+const PROXY = `http://127.0.0.1:${EGRESS_PORT}`
 
 /**
- * Makes `fetch`, `node:http`, `node:https` and whatever honours `HTTP_PROXY` go through the proxy, which the runner
- * opens at that place. What does not ask for a proxy has no way out.
+ * Makes `fetch`, `node:http`, `node:https` and whatever honours `HTTP_PROXY` go through the daemon's proxy, which
+ * listens at that place of the sandbox. What does not ask for a proxy has no way out.
  */
-export function egressEnvironment(egressSocket: string | null, socketInside: string): Record<string, string> {
-  if (egressSocket === null) return {}
+export function egressEnvironment(): Record<string, string> {
   return {
     HTTP_PROXY: PROXY,
     HTTPS_PROXY: PROXY,
@@ -66,7 +65,6 @@ export function egressEnvironment(egressSocket: string | null, socketInside: str
     https_proxy: PROXY,
     no_proxy: '',
     NODE_USE_ENV_PROXY: '1',
-    PHANTOM_EGRESS: socketInside,
   }
 }
 

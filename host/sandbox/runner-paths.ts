@@ -6,5 +6,3 @@ export const ENTRY_INSIDE = `${RUNNER_ROOT}/enter`
 /** What the build made for runners: one folder, so one mount, however many files are in it. */
 export const RUNNER_INSIDE = `${RUNNER_ROOT}/runner`
 export const MAIN_NAME = 'main.cjs'
-/** The way to the daemon's proxy, where a plugin has a right to the network. */
-export const EGRESS_INSIDE = `${RUNNER_ROOT}/egress.sock`

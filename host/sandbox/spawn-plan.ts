@@ -25,7 +25,7 @@ export interface SpawnedPlan {
 /**
  * The one way to start what a plan says. Stdio of the child: 0 nothing, 1 and 2 pipes, 3 the channel, and of tier
  * `namespace` 4 the sandbox's status, 5 its entry program, and from 6 on what it mounts. bubblewrap closes the last ones
- * before the runner is.
+ * before the runner is. Behind them, where a listener is passed, the channel for it, which the entry program closes.
  *
  * @throws PhantomError PLUGIN_START_FAILED for what was swapped since it was checked, and the error of `startProcess`
  *   where the system has no descriptors or no process
@@ -35,10 +35,10 @@ export function spawnPlan(plan: RunnerPlan): SpawnedPlan {
   try {
     if (plan.entry !== null) opened.push(openNamelessFile(entryProgram(plan.entry)))
     for (const path of plan.binds) opened.push(openBind(path))
-    const { file, args, cwd, env } = plan
+    const { file, args, cwd, env, passesListener } = plan
     const channels = CHANNELS + (plan.statusFd === null ? 0 : 1)
     // The daemon's own environment never reaches a child.
-    const process = startProcess({ file, args, cwd, env, channels, inherited: opened })
+    const process = startProcess({ file, args, cwd, env, channels, inherited: opened, passesListener })
     const [stdout, stderr, channel, status] = process.channels as readonly Duplex[] as [
       Duplex,
       Duplex,

@@ -3,7 +3,7 @@ import { device, empty, link, program, scratch, system, type Mount } from './mou
 import { contains } from './paths.ts'
 import type { OwnProgram, RunnerRequest } from './plan-runner.ts'
 import { temporaryMb } from './temporary-size.ts'
-import { EGRESS_INSIDE, ENTRY_INSIDE, NODE_INSIDE, RUNNER_INSIDE } from './runner-paths.ts'
+import { ENTRY_INSIDE, NODE_INSIDE, RUNNER_INSIDE } from './runner-paths.ts'
 
 const MIB = 1024 * 1024
 /** See `spawnPlan`. */
@@ -12,7 +12,7 @@ const ENTRY_DESCRIPTOR = 5
 /** What every sandbox has, whatever was granted: the runtime with its libraries, /proc, /dev, /tmp. */
 export function systemMounts(
   machine: Machine,
-  { egressSocket, limits, policy, program: own, runnerDirectory }: RunnerRequest,
+  { limits, policy, program: own, runnerDirectory }: RunnerRequest,
 ): Mount[] {
   const programs = policy.process ? programMounts(machine) : []
   const needed = own === null ? nodeMounts(machine, runnerDirectory) : ownMounts(own)
@@ -20,8 +20,6 @@ export function systemMounts(
     ...programs,
     ...needed.filter((mount) => !programs.some(({ at }) => contains(at, mount.at))),
     program(ENTRY_INSIDE, ENTRY_DESCRIPTOR),
-    // Read-only keeps nobody from connecting; its owner and mode do.
-    ...(egressSocket === null ? [] : [system(egressSocket, EGRESS_INSIDE)]),
     ...procMounts(machine, policy.process),
     ...DEVICES,
     scratch('/tmp', temporaryMb(limits) * MIB),

@@ -92,7 +92,7 @@ async function prepareTrial(
     isWasm: trial.isWasm ?? false,
     limits: { ...SILENT_LIMITS, maxMemoryMb: trial.maxMemoryMb ?? 64 },
     baseDataBytes: trial.baseDataBytes ?? ROOMY_DATA_BYTES,
-    egressSocket: null,
+    hasEgress: false,
     identity: machine.uid === 0 ? TRIAL_IDENTITY : null,
     gate: null,
     program: null,

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
+import { NodeInbox } from './node-inbox.ts'
 import type { ProcessEnd, ProcessRequest, StartedProcess } from './started-process.ts'
 
 /**
@@ -7,15 +8,25 @@ import type { ProcessEnd, ProcessRequest, StartedProcess } from './started-proce
  *
  * @throws Error with the system's code, or `NO_PROCESS` where the system gave none
  */
-export function nodeSpawn({ file, args, cwd, env, channels, inherited }: ProcessRequest): StartedProcess {
+export function nodeSpawn(request: ProcessRequest): StartedProcess {
+  const { file, args, cwd, env, channels, inherited, passesListener } = request
   const child = spawn(file, args, {
     cwd,
     env: { ...env },
-    stdio: ['ignore', ...Array.from({ length: channels }, () => 'pipe' as const), ...inherited],
+    stdio: [
+      'ignore',
+      ...Array.from({ length: channels }, () => 'pipe' as const),
+      ...inherited,
+      ...(passesListener ? (['ipc'] as const) : []),
+    ],
   })
+  const inbox = passesListener ? new NodeInbox(child) : null
   let end: ProcessEnd | null = null
   const exited = new Promise<ProcessEnd>((resolve) => {
-    child.once('exit', (code, signal) => resolve((end = { code, signal })))
+    child.once('exit', (code, signal) => {
+      inbox?.close()
+      resolve((end = { code, signal }))
+    })
   })
   // One that could not be started has no pid; one that could not be signalled is gone.
   child.on('error', () => {})
@@ -30,6 +41,7 @@ export function nodeSpawn({ file, args, cwd, env, channels, inherited }: Process
   return {
     pid: child.pid,
     channels: sockets,
+    takeListener: async (timeoutMs) => (await inbox?.take(timeoutMs)) ?? null,
     exited,
     get hasExited() {
       return end !== null

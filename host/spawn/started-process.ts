@@ -11,6 +11,16 @@ export interface ProcessRequest {
   readonly channels: number
   /** Open here, its own behind the channels. The caller closes them. */
   readonly inherited: readonly number[]
+  /** Whether it gets, behind those, a channel by which it passes one socket that listens. */
+  readonly passesListener: boolean
+}
+
+/** A TCP socket that listens, opened by another process. */
+export interface PassedListener {
+  /** For `listen()` of a server, which then owns it. */
+  readonly handle: object
+  /** Where no server does. */
+  close(): void
 }
 
 export interface ProcessEnd {
@@ -22,6 +32,11 @@ export interface StartedProcess {
   readonly pid: number
   /** Our ends. */
   readonly channels: readonly Socket[]
+  /**
+   * The socket that it passed before it said anything on its channels; once. Null where it passed none, or anything
+   * else. One that nobody took is closed at its end.
+   */
+  takeListener(timeoutMs: number): Promise<PassedListener | null>
   readonly exited: Promise<ProcessEnd>
   readonly hasExited: boolean
   /** Nothing where it has exited. */

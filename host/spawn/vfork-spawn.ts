@@ -2,12 +2,14 @@ import fs from 'node:fs'
 import { Socket } from 'node:net'
 import { CStrings } from '../libc/c-strings.ts'
 import { loadLibc, type Signature } from '../libc/load-libc.ts'
+import { INBOX_SIGNATURES, ListenerInbox } from './listener-inbox.ts'
 import { Reaper } from './reaper.ts'
 import type { ProcessEnd, ProcessRequest, StartedProcess } from './started-process.ts'
 
 const int = (...types: Signature['arguments']): Signature => ({ arguments: types, return: 'i32' })
 
 const SIGNATURES = {
+  ...INBOX_SIGNATURES,
   socketpair: int('i32', 'i32', 'i32', 'buffer'),
   fcntl: int('i32', 'i32', 'i32'),
   posix_spawn: int('buffer', 'buffer', 'buffer', 'buffer', 'buffer', 'buffer'),
@@ -57,14 +59,17 @@ export class VforkSpawn {
   start(request: ProcessRequest): StartedProcess | null {
     const pairs: SocketPair[] = []
     // Above all that the child gets, so that giving it one overwrites no other.
-    const lowest = 1 + request.channels + request.inherited.length
+    const passing = request.passesListener ? 1 : 0
+    const lowest = 1 + request.channels + request.inherited.length + passing
     const lifted: number[] = []
     try {
-      for (let count = 0; count < request.channels; count += 1) pairs.push(this.#openPair())
-      for (const descriptor of [...pairs.map(({ theirs }) => theirs), ...request.inherited])
+      for (let count = 0; count < request.channels + passing; count += 1) pairs.push(this.#openPair())
+      const theirs = pairs.map((pair) => pair.theirs)
+      const [channels, last] = [theirs.slice(0, request.channels), theirs.slice(request.channels)]
+      for (const descriptor of [...channels, ...request.inherited, ...last])
         lifted.push(this.#lift(descriptor, lowest))
       const pid = this.#spawn(request, lifted)
-      return this.#started(pid, pairs.splice(0))
+      return this.#started(pid, request, pairs.splice(0))
     } catch (error) {
       if (error instanceof NoResource) return null
       throw error
@@ -117,12 +122,17 @@ export class VforkSpawn {
     return pid[0] ?? -1
   }
 
-  #started(pid: number, pairs: readonly SocketPair[]): StartedProcess {
+  #started(pid: number, request: ProcessRequest, pairs: readonly SocketPair[]): StartedProcess {
     for (const { theirs } of pairs) fs.closeSync(theirs)
-    const channels = pairs.map(({ ours }) => new Socket({ fd: ours, readable: true, writable: true }))
+    const passing = pairs[request.channels]
+    const inbox = passing === undefined ? null : new ListenerInbox(this.#libc, passing.ours)
+    const channels = pairs
+      .slice(0, request.channels)
+      .map(({ ours }) => new Socket({ fd: ours, readable: true, writable: true }))
     let end: ProcessEnd | null = null
     const exited = new Promise<ProcessEnd>((resolve) => {
       this.#reaper.watch(pid, (found) => {
+        inbox?.close()
         // As Node does: what nobody reads closes when all is read.
         for (const channel of channels) if (channel.readableFlowing === null) channel.resume()
         resolve((end = found))
@@ -131,6 +141,7 @@ export class VforkSpawn {
     return {
       pid,
       channels,
+      takeListener: () => Promise.resolve(inbox?.take() ?? null),
       exited,
       get hasExited() {
         return end !== null

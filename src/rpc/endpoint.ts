@@ -5,8 +5,6 @@ import type { SocketRole } from '../contract/method-roles.ts'
 
 /** sockaddr_un's `sun_path` holds 108 bytes, the last of them NUL (unix(7)). */
 const MAX_SOCKET_PATH_BYTES = 107
-/** `/123456789.sock` */
-const NUMBERED_SOCKET_BYTES = 15
 const SOCKET_NAMES = { application: 'phantom.sock', operator: 'phantom-admin.sock' } as const
 
 /**
@@ -27,17 +25,6 @@ export function socketPathOf(stateDirectory: string, role: SocketRole = 'applica
   if (Buffer.byteLength(path) <= MAX_SOCKET_PATH_BYTES) return path
   const name = createHash('sha256').update(path).digest('hex').slice(0, 24)
   return join(runtimeDirectory(), `${name}.sock`)
-}
-
-/**
- * A folder for the daemon's further sockets, of which each has a short number for a name: in the state folder, or as
- * above.
- */
-export function socketFolderOf(stateDirectory: string, name: string): string {
-  const path = join(resolve(stateDirectory), name)
-  if (Buffer.byteLength(path) + NUMBERED_SOCKET_BYTES <= MAX_SOCKET_PATH_BYTES) return path
-  const hash = createHash('sha256').update(path).digest('hex').slice(0, 24)
-  return join(runtimeDirectory(), hash)
 }
 
 /** A short folder of this user's own; the daemon makes it with mode 0700 and refuses one that is another's. */

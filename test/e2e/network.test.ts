@@ -265,14 +265,38 @@ describe('A plugin with a right to the network', () => {
 
   it('leaves no socket behind when its process ends', async () => {
     await run('environment', {})
-    const folder = path.join((await daemon.system.get_status()).state_directory, 'egress')
+    const { pid: daemonPid } = await daemon.system.get_status()
     const pid = await daemon.pidOf('networker')
-    const before = fs.readdirSync(folder)
+    const listener = listenerOf(pid)
+    expect(socketsOf(daemonPid)).to.include(listener)
+    expect(socketsOf(pid), 'the plugin itself does not hold it').not.to.include(listener)
     process.kill(pid, 'SIGKILL')
-    await until(() => !before.every((name) => fs.existsSync(path.join(folder, name))), 'its socket to go')
+    await until(() => !socketsOf(daemonPid).includes(listener), 'the socket where its proxy accepts to go')
     expect((await run('fetch', { url: `http://127.0.0.1:${port}/` })).result).to.have.property('status', 200)
   })
 })
+
+/** The socket that listens in the network of that process, as its descriptor would name it. */
+function listenerOf(pid: number): string {
+  const lines = fs.readFileSync(`/proc/${pid}/net/tcp`, 'latin1').split('\n')
+  const found = lines.flatMap((line) => {
+    const [, , , state, , , , , , inode] = line.trim().split(/\s+/)
+    return state === '0A' ? [`socket:[${inode}]`] : []
+  })
+  expect(found).to.have.length(1)
+  return found[0]!
+}
+
+function socketsOf(pid: number): string[] {
+  return fs.readdirSync(`/proc/${pid}/fd`).flatMap((name) => {
+    try {
+      return [fs.readlinkSync(`/proc/${pid}/fd/${name}`)]
+    } catch {
+      // Closed meanwhile.
+      return []
+    }
+  })
+}
 
 interface AuditEntry {
   action: string

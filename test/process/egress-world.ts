@@ -1,8 +1,5 @@
-import fs from 'node:fs'
 import http from 'node:http'
 import net from 'node:net'
-import os from 'node:os'
-import path from 'node:path'
 
 import { EgressMeter, type EgressRefusal } from '../../host/egress/egress-meter.ts'
 import { EgressProxy } from '../../host/egress/egress-proxy.ts'
@@ -27,16 +24,16 @@ export function mirror(): http.Server {
   })
 }
 
-/** One plugin's proxy on a socket of its own, and what it reached and refused. */
+/** One plugin's proxy, and what it reached and refused. */
 export class EgressWorld {
-  readonly folder = fs.mkdtempSync(path.join(os.tmpdir(), 'phantom-egress-'))
   readonly meter = new EgressMeter({ requests: 0, connections: 0, bytes: 0 })
   readonly refusals: EgressRefusal[] = []
   readonly allowed: string[] = []
   readonly asked: string[] = []
-  readonly socketPath = path.join(this.folder, 'egress.sock')
   readonly #proxy: EgressProxy
   #server: http.Server | null = null
+  /** Where the proxy listens. */
+  #at = { host: '127.0.0.1', port: 0 }
   readonly #sockets = new Set<net.Socket>()
 
   /** `names`: what each name resolves to, one list for each time it is asked. */
@@ -70,7 +67,10 @@ export class EgressWorld {
     const { port } = server.address() as net.AddressInfo
     const world = new EgressWorld(rules(port), names)
     world.#server = server
-    await world.#proxy.listen(world.socketPath)
+    const listening = net.createServer()
+    await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve))
+    world.#at = { host: '127.0.0.1', port: (listening.address() as net.AddressInfo).port }
+    await world.#proxy.listen({ handle: listening, close: () => listening.close() })
     return { world, port }
   }
 
@@ -80,17 +80,14 @@ export class EgressWorld {
     const { host } = new URL(url)
     return new Promise((resolve, reject) => {
       const headers = { host, ...(rest.headers as http.OutgoingHttpHeaders | undefined) }
-      const request = http.request(
-        { socketPath: this.socketPath, path: url, agent: false, ...rest, headers },
-        (response) => {
-          let text = ''
-          response.on('data', (chunk) => (text += chunk))
-          response.on('end', () =>
-            resolve({ status: response.statusCode!, headers: response.headers, body: text }),
-          )
-          response.on('error', reject)
-        },
-      )
+      const request = http.request({ ...this.#at, path: url, agent: false, ...rest, headers }, (response) => {
+        let text = ''
+        response.on('data', (chunk) => (text += chunk))
+        response.on('end', () =>
+          resolve({ status: response.statusCode!, headers: response.headers, body: text }),
+        )
+        response.on('error', reject)
+      })
       request.on('error', reject)
       request.end(body)
     })
@@ -98,7 +95,7 @@ export class EgressWorld {
 
   /** A connection to the proxy on which a test writes what it likes. */
   open(): net.Socket {
-    const socket = net.connect(this.socketPath)
+    const socket = net.connect(this.#at)
     socket.on('error', () => {})
     return this.#keep(socket)
   }
@@ -116,7 +113,7 @@ export class EgressWorld {
   tunnel(authority: string): Promise<net.Socket | Answer> {
     return new Promise((resolve, reject) => {
       const request = http.request({
-        socketPath: this.socketPath,
+        ...this.#at,
         method: 'CONNECT',
         path: authority,
         agent: false,
@@ -142,7 +139,6 @@ export class EgressWorld {
     for (const socket of this.#sockets) socket.destroy()
     this.#server?.closeAllConnections()
     this.#server?.close()
-    fs.rmSync(this.folder, { recursive: true, force: true })
   }
 
   #keep(socket: net.Socket): net.Socket {

@@ -42,6 +42,7 @@ describe('entryProgram()', () => {
       identity: null,
       lastCapability,
       filter,
+      listener: null,
       gate: null,
       ...request,
     })

@@ -1,15 +1,24 @@
 import { expect } from 'chai'
+import { once } from 'node:events'
 import fs from 'node:fs'
+import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { nodeSpawn } from '../../host/spawn/node-spawn.ts'
 import type { ProcessRequest, StartedProcess } from '../../host/spawn/started-process.ts'
 import { VforkSpawn } from '../../host/spawn/vfork-spawn.ts'
+import { elfProgram } from '../../host/sandbox/entry/elf-program.ts'
+import { listenerSteps } from '../../host/sandbox/entry/listener-steps.ts'
+import type { Step } from '../../host/sandbox/entry/machine-code.ts'
+import { isSeccompArch } from '../../host/sandbox/seccomp/seccomp-program.ts'
 import { until } from '../helpers/daemon.ts'
 import { skipBecause } from '../helpers/skip.ts'
 
 const SHELL = '/bin/sh'
+const PASSES = path.join(import.meta.dirname, '../helpers/passes-something.ts')
+const SOON_MS = 300
+const PATIENCE_MS = 15_000
 const vfork = VforkSpawn.load()
 
 const WAYS: readonly [string, (request: ProcessRequest) => StartedProcess][] = [
@@ -27,6 +36,7 @@ for (const [way, start] of WAYS) {
         env: {},
         channels: 2,
         inherited: [],
+        passesListener: false,
         ...more,
       })
     const said = async (script: string, more: Partial<ProcessRequest> = {}): Promise<string> => {
@@ -116,6 +126,109 @@ for (const [way, start] of WAYS) {
       await exited
     })
 
+    describe('that passes a listener', () => {
+      /** Says what it passes behind the first of its channels. */
+      async function passing(what: string): Promise<StartedProcess> {
+        const started = start({
+          file: process.execPath,
+          args: [PASSES, what],
+          cwd: '/',
+          env: { NODE_CHANNEL_FD: '3' },
+          channels: 2,
+          inherited: [],
+          passesListener: true,
+        })
+        running.push(started)
+        started.channels[1]!.resume()
+        expect(String((await once(started.channels[0]!, 'data'))[0])).to.equal(`${what}\n`)
+        return started
+      }
+
+      const running: StartedProcess[] = []
+      afterEach(async () => {
+        for (const started of running.splice(0)) await end(started)
+      })
+
+      async function end({ kill, exited, channels }: StartedProcess): Promise<void> {
+        kill('SIGKILL')
+        await exited
+        for (const channel of channels) channel.destroy()
+      }
+
+      it('has it taken by a server here, once', async () => {
+        const started = await passing('listener')
+        const listener = await started.takeListener(PATIENCE_MS)
+        const server = net.createServer((socket) => socket.end('accepted'))
+        await new Promise<void>((resolve) => server.listen(listener!.handle, resolve))
+        try {
+          expect(await started.takeListener(SOON_MS), 'a second time').to.equal(null)
+          const { port } = server.address() as net.AddressInfo
+          await end(started)
+          expect(await text(net.connect(port, '127.0.0.1'))).to.equal('accepted')
+        } finally {
+          server.close()
+        }
+      })
+
+      for (const { what, passes } of [
+        { what: 'words', passes: 'a message without a socket' },
+        { what: 'datagrams', passes: 'a socket that can not listen' },
+        { what: 'file', passes: 'no socket at all, but a pipe' },
+        { what: 'end', passes: 'nothing, and closes the channel' },
+        { what: 'nothing', passes: 'nothing' },
+      ]) {
+        it(`has nothing taken where it passes ${passes}, and leaves nothing open`, async () => {
+          const count = (): number => fs.readdirSync('/proc/self/fd').length
+          const before = count()
+          const started = await passing(what)
+          expect(await started.takeListener(SOON_MS)).to.equal(null)
+          await end(started)
+          await until(() => count() === before, 'its descriptors to be closed')
+        })
+      }
+
+      // Node shuts the channel with the first, before there is a second.
+      if (way !== 'by Node') {
+        it('has the first of two taken, and nothing left open', async function () {
+          if (!isSeccompArch(process.arch))
+            return skipBecause.call(this, `no instructions for ${process.arch}`)
+          const count = (): number => fs.readdirSync('/proc/self/fd').length
+          const before = count()
+          const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'phantom-two-'))
+          try {
+            const [first, second] = [await freePort(), await freePort()]
+            const passes = (port: number): Step[] => listenerSteps({ port, channel: 3 })
+            // But for the last step of the first, which closes the channel.
+            const steps = [...passes(first).slice(0, -1), ...passes(second)]
+            const file = path.join(folder, 'enter')
+            fs.writeFileSync(file, elfProgram(process.arch, steps), { mode: 0o755 })
+            const args = [SHELL, '-c', 'echo two; read word <&2']
+            const more = { file, args, passesListener: true }
+            const started = shell('', more)
+            running.push(started)
+            started.channels[1]!.resume()
+            await once(started.channels[0]!, 'data')
+            const listener = await started.takeListener(PATIENCE_MS)
+            const server = net.createServer()
+            await new Promise<void>((resolve) => server.listen(listener!.handle, resolve))
+            expect(server.address()).to.have.property('port', first)
+            server.close()
+          } finally {
+            for (const started of running.splice(0)) await end(started)
+            fs.rmSync(folder, { recursive: true })
+          }
+          await until(() => count() === before, 'its descriptors to be closed')
+        })
+      }
+
+      it('leaves nothing open where nobody takes what it passed', async () => {
+        const count = (): number => fs.readdirSync('/proc/self/fd').length
+        const before = count()
+        await end(await passing('listener'))
+        await until(() => count() === before, 'its descriptors to be closed')
+      })
+    })
+
     it('takes no text that C would cut off', () => {
       for (const more of [{ args: ['a\0b'] }, { env: { A: 'b\0c' } }, { cwd: '/tmp\0x' }])
         expect(() => shell('', more)).to.throw(TypeError)
@@ -133,7 +246,7 @@ for (const [way, start] of WAYS) {
 describe('what a daemon starts', () => {
   it('is reaped, every one of a hundred that end at once', async function () {
     if (vfork === null) return skipBecause.call(this, 'node:ffi is not to be had here')
-    const request = { file: SHELL, cwd: '/', env: {}, channels: 1, inherited: [] }
+    const request = { file: SHELL, cwd: '/', env: {}, channels: 1, inherited: [], passesListener: false }
     const started = Array.from(
       { length: 100 },
       (_, at) => vfork.start({ ...request, args: ['-c', `read x <&1; exit ${at}`] }) ?? noProcess(),
@@ -144,6 +257,15 @@ describe('what a daemon starts', () => {
     for (const { channels } of started) channels[0]!.destroy()
   })
 })
+
+async function freePort(): Promise<number> {
+  const server = net.createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as net.AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
 
 function noProcess(): never {
   throw new Error('no process')

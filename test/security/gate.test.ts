@@ -5,14 +5,16 @@ import path from 'node:path'
 import type { Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { expect } from 'chai'
-import { spawnRunner, type SpawnedRunner } from '../../host/process/spawn-runner.ts'
+import { spawnRunner, type SpawnPowers, type SpawnedRunner } from '../../host/process/spawn-runner.ts'
+import { EgressDoors, type EgressDoor } from '../../host/egress/egress-doors.ts'
 import { Attestor } from '../../host/sandbox/attest/attestor.ts'
 import { closeInheritedDescriptors } from '../../host/sandbox/inherited-descriptors.ts'
 import type { RunnerPlan } from '../../host/sandbox/plan-runner.ts'
 import type { AttestationItem } from '../../src/contract/attestation.ts'
+import { SILENT_LIMITS } from '../../src/contract/manifest/silent-limits.ts'
 import { isAlive, until } from '../helpers/daemon.ts'
 import { skipBecause } from '../helpers/skip.ts'
-import { SandboxWorld, type DaemonKind, type ProbeOptions } from './sandbox-world.ts'
+import { NO_POWERS, SandboxWorld, type DaemonKind, type ProbeOptions } from './sandbox-world.ts'
 
 const HOLDER = path.join(import.meta.dirname, '../helpers/gate-holder.ts')
 const NEXT = '{"jsonrpc":"2.0","id":2,"method":"initialize","params":{}}\n'
@@ -57,8 +59,8 @@ for (const daemon of kinds) {
       }
     }
 
-    async function attest(of: RunnerPlan): Promise<Attested> {
-      const runner = spawnRunner(of, null)
+    async function attest(of: RunnerPlan, powers: Partial<SpawnPowers> = {}): Promise<Attested> {
+      const runner = spawnRunner(of, { ...NO_POWERS, ...powers })
       running.push(runner)
       runner.channel.on('error', () => {})
       const attestation = attestor.begin({}, of.expected, () => runner.findPid())
@@ -96,6 +98,40 @@ for (const daemon of kinds) {
       const { items, differing } = await attest(plan({ opened: { network: ['example.org:443'] } }))
       expect(differing).to.deep.equal([])
       expect(items.find(({ name }) => name === 'canary.connect')?.effective).to.equal('ECONNREFUSED')
+    })
+
+    describe('with a way out', () => {
+      const doors = new EgressDoors({ config: () => ({ resolve: [], nameServers: [] }), record: () => {} })
+      const request = { pluginId: 'mine', workspace: '/srv', rules: ['example.org:80'] }
+      const withWayOut = (): RunnerPlan => plan({ opened: { network: ['example.org:80'] }, hasEgress: true })
+      const openDoor = (): EgressDoor =>
+        doors.open({ ...request, total: { requests: 0, connections: 0, bytes: 0 } })
+      after(() => doors.close())
+
+      it('passes the socket to the daemon, and keeps neither it nor the channel', async () => {
+        const { runner, items, differing } = await attest(withWayOut(), { egress: openDoor() })
+        expect(differing).to.deep.equal([])
+        const found = new Map(items.map(({ name, effective }) => [name, effective]))
+        expect(found.get('descriptors')).to.equal('4 open, all of them so')
+        expect(found.get('environment')).to.include('HTTP_PROXY').and.not.include('NODE_CHANNEL')
+        expect(await runner.seal(SILENT_LIMITS), 'the daemon accepts there').to.equal(null)
+        const tables = fs.readFileSync(`/proc/${runner.findPid()}/net/tcp`, 'latin1').split('\n')
+        // 127.0.0.1:3128, and 0A is LISTEN: it lies in the sandbox's own network.
+        expect(tables.filter((line) => /^ *\d+: 0100007F:0C38 00000000:0000 0A /.test(line))).to.have.length(
+          1,
+        )
+        expect(tables.filter((line) => line.includes(' 0A '))).to.have.length(1)
+      })
+
+      it('is found out where the channel stays open, and where nothing comes by it', async () => {
+        const planned = withWayOut()
+        if (planned.entry === null) throw new TypeError('a sandbox has an entry program')
+        const silent = { ...planned, entry: { ...planned.entry, listener: null } }
+        const powers = { egress: openDoor(), startTimeoutMs: 300 }
+        const { runner, differing } = await attest(silent, powers)
+        expect(differing).to.deep.equal(['descriptors'])
+        expect((await runner.seal(SILENT_LIMITS))?.code).to.equal('SANDBOX_UNAVAILABLE')
+      })
     })
 
     it('with a right to programs is not asked whether it can start one', async () => {

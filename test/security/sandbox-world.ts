@@ -10,6 +10,7 @@ import { planRunner, type RunnerPlan, type RunnerRequest } from '../../host/sand
 import { resolvePolicy, type Policy } from '../../host/sandbox/policy.ts'
 import { NODE_INSIDE } from '../../host/sandbox/runner-paths.ts'
 import { spawnPlan } from '../../host/sandbox/spawn-plan.ts'
+import type { SpawnPowers } from '../../host/process/spawn-runner.ts'
 import type { IsolationTier } from '../../src/contract/life.ts'
 import {
   NO_CAPABILITIES,
@@ -47,6 +48,7 @@ export interface ProbeOptions {
   readonly machine?: Partial<Machine>
   readonly opened?: Partial<Pick<Policy, 'network' | 'process'>>
   readonly gate?: RunnerRequest['gate']
+  readonly hasEgress?: boolean
   /** Without Node's own layer, so that only the kernel holds. */
   readonly kernelOnly?: boolean
 }
@@ -147,7 +149,7 @@ export class SandboxWorld {
       threads: options.threads ?? 0,
       limits: { ...SILENT_LIMITS, ...options.limits, maxMemoryMb },
       baseDataBytes: BASE_DATA_BYTES,
-      egressSocket: null,
+      hasEgress: options.hasEgress ?? false,
       gate: options.gate ?? null,
       program: null,
     })
@@ -241,3 +243,6 @@ function openToAll(folder: string): void {
     else if (entry.isFile()) fs.chmodSync(full, 0o666)
   }
 }
+
+/** To spawn a process that has neither a control group nor a way out. */
+export const NO_POWERS: SpawnPowers = { cgroup: null, egress: null, startTimeoutMs: PROBE_TIMEOUT_MS }

@@ -4,7 +4,7 @@ import { expect } from 'chai'
 
 import { spawnRunner } from '../../host/process/spawn-runner.ts'
 import { skipBecause } from '../helpers/skip.ts'
-import { SandboxWorld } from './sandbox-world.ts'
+import { NO_POWERS, SandboxWorld } from './sandbox-world.ts'
 
 const BLOCKED_MS = 400
 
@@ -18,7 +18,7 @@ describe('spawnRunner()', () => {
   after(() => world.close())
 
   it('knows the process by the time that matters, also where the loop stood still while it started', async () => {
-    const runner = spawnRunner(world.plan('spin.cjs'), null)
+    const runner = spawnRunner(world.plan('spin.cjs'), NO_POWERS)
     runner.stdout.resume()
     runner.stderr.resume()
     try {
@@ -37,7 +37,7 @@ describe('spawnRunner()', () => {
   })
 
   it('knows that there is none where nothing could be started', async () => {
-    const runner = spawnRunner({ ...world.plan('spin.cjs'), file: '/bin/false' }, null)
+    const runner = spawnRunner({ ...world.plan('spin.cjs'), file: '/bin/false' }, NO_POWERS)
     runner.stdout.resume()
     runner.stderr.resume()
     runner.channel.on('error', () => {}).destroy()

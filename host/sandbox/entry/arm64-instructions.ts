@@ -27,6 +27,9 @@ export const ARM64: InstructionSet = {
     kill: 129,
     socket: 198,
     connect: 203,
+    bind: 200,
+    listen: 201,
+    sendmsg: 211,
     close: 57,
     clone: 220,
     execve: 221,
@@ -44,6 +47,10 @@ export const ARM64: InstructionSet = {
   // cbz x0
   ifZero: { bytes: 4, to: (distance) => words([0xb400_0000 | immediate19(distance)]) },
   keepResult: words([move(KEPT_REGISTER, 0)]),
+  storeKept(address) {
+    // str kept, [B]
+    return words([...moveWide(B, address), 0xb900_0000 | (B << 5) | KEPT_REGISTER])
+  },
   report(address) {
     return words([
       // cmp x0, #0; csneg A, xzr, x0, ge

@@ -108,6 +108,7 @@ class Emitter {
     const { keepResult, clearNumber, takeByte, ifLineGoesOn, ifRefused } = this.#set
     if ('call' in step) return this.#call(step)
     if ('keepResult' in step) return [keepResult]
+    if ('storeKeptInto' in step) return [this.#set.storeKept(this.#placeOf(step.storeKeptInto, step.at))]
     if ('reportInto' in step) return [this.#set.report(this.#placeOf(step.reportInto, step.at))]
     if ('storePortInto' in step) return [this.#set.storePort(this.#placeOf(step.storePortInto, step.at))]
     const label = this.#newLabel()

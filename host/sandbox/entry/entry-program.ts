@@ -3,6 +3,7 @@ import type { Rlimits } from '../rlimits.ts'
 import { seccompProgram, type SeccompRequest } from '../seccomp/seccomp-program.ts'
 import { elfProgram } from './elf-program.ts'
 import { type Gate, gateSteps } from './gate-steps.ts'
+import { type Listener, listenerSteps } from './listener-steps.ts'
 import type { Step, Structure } from './machine-code.ts'
 
 export interface EntryRequest {
@@ -13,6 +14,8 @@ export interface EntryRequest {
   readonly lastCapability: number
   /** Which system calls are left, on which architecture. */
   readonly filter: SeccompRequest
+  /** What the daemon is to accept the plugin's connections from; null for a plugin without a network. */
+  readonly listener: Listener | null
   /** Where the daemon's `attest` is answered here, and its next message waited for; null leaves both to the program. */
   readonly gate: Gate | null
 }
@@ -43,8 +46,16 @@ const CAPABILITY_VERSION_3 = 0x2008_0522
  *
  * @returns the bytes of its executable file
  */
-export function entryProgram({ rlimits, identity, lastCapability, filter, gate }: EntryRequest): Buffer {
+export function entryProgram({
+  rlimits,
+  identity,
+  lastCapability,
+  filter,
+  listener,
+  gate,
+}: EntryRequest): Buffer {
   return elfProgram(filter.arch, [
+    ...(listener === null ? [] : listenerSteps(listener)),
     ...limitSteps(rlimits),
     ...(identity === null ? [] : identitySteps(identity, lastCapability)),
     { call: 'prctl', arguments: [PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0], refusal: refusalOf('no_new_privs') },

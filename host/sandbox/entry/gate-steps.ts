@@ -1,3 +1,4 @@
+import { loopback } from './listener-steps.ts'
 import {
   type Argument,
   type CallName,
@@ -50,7 +51,7 @@ export function gateSteps({ read, signal, start }: Gate): Step[] {
     return { reportInto: answer, at: text.indexOf(before) + before.length }
   }
   const byte: Memory = { memory: Buffer.alloc(1) }
-  const address: Memory = { memory: loopback() }
+  const address: Memory = { memory: loopback(0) }
   return [
     { readLineFrom: CHANNEL, byteInto: byte, refusal: GONE },
     attempt('openat', [AT_FDCWD, zeroEnded(read), O_CLOEXEC, 0]),
@@ -81,12 +82,4 @@ function attempt(call: CallName, values: readonly Argument[]): SystemCall {
 
 function zeroEnded(path: string): Buffer {
   return Buffer.from(`${path}\0`)
-}
-
-/** `struct sockaddr_in` of 127.0.0.1, the port yet to be told. */
-function loopback(): Buffer {
-  const address = Buffer.alloc(16)
-  address.writeUInt16LE(AF_INET, 0)
-  address.set([127, 0, 0, 1], 4)
-  return address
 }

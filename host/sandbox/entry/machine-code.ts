@@ -3,7 +3,7 @@ export type Argument = number | bigint | Uint8Array | Structure | Memory | typeo
 
 /** Passed by its address: 64 bits for each field. */
 export interface Structure {
-  readonly fields: readonly (number | bigint | Uint8Array | Memory)[]
+  readonly fields: readonly (number | bigint | Uint8Array | Memory | Structure)[]
 }
 
 /** Bytes that the program, or the kernel, writes to; those that it starts with. Passed by its address. */
@@ -18,6 +18,8 @@ export const KEPT = 'kept'
 export type Step =
   | SystemCall
   | { readonly keepResult: true }
+  /** What is kept, as 32 bits. */
+  | { readonly storeKeptInto: Memory; readonly at: number }
   /** The error of the last call, as three decimal digits; `000` where it had none. */
   | { readonly reportInto: Memory; readonly at: number }
   /** What a file says up to the end of its line: the number that follows its last colon is kept, 0 where there is none. */
@@ -46,8 +48,10 @@ export type CallName =
   | 'prctl'
   | 'capset'
   | GateCall
+  | ListenerCall
   | EndingCall
-type GateCall = 'read' | 'recvfrom' | 'openat' | 'kill' | 'socket' | 'connect' | 'close' | 'clone'
+type GateCall = 'read' | 'recvfrom' | 'openat' | 'kill' | 'connect' | 'clone'
+type ListenerCall = 'socket' | 'bind' | 'listen' | 'sendmsg' | 'close'
 type EndingCall = 'execve' | 'write' | 'exit_group'
 
 /** A jump that is taken or not: how many bytes it has, and its instructions for a distance from where they begin. */
@@ -67,6 +71,7 @@ export interface InstructionSet {
   readonly ifRefused: Branch
   readonly ifZero: Branch
   readonly keepResult: readonly number[]
+  storeKept(address: bigint): number[]
   /** Writes the last call's error as three decimal digits, and leaves its result where it is. */
   report(address: bigint): number[]
   /** Forgets the number that `takeByte` reads. */

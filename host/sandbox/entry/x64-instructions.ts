@@ -29,6 +29,9 @@ export const X64: InstructionSet = {
     kill: 62,
     socket: 41,
     connect: 42,
+    bind: 49,
+    listen: 50,
+    sendmsg: 46,
     close: 3,
     clone: 56,
     execve: 59,
@@ -47,6 +50,10 @@ export const X64: InstructionSet = {
   ifZero: jump('4885c0 0f84'),
   // mov r12, rax
   keepResult: bytesOf('4989c4'),
+  storeKept(address) {
+    // mov [rdi], r12d
+    return [...LOAD_RDI, ...littleEndian(address, 8), ...bytesOf('448927')]
+  },
   report(address) {
     // mov r9, rax; neg rax; xor ecx, ecx; test rax, rax; cmovs rax, rcx
     const error = '4989c1 48f7d8 31c9 4885c0 480f48c1'

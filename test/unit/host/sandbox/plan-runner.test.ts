@@ -55,7 +55,7 @@ const REQUEST: RunnerRequest = {
   observe: false,
   isWasm: false,
   baseDataBytes: 500 * 1024 * 1024,
-  egressSocket: null,
+  hasEgress: false,
   identity: null,
   gate: null,
   program: null,
