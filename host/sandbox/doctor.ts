@@ -17,13 +17,14 @@ export async function doctorChecks(machine: Machine): Promise<DoctorCheck[]> {
   const idle = await observeRunner(machine)
   return [
     await runtimeCheck(machine),
+    ...(typeof idle === 'string' ? [runnerCheck(idle)] : []),
     bubblewrapCheck(machine),
     namespacesCheck(machine, idle),
     ...toolChecks(machine),
     userCheck(machine, idle),
     privilegesCheck(idle),
     systemCallsCheck(machine, idle),
-    await memoryCheck(machine),
+    await memoryCheck(machine, idle),
     permissionModelCheck(idle),
     cgroupCheck(),
   ]
@@ -36,6 +37,7 @@ interface Observation {
   readonly namespaces: readonly string[]
 }
 
+const MEND_START = 'Mend what keeps a runner from starting'
 const REPORTING_PROGRAM = `
 const channel = new (require('node:net').Socket)({ fd: 3 })
 let denial = 'nothing'
@@ -100,7 +102,7 @@ function namespacesCheck(machine: Machine, idle: Observation | string): DoctorCh
     const found = 'none: isolation is of tier process'
     return { name, ok: false, found, mechanism: null, remedy: machine.reasonNoNamespace }
   }
-  if (typeof idle === 'string') return notStarted(name, idle)
+  if (typeof idle === 'string') return notKnown(name)
   const needed = NAMESPACES.filter((kind) => kind !== 'user' && kind !== 'cgroup')
   const missing = needed.filter((kind) => !idle.namespaces.includes(kind))
   return {
@@ -136,7 +138,7 @@ function toolCheck(name: string, found: string | null, gives: string): DoctorChe
 
 function userCheck({ uid: daemonUid, tier }: Machine, idle: Observation | string): DoctorCheck {
   const name = 'user id'
-  if (typeof idle === 'string') return notStarted(name, idle)
+  if (typeof idle === 'string') return notKnown(name)
   const uid = Number(/^Uid:\s+(\d+)/m.exec(idle.status)?.[1])
   if (daemonUid === 0) {
     const found = `the daemon is root, a runner got uid ${uid}`
@@ -154,7 +156,7 @@ function userCheck({ uid: daemonUid, tier }: Machine, idle: Observation | string
 
 function privilegesCheck(idle: Observation | string): DoctorCheck {
   const name = 'privileges'
-  if (typeof idle === 'string') return notStarted(name, idle)
+  if (typeof idle === 'string') return notKnown(name)
   const isLocked = /^NoNewPrivs:\s+1$/m.test(idle.status)
   const hasNone = /^CapEff:\s+0+$/m.test(idle.status) && /^CapPrm:\s+0+$/m.test(idle.status)
   return {
@@ -168,7 +170,7 @@ function privilegesCheck(idle: Observation | string): DoctorCheck {
 
 function systemCallsCheck({ tier, reasonNoNamespace }: Machine, idle: Observation | string): DoctorCheck {
   const name = 'system calls'
-  if (typeof idle === 'string') return notStarted(name, idle)
+  if (typeof idle === 'string') return notKnown(name)
   const isFiltered = /^Seccomp:\s+2$/m.test(idle.status)
   return {
     name,
@@ -197,11 +199,12 @@ try { while (kept.length < ${MAX_STEPS}) kept.push(Buffer.alloc(${STEP_MB} * 104
 writeSync(1, String(kept.length))
 `
 
-async function memoryCheck(machine: Machine): Promise<DoctorCheck> {
+async function memoryCheck(machine: Machine, idle: Observation | string): Promise<DoctorCheck> {
   const name = 'memory limit'
   if (machine.tier === 'process' && machine.prlimitPath === null) {
     return { name, ok: false, found: 'nothing holds it', mechanism: null, remedy: INSTALL_UTIL_LINUX }
   }
+  if (typeof idle === 'string') return notKnown(name)
   try {
     const baseDataBytes = await measureMemoryBase(machine)
     const limits = { baseDataBytes, maxMemoryMb: TRIED_MEMORY_MB }
@@ -219,13 +222,14 @@ async function memoryCheck(machine: Machine): Promise<DoctorCheck> {
       remedy: held ? null : 'RLIMIT_DATA counts private memory from Linux 4.7 on: use a newer kernel',
     }
   } catch (error) {
-    return notStarted(name, messageOf(error))
+    const found = messageOf(error)
+    return { name, ok: false, found, mechanism: null, remedy: MEND_START }
   }
 }
 
 function permissionModelCheck(idle: Observation | string): DoctorCheck {
   const name = 'node permission model'
-  if (typeof idle === 'string') return notStarted(name, idle)
+  if (typeof idle === 'string') return notKnown(name)
   const ok = idle.result.stdout === 'ERR_ACCESS_DENIED'
   return {
     name,
@@ -252,12 +256,13 @@ function cgroupCheck(): DoctorCheck {
   }
 }
 
-function notStarted(name: string, reason: string): DoctorCheck {
-  return {
-    name,
-    ok: false,
-    found: `not known, since no runner could be started: ${reason}`,
-    mechanism: null,
-    remedy: 'Mend what keeps a runner from starting',
-  }
+/** Why none starts stands there once: what is not known for it refers to it. */
+function runnerCheck(reason: string): DoctorCheck {
+  const found = `none can be started: ${reason}`
+  return { name: 'runner', ok: false, found, mechanism: null, remedy: MEND_START }
+}
+
+function notKnown(name: string): DoctorCheck {
+  const found = 'not known, since no runner can be started'
+  return { name, ok: false, found, mechanism: null, remedy: 'See "runner"' }
 }

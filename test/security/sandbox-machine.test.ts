@@ -118,6 +118,15 @@ describe('measureMemoryBase() and doctorChecks()', () => {
     fs.rmSync(folder, { recursive: true })
   })
 
+  it('says once why no runner starts', async () => {
+    const checks = await doctorChecks({ ...machine, bwrapPath: '/bin/false', prlimitPath: '/bin/false' })
+    const [first, ...more] = checks.filter(({ found }) => found.includes('code 1'))
+    expect(first).to.include({ name: 'runner', ok: false })
+    expect(more).to.deep.equal([])
+    const referring = checks.filter(({ remedy }) => remedy === 'See "runner"').map(({ name }) => name)
+    expect(referring).to.include.members(['user id', 'privileges', 'memory limit', 'node permission model'])
+  })
+
   it('names a remedy for everything that is missing, and never throws', async () => {
     const reason = 'bubblewrap is not installed. Install it'
     const bare = {
