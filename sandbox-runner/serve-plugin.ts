@@ -76,6 +76,7 @@ class PluginServer {
     this.#powers = {
       log: (level, message, executionId) => this.#log.send(level, message, executionId),
       denied: (permission, resource) => this.#permissions.denied(permission, resource),
+      unheard: (run) => this.#permissions.unheard(run),
       createInputCheck,
       toRunnerError,
       refuseStart: (message) => new StartRefused(message),

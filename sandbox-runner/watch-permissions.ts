@@ -38,6 +38,17 @@ export class PermissionWatch {
     }
   }
 
+  /** The same of what is done at once. */
+  unheard<Value>(run: () => Value): Value {
+    const wasQuiet = this.#isQuiet
+    this.#isQuiet = true
+    try {
+      return run()
+    } finally {
+      this.#isQuiet = wasQuiet
+    }
+  }
+
   /** A call begins: what was told before is told again. */
   forget(): void {
     if (!this.#isObserving) this.#told.clear()

@@ -10,11 +10,11 @@ const DESCRIPTORS = { stdout: 1, stderr: 2 } as const
 
 /** What was granted, as a system that the module sees: nothing else is there. */
 export function openSystem(
-  { plugin_id: id, workspace, grants }: RunnerParams['initialize'],
+  { plugin_id: id, workspace, grants, observe }: RunnerParams['initialize'],
   { powers, words, sleep }: { powers: RunnerPowers; words: LastWords; sleep: WasiOptions['sleep'] },
 ): Wasi {
   const { read = [], write = [], env = [] } = grants ?? {}
-  return createWasi({
+  const options: WasiOptions = {
     args: [id],
     env: Object.fromEntries([...EVERYBODYS, ...env].flatMap(variable)),
     workspace,
@@ -24,11 +24,14 @@ export function openSystem(
     ],
     sleep,
     onDenied: (permission, resource) => powers.denied(permission, resource),
+    onReached: observe ? (permission, resource) => powers.denied(permission, resource) : undefined,
     onLine(stream, line) {
       if (stream === 'stderr') words.printed(line)
       print(stream, line)
     },
-  })
+  }
+  // That the folders of its grants are opened is no doing of the plugin's.
+  return powers.unheard(() => createWasi(options))
 }
 
 function variable(name: string): [string, string][] {

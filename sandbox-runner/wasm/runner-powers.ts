@@ -9,8 +9,10 @@ import type { LoadedOperation } from '../loaded-plugin.ts'
  */
 export interface RunnerPowers {
   log(level: LogLevel, message: string, executionId?: string): void
-  /** The plugin reached for what it was not granted. */
+  /** The plugin reached for what it was not granted, or, where it is observed, for anything. */
   denied(permission: string, resource: string): void
+  /** Runs what nobody is to be told of. */
+  unheard<Value>(run: () => Value): Value
   createInputCheck(operation: RunnerOperation): LoadedOperation['checkInput']
   /** What the host is told not to try again. */
   refuseStart(message: string): Error

@@ -4,6 +4,7 @@ import { create_plugin_system, type PluginSystemApi } from '../../src/index.ts'
 import type { LearnedPermissions } from '../../src/contract/learned-permissions.ts'
 import { isAlive, refusalOf, until, World } from '../helpers/daemon.ts'
 import { CommandLine, type Ended } from '../helpers/command-line.ts'
+import { wasmPlugin } from '../helpers/wasm-plugin.ts'
 import { skipBecause } from '../helpers/skip.ts'
 
 const ID = 'makes_a_report'
@@ -105,6 +106,19 @@ describe('phantom learn', function () {
     } finally {
       await system.shutdown()
     }
+  })
+
+  it('learns the same of a WebAssembly plugin, and nothing of what it merely holds', async () => {
+    const id = 'granted_wasm'
+    const asked = '[permissions]\npermissions = ["fs_read:./data", "fs_read:./settings.json"]\n'
+    const files = wasmPlugin(id, fs.readFileSync('test/conformance/plugins/c/plugin.wasm'), asked)
+    for (const [name, content] of Object.entries(files)) world.write(name, content)
+    const input = ['--input', '{"path":"secret.txt"}']
+    const args = ['learn', id, '--plugins', world.plugins, '--json', '--', 'read_file', ...input]
+    const run = await phantom(args)
+    const learned = JSON.parse(run.stdout) as Learned
+    expect(learned.error).to.equal(null)
+    expect(learned.permissions).to.deep.equal(['fs_read:./secret.txt'])
   })
 
   it('leaves a daemon that runs already alone, and no process and no state behind', async () => {

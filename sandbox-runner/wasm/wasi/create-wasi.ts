@@ -3,7 +3,7 @@ import { AccessDenied, type DeniedPermission } from './access-denied.ts'
 import { descriptorFunctions } from './descriptor-functions.ts'
 import { Descriptors } from './descriptors.ts'
 import { ERRNO, errnoOf } from './errno.ts'
-import { Grants, type Grant } from './grants.ts'
+import { Grants, type Grant, type OnReached } from './grants.ts'
 import { WasiMemory } from './wasi-memory.ts'
 import { OutputLines } from './output-lines.ts'
 import { pathFunctions } from './path-functions.ts'
@@ -21,6 +21,8 @@ export interface WasiOptions {
   readonly onLine: (stream: 'stdout' | 'stderr', line: string) => void
   /** In the words of Node's permission model. */
   readonly onDenied: (permission: DeniedPermission, resource: string) => void
+  /** Absent: nobody wants to know of what was granted and is used. */
+  readonly onReached?: OnReached | undefined
   /** Ends after that time; it rejects where the call that sleeps is cancelled. */
   readonly sleep: Sleep
 }
@@ -61,7 +63,7 @@ export function createWasi(options: WasiOptions): Wasi {
     stdout: new OutputLines((line) => options.onLine('stdout', line)),
     stderr: new OutputLines((line) => options.onLine('stderr', line)),
   }
-  const grants = new Grants(options.grants, options.workspace)
+  const grants = new Grants(options.grants, options)
   const descriptors = new Descriptors(lines)
   const files = new WholeFiles(grants, options.workspace)
   const poll = pollFunction(memory, descriptors, options.sleep)

@@ -37,6 +37,9 @@ export interface OpenFolder {
   readonly mayWrite: boolean
 }
 
+/** In the words of Node's permission model. */
+export type OnReached = (permission: DeniedPermission, resource: string) => void
+
 /** Folders that lie in the root of every Linux: what begins with one of them is meant to be absolute. */
 const ROOT_NAMES = new Set(
   'bin boot dev etc home lib lib32 lib64 media mnt nix opt proc root run sbin srv sys tmp usr var'.split(' '),
@@ -51,10 +54,18 @@ const FOLDER = fs.constants.O_RDONLY | fs.constants.O_DIRECTORY | fs.constants.O
 export class Grants {
   readonly #grants: readonly OpenGrant[]
   readonly #workspace: string
+  readonly #onReached: OnReached | undefined
 
-  /** @throws the system's error where there are no descriptors left */
-  constructor(grants: readonly Grant[], workspace: string) {
+  /**
+   * @param onReached told of what is looked up inside of a grant, whether or not it is there
+   * @throws the system's error where there are no descriptors left
+   */
+  constructor(
+    grants: readonly Grant[],
+    { workspace, onReached }: { workspace: string; onReached?: OnReached | undefined },
+  ) {
     this.#workspace = workspace
+    this.#onReached = onReached
     const opened: OpenGrant[] = []
     try {
       for (const grant of grants) opened.push({ ...grant, folder: openFolder(grant.path) })
@@ -75,6 +86,12 @@ export class Grants {
    * @throws AccessDenied for what was not granted
    */
   place(written: string, right: DeniedPermission): Place {
+    const place = this.#place(written, right)
+    this.#onReached?.(right, place.path)
+    return place
+  }
+
+  #place(written: string, right: DeniedPermission): Place {
     const absolute = posix.resolve('/', written)
     const granted = this.#find(absolute, written)
     if (granted !== null) return granted
@@ -92,6 +109,12 @@ export class Grants {
    * @throws AccessDenied for what lies above
    */
   placeBelow(folder: OpenFolder, written: string, right: DeniedPermission): Place {
+    const place = this.#placeBelow(folder, written, right)
+    this.#onReached?.(right, place.path)
+    return place
+  }
+
+  #placeBelow(folder: OpenFolder, written: string, right: DeniedPermission): Place {
     const path = posix.resolve(folder.path, written.replace(/^\/+/, ''))
     const names = namesBelow(folder.path, path)
     if (written.startsWith('/')) throw new AccessDenied(right, posix.resolve('/', written))

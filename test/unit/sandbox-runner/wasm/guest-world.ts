@@ -46,6 +46,7 @@ export class GuestWorld {
     const powers: RunnerPowers = {
       log: (level, message, executionId) => this.said.push({ level, message, executionId }),
       denied: () => {},
+      unheard: (run) => run(),
       createInputCheck,
       toRunnerError,
       refuseStart: (message) => new StartRefused(message),
