@@ -7,6 +7,7 @@ import { expect } from 'chai'
 import type { PluginExecutionResult } from '../../src/contract/execution.ts'
 import { TestDaemon, until, type DaemonOptions } from '../helpers/daemon.ts'
 import { NameServer } from '../helpers/name-server.ts'
+import { wasmPlugin } from '../helpers/wasm-plugin.ts'
 import { skipBecause } from '../helpers/skip.ts'
 
 interface Answer {
@@ -14,6 +15,7 @@ interface Answer {
   body: string
 }
 
+const GUEST = path.resolve(import.meta.dirname, '../conformance/plugins/c/plugin.wasm')
 const TLS = path.resolve(import.meta.dirname, '../fixtures/tls')
 const CERTIFICATE = fs.readFileSync(path.join(TLS, 'certificate.pem'), 'utf8')
 
@@ -108,6 +110,9 @@ describe('A plugin with a right to the network', () => {
       config: `egress:\n  name_servers: ["${server}"]\n  resolve: ["fixed.test=192.168.7.7"]\n`,
       prepare: (world) => {
         granted('networker', [`network:${both.join(',')}`])(world)
+        const rights = `[permissions]\npermissions = ["network:127.0.0.1:${port}"]\n`
+        const files = wasmPlugin('wasm_networker', fs.readFileSync(GUEST), rights)
+        for (const [name, content] of Object.entries(files)) world.write(name, content)
         granted('other', ['network:*.other.test'])(world)
         granted('beside', [`network:127.0.0.1:${port}`], '[runtime]\nconcurrency = 4')(world)
       },
@@ -118,6 +123,7 @@ describe('A plugin with a right to the network', () => {
     // It names addresses inside, which nobody approves unasked.
     await daemon.approve('networker')
     await daemon.approve('beside')
+    await daemon.approve('wasm_networker')
   })
   after(async () => {
     await daemon?.stop()
@@ -168,6 +174,20 @@ describe('A plugin with a right to the network', () => {
       expect(metadata.figures).to.equal('process')
       expect(count).to.be.within(20, 40)
     }
+  })
+
+  it('is no less one in WebAssembly: by its host, counted and refused like any other', async () => {
+    const fetched = await daemon.call('wasm_networker', 'fetch_url', { url: `http://127.0.0.1:${port}/w` })
+    expect(fetched.result).to.deep.equal({ status: 200, text: 'hello from /w' })
+    expect(fetched.network_requests).to.equal(1)
+    const { code, details } = await daemon.refusal('wasm_networker', 'fetch_url', {
+      url: 'https://evil.test/',
+    })
+    expect([code, details['missing']]).to.deep.equal(['PERMISSION_DENIED', ['network:evil.test']])
+    const asked = await daemon.call('wasm_networker', 'fetch_url', {
+      url: `http://127.0.0.1:${servers.tlsPort}/`,
+    })
+    expect(asked.warnings[0]).to.include(`network:127.0.0.1:${servers.tlsPort} is not granted`)
   })
 
   it('can connect nowhere by itself: not to the loopback, not to the world, not by UDP', async () => {

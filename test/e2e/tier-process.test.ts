@@ -1,6 +1,10 @@
+import fs from 'node:fs'
+import path from 'node:path'
 import { expect } from 'chai'
 import { TestDaemon } from '../helpers/daemon.ts'
+import { wasmPlugin } from '../helpers/wasm-plugin.ts'
 
+const GUEST = path.resolve(import.meta.dirname, '../conformance/plugins/c/plugin.wasm')
 const NO_BUBBLEWRAP = { PHANTOM_BWRAP: '/nonexistent' }
 
 describe('A machine without bubblewrap', function () {
@@ -34,7 +38,15 @@ describe('A machine without bubblewrap', function () {
     before(async () => {
       plain = await TestDaemon.start({
         plugins: ['echoes', 'reaches-out', 'uses-its-grants', 'hoards-memory', 'blocks-its-thread'],
-        files: { 'data/given.txt': 'given', 'secret.txt': 'secret' },
+        files: {
+          'data/given.txt': 'given',
+          'secret.txt': 'secret',
+          ...wasmPlugin(
+            'in_wasm',
+            fs.readFileSync(GUEST),
+            '[permissions]\npermissions = ["fs_read:./data"]\n',
+          ),
+        },
         environment: { ...NO_BUBBLEWRAP, GIVEN_TO_PLUGIN: 'given' },
       })
     })
@@ -49,6 +61,15 @@ describe('A machine without bubblewrap', function () {
       const missing = report.checks.find(({ name }) => name === 'bubblewrap')
       expect(missing?.ok).to.be.false
       expect(missing?.remedy).to.contain('bubblewrap')
+    })
+
+    it('gives a WebAssembly plugin the files that it was granted, and no other', async () => {
+      const read = { path: 'data/given.txt' }
+      expect((await plain.call('in_wasm', 'read_file', read)).result).to.deep.equal({ text: 'given' })
+      for (const path of ['secret.txt', '/etc/passwd', '/proc/self/environ']) {
+        const error = await plain.refusal('in_wasm', 'read_file', { path })
+        expect(error.code, path).to.equal('PERMISSION_DENIED')
+      }
     })
 
     it('still denies files that were not granted, in words, and gives those that were', async () => {
