@@ -38,6 +38,7 @@ serveQuestions<WasmQuestions>({
     const plugin = loadWasmPlugin(START, {
       log: () => {},
       denied: () => {},
+      unheard: (run) => run(),
       createInputCheck: () => null,
       refuseStart: (message) => new Error(message),
       toRunnerError,

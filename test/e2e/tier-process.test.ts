@@ -1,10 +1,10 @@
 import fs from 'node:fs'
-import path from 'node:path'
+import { resolve } from 'node:path'
 import { expect } from 'chai'
 import { TestDaemon } from '../helpers/daemon.ts'
 import { wasmPlugin } from '../helpers/wasm-plugin.ts'
 
-const GUEST = path.resolve(import.meta.dirname, '../conformance/plugins/c/plugin.wasm')
+const GUEST = resolve(import.meta.dirname, '../conformance/plugins/c/plugin.wasm')
 const NO_BUBBLEWRAP = { PHANTOM_BWRAP: '/nonexistent' }
 
 describe('A machine without bubblewrap', function () {

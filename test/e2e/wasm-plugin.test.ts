@@ -43,6 +43,20 @@ const COUNTS: WatGuest = {
     (call $result (call $text_count))`,
 }
 
+/** Prints its input without its quotes, and traps where that is more than a few letters. */
+const PRINTS: WatGuest = {
+  imports:
+    '(import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))',
+  execute: `(i32.store (i32.const 60000) (i32.add (local.get $payload) (i32.const 1)))
+    (i32.store (i32.const 60004) (i32.sub (local.get $length) (i32.const 2)))
+    (i32.store8 (i32.const 60016) (i32.const 10))
+    (i32.store (i32.const 60008) (i32.const 60016))
+    (i32.store (i32.const 60012) (i32.const 1))
+    (drop (call $fd_write (i32.add (i32.const 1) (i32.gt_u (local.get $length) (i32.const 8)))
+      (i32.const 60000) (i32.const 2) (i32.const 60020)))
+    (if (i32.gt_u (local.get $length) (i32.const 8)) (then unreachable))
+    (call $result (local.get $payload) (local.get $length))`,
+}
 const CONFORMANCE = 'test/conformance/plugins/c/plugin.wasm'
 const GRANTS = `[permissions]\npermissions = ["fs_read:./given", "fs_write:./out", "env:GREETING"]\n`
 
@@ -72,6 +86,7 @@ describe('A WebAssembly plugin', function () {
         ...wasmPlugin('granted', fs.readFileSync(CONFORMANCE), GRANTS),
         'given/a.txt': 'hello',
         'secret.txt': 'not yours',
+        ...wasmPlugin('printing', PRINTS),
         ...wasmPlugin('unlike', { initialize: '"operations":["other"]' }, '[[operations]]\nname = "echo"\n'),
         ...wasmPlugin('refusing', {
           onInitialize: '(return (call $fail (call $text_words)))',
@@ -111,6 +126,15 @@ describe('A WebAssembly plugin', function () {
     const pid = await daemon.pidOf('trapping')
     expect((await daemon.call('trapping', 'echo', 1)).result).to.equal(1)
     expect(await daemon.pidOf('trapping'), 'in the same process').to.equal(pid)
+  })
+
+  it('prints lines of its log, and its last words on stderr are those of its failure', async () => {
+    const { execution_id: id, logs } = await daemon.call('printing', 'echo', 'hello')
+    expect(logs).to.deep.equal(['info: hello'])
+    const lines = await daemon.system.get_plugin_logs({ plugin_id: 'printing' })
+    expect(lines.at(-1)).to.deep.include({ source: 'stdout', message: 'hello', execution_id: id })
+    const failed = await daemon.call('printing', 'echo', 'index out of range')
+    expect(failed).to.deep.include({ success: false, error: 'index out of range' })
   })
 
   it('is ended where it computes beyond its deadline, and serves the next call', async () => {

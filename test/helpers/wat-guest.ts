@@ -40,6 +40,8 @@ export interface WatGuest {
   readonly answers?: Readonly<Record<string, string>>
   /** Pages: initial and maximum. */
   readonly memory?: string
+  /** Imports beside the host's, as WebAssembly writes them. */
+  readonly imports?: string
   /** Whether it imports the host's `call`, as `$call`. */
   readonly callsHost?: boolean
 }
@@ -76,6 +78,7 @@ function watOf({
   })
   const own = OWN_FUNCTIONS.filter(([name]) => !without.includes(name)).map(([, source]) => source)
   return `(module
+    ${rest.imports ?? ''}
     ${callsHost ? '(import "phantom:host/v1" "call" (func $call (param i32 i32) (result i64)))' : ''}
     (memory (export "memory") ${memory})
     ${literals}
