@@ -25,6 +25,8 @@ export interface DaemonOptions {
   readonly config?: string
   /** Changes the world before the daemon starts. */
   readonly prepare?: (world: World) => void
+  /** Where the world's folder is made; a sandbox shows a /tmp of its own in the place of the usual one. */
+  readonly base?: string
   /** Environment of the daemon, on top of this process's. */
   readonly environment?: Readonly<Record<string, string>>
 }
@@ -37,8 +39,13 @@ export class World {
   readonly plugins: string
   readonly #config: string | null
 
-  constructor({ plugins = [], files = {}, config }: Omit<DaemonOptions, 'environment'> = {}) {
-    this.folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'phantom-world-')))
+  constructor({
+    plugins = [],
+    files = {},
+    config,
+    base = os.tmpdir(),
+  }: Omit<DaemonOptions, 'environment'> = {}) {
+    this.folder = fs.realpathSync(fs.mkdtempSync(path.join(base, 'phantom-world-')))
     fs.chmodSync(this.folder, 0o755)
     this.plugins = this.path('plugins')
     fs.mkdirSync(this.plugins)

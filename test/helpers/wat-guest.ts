@@ -1,4 +1,5 @@
 import wabt from 'wabt'
+import { WASI_FUNCTIONS, WASI_MODULE } from '../../src/contract/wasm/abi.ts'
 
 const { parseWat } = await wabt()
 const FEATURES = {
@@ -44,6 +45,8 @@ export interface WatGuest {
   readonly imports?: string
   /** Whether it imports the host's `call`, as `$call`. */
   readonly callsHost?: boolean
+  /** Functions of WASI that it imports, each as `$NAME`. */
+  readonly wasi?: readonly string[]
 }
 
 const DEFAULT_EXECUTE = '(call $result (local.get $payload) (local.get $length))'
@@ -61,6 +64,7 @@ function watOf({
   more = '',
   without = [],
   callsHost = false,
+  wasi = [],
   ...rest
 }: WatGuest): string {
   const { texts = {}, initialize = '"operations":["echo"],"hooks":[]', memory = '2' } = rest
@@ -80,6 +84,7 @@ function watOf({
   return `(module
     ${rest.imports ?? ''}
     ${callsHost ? '(import "phantom:host/v1" "call" (func $call (param i32 i32) (result i64)))' : ''}
+    ${wasi.map(importOf).join('\n')}
     (memory (export "memory") ${memory})
     ${literals}
     ${own.join('\n')}
@@ -90,6 +95,12 @@ function watOf({
     )}
     (func $execute (param $payload i32) (param $length i32) (result i64) (local $a i32) (local $b i32) (local $r i64) ${execute})
     ${more})`
+}
+
+function importOf(name: string): string {
+  const types = Array.from(WASI_FUNCTIONS[name] ?? '', (letter) => ({ i: 'i32', I: 'i64' })[letter] ?? letter)
+  const [parameters, results] = types.join(' ').split('>')
+  return `(import "${WASI_MODULE}" "${name}" (func $${name} (param ${parameters}) (result ${results})))`
 }
 
 /** From 16 on, each with a function that gives its address and length. */
