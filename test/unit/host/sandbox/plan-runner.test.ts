@@ -366,3 +366,43 @@ describe('unenforced()', () => {
     expect(unenforced('process').join()).to.include('permission model is no boundary')
   })
 })
+
+describe('planRunner() of a program of the plugin', () => {
+  const program = {
+    command: ['/usr/bin/python3', '/ws/plugins/a/mine/main.py'],
+    systemPaths: ['/usr/lib/python3.11', '/lib/libm.so.6', '/usr/bin/python3.11'],
+    systemLinks: [{ at: '/usr/bin/python3', to: '/usr/bin/python3.11' }],
+  }
+  const gate = { read: '/ws/.phantom/state.db', signal: 4711 }
+  const request = { ...REQUEST, program, gate, validatorDir: null, baseDataBytes: 16 * 1024 * 1024 }
+
+  it('shows what it needs of the system, and nothing of Node', () => {
+    const plan = planRunner(MACHINE, request)
+    const found = mounts(plan).join('\n')
+    expect(found).to.contain(
+      'ro-bind /lib/libm.so.6 /lib/libm.so.6\nro-bind /usr/bin/python3.11 /usr/bin/python3.11\n',
+    )
+    for (const absent of ['/opt/node', '/pkg', 'libc.so.6']) expect(plan.args.join()).not.to.contain(absent)
+    expect(plan.args.join(' ')).to.contain('--symlink /usr/bin/python3.11 /usr/bin/python3 ')
+    expect(Object.values(plan.mechanisms).join()).not.to.contain('node')
+  })
+
+  it('starts it behind the gate, where it is looked at', () => {
+    const { args, entry, expected } = planRunner(MACHINE, request)
+    expect(args.slice(args.indexOf('--'))).to.deep.equal(['--', '/.phantom-runner/enter', ...program.command])
+    expect(entry?.gate).to.deep.equal({ ...gate, start: true })
+    expect(expected.program).to.equal('/.phantom-runner/enter')
+  })
+
+  it('limits its data to a small base and its allowance, less the private /tmp', () => {
+    const { entry } = planRunner(MACHINE, request)
+    expect(entry?.rlimits.data).to.equal((16 + 100 - 12) * 1024 * 1024)
+  })
+
+  it('with the permission to start programs has those of the system once', () => {
+    const plan = planRunner(MACHINE, { ...request, policy: { ...POLICY, process: true } })
+    expect(mounts(plan).filter((mount) => mount.includes('/usr'))).to.deep.equal(['ro-bind /usr /usr'])
+    expect(plan.args.join(' ')).not.to.contain('--symlink /usr/bin/python3.11')
+    expect(plan.entry?.gate).to.deep.include({ start: false })
+  })
+})
