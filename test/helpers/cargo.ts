@@ -45,6 +45,13 @@ export class Cargo {
     return new Cargo(this.folder, this.#home, program)
   }
 
+  /** A file of a package below, left alone where it is the same: cargo goes by the time of files. */
+  write(name: string, text: string): void {
+    const file = path.join(this.folder, name)
+    fs.mkdirSync(path.dirname(file), { recursive: true })
+    if (!fs.existsSync(file) || fs.readFileSync(file, 'utf8') !== text) fs.writeFileSync(file, text)
+  }
+
   /** @throws Error with all that it said */
   async run(inFolder: string, ...parameters: string[]): Promise<string> {
     const cwd = path.join(this.folder, inFolder)

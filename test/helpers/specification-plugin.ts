@@ -26,12 +26,11 @@ phantom_ml_core::export_wasm_plugin!(MyCustomPlugin::new);
 
 /** Builds the plugin as it stands in the specification; its folder, ready to be a plugin's. */
 export async function buildSpecificationPlugin(cargo: Cargo): Promise<string> {
-  const folder = path.join(cargo.folder, PACKAGE)
-  write(path.join(folder, 'Cargo.toml'), CARGO_TOML)
-  write(path.join(folder, 'src/main.rs'), `${sampleOf('rust', 'impl Plugin for')}\n${MAIN}`)
+  cargo.write(`${PACKAGE}/Cargo.toml`, CARGO_TOML)
+  cargo.write(`${PACKAGE}/src/main.rs`, `${sampleOf('rust', 'impl Plugin for')}\n${MAIN}`)
   await cargo.run(PACKAGE, 'build', '--release', '--quiet')
+  cargo.write(`built/${PACKAGE}/plugin.toml`, sampleOf('toml', `id = "${PACKAGE}"`))
   const built = path.join(cargo.folder, 'built', PACKAGE)
-  write(path.join(built, 'plugin.toml'), sampleOf('toml', `id = "${PACKAGE}"`))
   fs.copyFileSync(path.join(cargo.built, 'main'), path.join(built, 'main'))
   return built
 }
@@ -40,10 +39,4 @@ function sampleOf(language: string, words: string): string {
   const samples = fs.readFileSync(SPECIFICATION, 'utf8').matchAll(/```(\w+)\n(.*?)```/gs)
   for (const [, found, text = ''] of samples) if (found === language && text.includes(words)) return text
   throw new Error(`docs/specification.md has no sample in ${language} with "${words}" any more`)
-}
-
-/** Only what is new: cargo goes by the time of files. */
-function write(file: string, text: string): void {
-  fs.mkdirSync(path.dirname(file), { recursive: true })
-  if (!fs.existsSync(file) || fs.readFileSync(file, 'utf8') !== text) fs.writeFileSync(file, text)
 }
