@@ -18,9 +18,8 @@ import { createInputCheck } from './javascript/input-check.ts'
 import { textOf, toRunnerError } from './runner-error.ts'
 import { startFailure } from './start-failure.ts'
 import { StartRefused } from './start-refused.ts'
-import { loadCode } from './start-plugin.ts'
+import { loadCode, type LoaderPowers } from './start-plugin.ts'
 import { PermissionWatch } from './watch-permissions.ts'
-import type { RunnerPowers } from './wasm/runner-powers.ts'
 
 type Exit = (code: number) => never
 
@@ -49,7 +48,7 @@ class PluginServer {
   readonly #exit: Exit
   readonly #log: LogSender
   readonly #permissions: PermissionWatch
-  readonly #powers: RunnerPowers
+  readonly #powers: LoaderPowers
   #preloaded: Preloaded | null = null
   #isInitialized = false
   #isLeaving = false
@@ -77,6 +76,7 @@ class PluginServer {
       log: (level, message, executionId) => this.#log.send(level, message, executionId),
       denied: (permission, resource) => this.#permissions.denied(permission, resource),
       unheard: (run) => this.#permissions.unheard(run),
+      quietly: (run) => this.#permissions.quietly(run),
       createInputCheck,
       toRunnerError,
       refuseStart: (message) => new StartRefused(message),

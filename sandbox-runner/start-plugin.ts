@@ -6,9 +6,12 @@ import { openThreads } from './javascript/threads.ts'
 import type { LoadedPlugin } from './loaded-plugin.ts'
 import type * as wasmBundle from './wasm/load-plugin.ts'
 import type { RunnerPowers } from './wasm/runner-powers.ts'
+import type { PermissionWatch } from './watch-permissions.ts'
 
 /** Comes with the bundle's call, see `RunRunner`. */
 declare const runBundle: (name: BundleName) => unknown
+
+export type LoaderPowers = RunnerPowers & Pick<PermissionWatch, 'quietly'>
 
 /**
  * Loads a plugin's code; no hook runs. Which runtime hosts it says the ending of its entry point, which the host has
@@ -16,7 +19,7 @@ declare const runBundle: (name: BundleName) => unknown
  *
  * @throws whatever plugin code throws, and an Error in words where it does not fit its manifest.
  */
-export async function loadCode(params: RunnerParams['preload'], powers: RunnerPowers): Promise<LoadedPlugin> {
+export async function loadCode(params: RunnerParams['preload'], powers: LoaderPowers): Promise<LoadedPlugin> {
   if (!params.eval) forbidEval()
   if (!params.entry.endsWith('.wasm'))
     return await loadPlugin(params.entry, {

@@ -4,16 +4,19 @@ import { quoteText } from '../../src/contract/quote-text.ts'
 import type { RunnerParams } from '../../src/contract/runner-methods.ts'
 import type { ParallelCall, Threads } from '../loaded-plugin.ts'
 import type * as threadPool from '../threads/thread-pool.ts'
-import type { RunnerPowers } from '../wasm/runner-powers.ts'
+import type { LoaderPowers } from '../start-plugin.ts'
 
 /** By a bundle of its own: a plugin without threads loads nothing of it. */
 export async function openThreads(
   { threads, eval: mayEval, entry }: RunnerParams['preload'],
-  { denied }: Pick<RunnerPowers, 'denied'>,
+  { denied, quietly }: Pick<LoaderPowers, 'denied' | 'quietly'>,
 ): Promise<Threads> {
-  const file = join(dirname(process.argv[1] ?? ''), 'threads.cjs')
-  const { openThreadPool } = createRequire(file)(file) as typeof threadPool
-  return await openThreadPool({ threads, eval: mayEval, entry, onDenied: denied })
+  // How it starts is no doing of the plugin's.
+  return await quietly(async () => {
+    const file = join(dirname(process.argv[1] ?? ''), 'threads.cjs')
+    const { openThreadPool } = createRequire(file)(file) as typeof threadPool
+    return await openThreadPool({ threads, eval: mayEval, entry, onDenied: denied })
+  })
 }
 
 /** @throws Error in words where the plugin declares no threads */

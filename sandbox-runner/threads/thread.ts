@@ -35,6 +35,8 @@ function lockDownThread({ eval: mayEval, unreadableFolder }: ThreadData): void {
 }
 
 export default async function runTask(task: ThreadTask): Promise<unknown> {
+  // What Node looks for while a thread starts is no doing of the plugin's.
+  denied.length = 0
   const outcome = await outcomeOf(task)
   const told = denied.splice(0)
   if (outcome.kind === 'failed') return { ...outcome, denied: told } satisfies ThreadAnswer

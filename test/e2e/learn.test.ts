@@ -56,6 +56,31 @@ describe('phantom learn', function () {
     return JSON.parse(run.stdout) as Learned
   }
 
+  it('learns what tasks reach for on threads, and nothing of how those start', async () => {
+    world.addPlugin('uses-threads')
+    const file = world.path('plugins/uses_threads/plugin.toml')
+    fs.writeFileSync(file, fs.readFileSync(file, 'utf8').replace(/^permissions = .*$/m, 'permissions = []'))
+    world.write('given/given.txt', 'given')
+    const input = JSON.stringify({
+      items: [{ way: 'read_granted', given: world.path('given/given.txt') }],
+      export: 'reach',
+    })
+    const args = [
+      'learn',
+      'uses_threads',
+      '--plugins',
+      world.plugins,
+      '--json',
+      '--',
+      'run',
+      '--input',
+      input,
+    ]
+    const learned = JSON.parse((await phantom(args)).stdout) as Learned
+    expect(learned.permissions).to.deep.equal(['fs_read:./given/given.txt'])
+    expect(JSON.stringify(learned)).not.to.match(/thread is granted|inspector|phantom-runner/)
+  })
+
   it('prints the manifest that would do, and writes nothing unasked', async () => {
     const before = fs.readFileSync(manifest, 'utf8')
     const run = await phantom(['learn', ID, '--plugins', world.plugins, '--', 'report'])

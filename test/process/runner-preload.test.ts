@@ -95,6 +95,7 @@ describe('sandbox-runner, as a standby', () => {
     ['entry', { entry: '/elsewhere/index.mjs' }],
     ['operations', { operations: [{ name: 'echo', input_schema: null, input_validator: null }] }],
     ['right to eval', { eval: true }],
+    ['number of threads', { threads: 1 }],
   ]
   for (const [what, preload] of OTHER) {
     it(`ends the process when initialize has another ${what}`, async () => {

@@ -114,7 +114,9 @@ for (const environment of [{}, { PHANTOM_BWRAP: '' }]) {
       expect(error.details['missing']).to.deep.equal(['fs_read:./secret.txt'])
       const swallowed = { items: [{ way: 'read', secret: '/etc/hostname' }], export: 'reach' }
       const { warnings } = await daemon.call(ID, 'run', swallowed)
-      expect(warnings.join()).to.include('fs_read:/etc/hostname is not granted')
+      expect(warnings).to.deep.equal([
+        'fs_read:/etc/hostname is not granted; to allow it add permissions = ["fs_read:/etc/hostname"]',
+      ])
     })
 
     it('starts no thread by itself, and no loader', async () => {
