@@ -63,6 +63,8 @@ class PluginServer {
       payloadFrames: true,
       strict: true,
       pushesChunks: true,
+      // What was made for an answer is nobody else's: the memory of large ones counts until it is free.
+      mayFree: () => true,
       // The first message carries the schemas of all operations.
       takesLongLines: true,
       onRequest: (request) => this.#serve(request),

@@ -92,10 +92,14 @@ export class GuestInstance {
     if (this.#broken !== null) throw this.#broken
     const { address, length } = unpack(packed)
     if (length === 0) throw new GuestViolation('its answer is empty')
-    const bytes = Buffer.from(this.memory.view(address, length, 'its answer'))
+    const { message, payload } = this.#reader.read(
+      this.memory.view(address, length, 'its answer'),
+      'its answer',
+    )
+    const answer = { message, payload: payload === null ? null : Buffer.from(payload) }
     this.#exports.phantom_free(address, length)
     this.#exports.phantom_free(requestAddress, requestLength)
-    return this.#reader.read(bytes, 'its answer')
+    return answer
   }
 
   /** The address of a frame that was written into the plugin's memory. */

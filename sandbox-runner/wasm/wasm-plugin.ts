@@ -1,3 +1,4 @@
+import type { LogLevel } from '../../src/contract/execution.ts'
 import type { WireError } from '../../src/contract/phantom-error.ts'
 import type { RunnerHook, RunnerOperation, RunnerParams } from '../../src/contract/runner-methods.ts'
 import { RUNNER_PROTOCOL_VERSION } from '../../src/contract/version.ts'
@@ -38,7 +39,7 @@ export class WasmPlugin implements LoadedPlugin {
     const version = reported['protocol_version']
     this.protocolVersion = typeof version === 'string' ? version : ''
     this.#match(guest, namesIn(reported['operations']), params.operations)
-    this.hooks = hooksOf(guest, reported)
+    this.hooks = hooksOf(guest, reported, params.log_level)
   }
 
   /** In the plugin's words; where it says that the same files would fail the same way, the host is told so. */
@@ -72,7 +73,7 @@ function operationOf(guest: Guest, checkInput: BytesOperation['checkInput']): By
   }
 }
 
-function hooksOf(guest: Guest, reported: Reported): Hooks {
+function hooksOf(guest: Guest, reported: Reported, logLevel: LogLevel): Hooks {
   const all: Required<Pick<Hooks, RunnerHook>> = {
     health: async () => (await ask(guest, 'health')).health,
     validate_config: async (config) => {
@@ -80,7 +81,7 @@ function hooksOf(guest: Guest, reported: Reported): Hooks {
       return typeof veto === 'string' ? veto : null
     },
     configure: async (config) => {
-      await ask(guest, 'configure', { config, log_level: config['log_level'] ?? 'info' })
+      await ask(guest, 'configure', { config, log_level: config['log_level'] ?? logLevel })
       guest.config = config
     },
     quiesce: () => ask(guest, 'quiesce'),

@@ -1,4 +1,14 @@
-import fs from 'node:fs'
+import {
+  fdatasyncSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  readSync,
+  readdirSync,
+  utimesSync,
+  writeSync,
+  type BigIntStats,
+} from 'node:fs'
 
 import { type Descriptors, type OpenDirectory, type OpenFile } from './descriptors.ts'
 import { WasiError } from './errno.ts'
@@ -36,7 +46,7 @@ export function descriptorFunctions(memory: WasiMemory, descriptors: Descriptors
       if (open.kind === 'output') throw new WasiError('badf')
       const file = descriptors.file(fd)
       const read = transfer(memory.vectors(vectors, count), file.position, (bytes, position) =>
-        fs.readSync(file.fd, bytes, 0, bytes.length, position),
+        readSync(file.fd, bytes, 0, bytes.length, position),
       )
       file.position += read
       memory.setU32(result, read)
@@ -45,7 +55,7 @@ export function descriptorFunctions(memory: WasiMemory, descriptors: Descriptors
       memory.setU32(result, 0)
       const { fd: own } = descriptors.file(fd)
       const read = transfer(memory.vectors(vectors, count), positionOf(offset), (bytes, position) =>
-        fs.readSync(own, bytes, 0, bytes.length, position),
+        readSync(own, bytes, 0, bytes.length, position),
       )
       memory.setU32(result, read)
     },
@@ -65,7 +75,7 @@ export function descriptorFunctions(memory: WasiMemory, descriptors: Descriptors
       const file = descriptors.file(fd)
       if (file.isAppending) file.position = sizeOf(file)
       const written = transfer(pieces, file.position, (bytes, position) =>
-        fs.writeSync(file.fd, bytes, 0, bytes.length, position),
+        writeSync(file.fd, bytes, 0, bytes.length, position),
       )
       file.position += written
       memory.setU32(result, written)
@@ -74,7 +84,7 @@ export function descriptorFunctions(memory: WasiMemory, descriptors: Descriptors
       memory.setU32(result, 0)
       const { fd: own } = descriptors.file(fd)
       const written = transfer(memory.vectors(vectors, count), positionOf(offset), (bytes, position) =>
-        fs.writeSync(own, bytes, 0, bytes.length, position),
+        writeSync(own, bytes, 0, bytes.length, position),
       )
       memory.setU32(result, written)
     },
@@ -89,8 +99,8 @@ export function descriptorFunctions(memory: WasiMemory, descriptors: Descriptors
     },
     fd_tell: (fd: number, result: number) => memory.setU64(result, BigInt(descriptors.file(fd).position)),
     // Node's permission model knows no files by number, and closes this to everybody; then it is not supported.
-    fd_sync: (fd: number) => synced(fd, fs.fsyncSync),
-    fd_datasync: (fd: number) => synced(fd, fs.fdatasyncSync),
+    fd_sync: (fd: number) => synced(fd, fsyncSync),
+    fd_datasync: (fd: number) => synced(fd, fdatasyncSync),
     fd_advise: (fd: number) => void descriptors.file(fd),
 
     fd_fdstat_get(fd: number, result: number) {
@@ -116,25 +126,25 @@ export function descriptorFunctions(memory: WasiMemory, descriptors: Descriptors
         putFileStat(memory, result, { ...BARE_FOLDER, type })
         return
       }
-      const stat = fs.fstatSync(open.fd, { bigint: true })
+      const stat = fstatSync(open.fd, { bigint: true })
       putFileStat(memory, result, { ...pick(stat), type: fileTypeOf(stat) })
     },
     fd_filestat_set_size(fd: number, size: bigint) {
       const file = descriptors.file(fd)
       if (!file.mayWrite) throw new WasiError('badf')
-      fs.ftruncateSync(file.fd, positionOf(size))
+      ftruncateSync(file.fd, positionOf(size))
     },
     fd_filestat_set_times(fd: number, accessNs: bigint, modifiedNs: bigint, which: number) {
       const open = descriptors.get(fd)
       if (!('fd' in open)) throw new WasiError('notsup')
       if (!open.mayWrite) throw new WasiError('badf')
-      const [access, modified] = timesOf(fs.fstatSync(open.fd, { bigint: true }), {
+      const [access, modified] = timesOf(fstatSync(open.fd, { bigint: true }), {
         accessNs,
         modifiedNs,
         which,
       })
       // By its place below /proc, for the same reason as above: of numbers the permission model allows none.
-      fs.utimesSync(`/proc/self/fd/${open.fd}`, access, modified)
+      utimesSync(`/proc/self/fd/${open.fd}`, access, modified)
     },
 
     fd_prestat_get(fd: number, result: number) {
@@ -201,7 +211,7 @@ function positionOf(offset: bigint): number {
 }
 
 function sizeOf({ fd }: OpenFile): number {
-  return fs.fstatSync(fd).size
+  return fstatSync(fd).size
 }
 
 function rightsOf({ mayRead, mayWrite }: OpenFile): bigint {
@@ -209,14 +219,14 @@ function rightsOf({ mayRead, mayWrite }: OpenFile): bigint {
   return ALL_RIGHTS & ~lacking
 }
 
-function pick({ dev, ino, nlink, size, atimeNs, mtimeNs, ctimeNs }: fs.BigIntStats) {
+function pick({ dev, ino, nlink, size, atimeNs, mtimeNs, ctimeNs }: BigIntStats) {
   return { dev, ino, nlink, size, atimeNs, mtimeNs, ctimeNs }
 }
 
 /** Writes entries from the cookie on, the last one cut where it does not fit; returns how many bytes. */
 function list(folder: OpenDirectory, cookie: bigint, space: Uint8Array): number {
   if (folder.listing === null || cookie === 0n) {
-    folder.listing = fs.readdirSync(`/proc/self/fd/${folder.fd}/.`, { withFileTypes: true })
+    folder.listing = readdirSync(`/proc/self/fd/${folder.fd}/.`, { withFileTypes: true })
   }
   let used = 0
   for (let at = positionOf(cookie); at < folder.listing.length && used < space.length; at += 1) {

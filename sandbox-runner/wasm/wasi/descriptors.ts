@@ -1,4 +1,4 @@
-import fs from 'node:fs'
+import { closeSync, type Dirent } from 'node:fs'
 
 import { WasiError } from './errno.ts'
 import type { OpenFolder } from './grants.ts'
@@ -18,7 +18,7 @@ export interface OpenFile {
 export interface OpenDirectory extends OpenFolder {
   readonly kind: 'folder'
   /** What it held when it was read from its beginning; null until then. */
-  listing: readonly fs.Dirent[] | null
+  listing: readonly Dirent[] | null
 }
 
 export type Descriptor =
@@ -78,7 +78,7 @@ export class Descriptors {
     if (open.kind === 'root') throw new WasiError('notsup')
     this.#open.delete(descriptor)
     if (open.kind === 'output') open.lines.flush()
-    if ('fd' in open) fs.closeSync(open.fd)
+    if ('fd' in open) closeSync(open.fd)
   }
 
   /** Moves what is open under one number to another, which is closed first. */
@@ -94,7 +94,7 @@ export class Descriptors {
   }
 
   closeAll(): void {
-    for (const open of this.#open.values()) if ('fd' in open) fs.closeSync(open.fd)
+    for (const open of this.#open.values()) if ('fd' in open) closeSync(open.fd)
     this.#open.clear()
   }
 }

@@ -1,4 +1,4 @@
-import fs from 'node:fs'
+import { closeSync, constants, lstatSync, openSync } from 'node:fs'
 import { posix } from 'node:path'
 
 import { AccessDenied, type DeniedPermission } from './access-denied.ts'
@@ -45,7 +45,7 @@ const ROOT_NAMES = new Set(
   'bin boot dev etc home lib lib32 lib64 media mnt nix opt proc root run sbin srv sys tmp usr var'.split(' '),
 )
 
-const FOLDER = fs.constants.O_RDONLY | fs.constants.O_DIRECTORY | fs.constants.O_NOFOLLOW
+const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW
 
 /**
  * The files of the host that a module may reach, under one root. What was granted is opened once, so no link can take
@@ -173,7 +173,7 @@ function placeIn(grant: OpenGrant, { names, written }: { names: string[]; writte
 /** Whether there is anything of that name, so that the workspace is meant and not the root. */
 function begins({ base, names: [first] }: Place): boolean {
   if (base === null || first === undefined) return true
-  return fs.lstatSync(`/proc/self/fd/${base}/${first}`, { throwIfNoEntry: false }) !== undefined
+  return lstatSync(`/proc/self/fd/${base}/${first}`, { throwIfNoEntry: false }) !== undefined
 }
 
 function isFolderSpelling(written: string): boolean {
@@ -190,7 +190,7 @@ function namesBelow(folder: string, path: string): string[] | null {
 /** A grant that is gone, or that this user may not read, keeps nobody from starting. */
 function openFolder(path: string): number | Errno {
   try {
-    return fs.openSync(path, FOLDER)
+    return openSync(path, FOLDER)
   } catch (error) {
     const errno = errnoOf(error)
     if (errno === null || errno === 'mfile' || errno === 'nfile') throw error
@@ -199,5 +199,5 @@ function openFolder(path: string): number | Errno {
 }
 
 function closeAll(grants: readonly OpenGrant[]): void {
-  for (const { folder } of grants) if (typeof folder === 'number') fs.closeSync(folder)
+  for (const { folder } of grants) if (typeof folder === 'number') closeSync(folder)
 }

@@ -1,4 +1,15 @@
-import fs from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  lutimesSync,
+  mkdirSync,
+  renameSync,
+  rmdirSync,
+  unlinkSync,
+  type BigIntStats,
+} from 'node:fs'
 import { posix } from 'node:path'
 
 import type { DeniedPermission } from './access-denied.ts'
@@ -20,7 +31,7 @@ import type { WasiMemory } from './wasi-memory.ts'
 import { atName, openAt } from './walk.ts'
 
 const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_DIRECTORY, O_EXCL, O_TRUNC, O_APPEND, O_DSYNC, O_SYNC } =
-  fs.constants
+  constants
 const READ = 'FileSystemRead'
 const WRITE = 'FileSystemWrite'
 
@@ -90,7 +101,7 @@ export function pathFunctions(
           ),
         )
       } catch (error) {
-        fs.closeSync(own)
+        closeSync(own)
         throw error
       }
     },
@@ -116,9 +127,9 @@ export function pathFunctions(
     ) {
       const place = placeOf(fd, text(address, length), WRITE)
       atName(place, WRITE, (target) => {
-        const stat = fs.lstatSync(target, { bigint: true })
+        const stat = lstatSync(target, { bigint: true })
         if (stat.isSymbolicLink()) throw new AccessDenied(WRITE, place.path)
-        fs.lutimesSync(target, ...timesOf(stat, { accessNs, modifiedNs, which }))
+        lutimesSync(target, ...timesOf(stat, { accessNs, modifiedNs, which }))
       })
     },
     path_create_directory(fd: number, address: number, length: number) {
@@ -128,13 +139,13 @@ export function pathFunctions(
       // It is there already, whether or not more could be made in it.
       if (place.names.length === 0) throw new WasiError('exist')
       if (!place.mayWrite) throw new AccessDenied(WRITE, place.path)
-      atName(place, WRITE, (target) => fs.mkdirSync(target))
+      atName(place, WRITE, (target) => mkdirSync(target))
     },
     path_unlink_file(fd: number, address: number, length: number) {
-      atName(placeOf(fd, text(address, length), WRITE), WRITE, (target) => fs.unlinkSync(target))
+      atName(placeOf(fd, text(address, length), WRITE), WRITE, (target) => unlinkSync(target))
     },
     path_remove_directory(fd: number, address: number, length: number) {
-      atName(placeOf(fd, text(address, length), WRITE), WRITE, (target) => fs.rmdirSync(target))
+      atName(placeOf(fd, text(address, length), WRITE), WRITE, (target) => rmdirSync(target))
     },
     path_rename(
       fd: number,
@@ -146,7 +157,7 @@ export function pathFunctions(
     ) {
       const from = placeOf(fd, text(address, length), WRITE)
       const to = placeOf(newFd, text(newAddress, newLength), WRITE)
-      atName(from, WRITE, (source) => atName(to, WRITE, (target) => fs.renameSync(source, target)))
+      atName(from, WRITE, (source) => atName(to, WRITE, (target) => renameSync(source, target)))
     },
     path_readlink(fd: number, address: number, length: number) {
       const place = placeOf(fd, text(address, length), READ)
@@ -160,18 +171,18 @@ export function pathFunctions(
   }
 }
 
-function statAt(place: Place, follows: boolean): fs.BigIntStats {
+function statAt(place: Place, follows: boolean): BigIntStats {
   if (place.names.length === 0) return statOfGrant(place)
   return atName(place, READ, (target) => {
-    const stat = fs.lstatSync(target, { bigint: true })
+    const stat = lstatSync(target, { bigint: true })
     if (follows && stat.isSymbolicLink()) throw new AccessDenied(READ, place.path)
     if (place.isFolder && !stat.isDirectory()) throw new WasiError('notdir')
     return stat
   })
 }
 
-function statOfGrant({ base, path }: Place): fs.BigIntStats {
-  return base === null ? fs.lstatSync(path, { bigint: true }) : fs.fstatSync(base, { bigint: true })
+function statOfGrant({ base, path }: Place): BigIntStats {
+  return base === null ? lstatSync(path, { bigint: true }) : fstatSync(base, { bigint: true })
 }
 
 function openRequest(openFlags: number, rights: bigint, fdFlags: number): OpenRequest {
@@ -189,6 +200,6 @@ function openRequest(openFlags: number, rights: bigint, fdFlags: number): OpenRe
   return { flags, reads, writes }
 }
 
-function times({ dev, ino, nlink, size, atimeNs, mtimeNs, ctimeNs }: fs.BigIntStats) {
+function times({ dev, ino, nlink, size, atimeNs, mtimeNs, ctimeNs }: BigIntStats) {
   return { dev, ino, nlink, size, atimeNs, mtimeNs, ctimeNs }
 }

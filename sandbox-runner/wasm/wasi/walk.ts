@@ -1,11 +1,11 @@
-import fs from 'node:fs'
+import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, type BigIntStats } from 'node:fs'
 import { posix } from 'node:path'
 
 import { AccessDenied, type DeniedPermission } from './access-denied.ts'
 import { WasiError } from './errno.ts'
 import type { Place } from './grants.ts'
 
-const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = fs.constants
+const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants
 const STEP = O_RDONLY | O_DIRECTORY | O_NOFOLLOW
 /** Each is open while the next one is. */
 const MAX_NAMES = 256
@@ -36,7 +36,7 @@ export function atName<Result>(
   try {
     for (const [index, name] of place.names.slice(0, -1).entries()) {
       const next = stepInto(below(folder, name), { place, index, right })
-      if (folder !== place.base) fs.closeSync(folder)
+      if (folder !== place.base) closeSync(folder)
       folder = next
     }
     return use(below(folder, last))
@@ -45,7 +45,7 @@ export function atName<Result>(
       throw deniedLink(below(folder, last), { place, index: place.names.length - 1, right })
     throw error
   } finally {
-    if (folder !== place.base) fs.closeSync(folder)
+    if (folder !== place.base) closeSync(folder)
   }
 }
 
@@ -54,7 +54,7 @@ export function openAt(
   place: Place,
   right: DeniedPermission,
   flags: number,
-): { readonly fd: number; readonly stat: fs.BigIntStats } {
+): { readonly fd: number; readonly stat: BigIntStats } {
   // Neither does a pipe that nobody writes hold us, nor does a terminal become ours.
   const all = flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | (place.isFolder ? O_DIRECTORY : 0)
   const fd =
@@ -62,19 +62,19 @@ export function openAt(
       ? openGrant(place, right, all)
       : atName(place, right, (target) => openOne(target, all, { place, right }))
   try {
-    const stat = fs.fstatSync(fd, { bigint: true })
+    const stat = fstatSync(fd, { bigint: true })
     if (!stat.isFile() && !stat.isDirectory()) throw new WasiError('acces')
     return { fd, stat }
   } catch (error) {
-    fs.closeSync(fd)
+    closeSync(fd)
     throw error
   }
 }
 
 function openGrant(place: Place, right: DeniedPermission, flags: number): number {
-  if (place.base !== null) return fs.openSync(below(place.base, '.'), flags)
+  if (place.base !== null) return openSync(below(place.base, '.'), flags)
   try {
-    return fs.openSync(place.path, flags, CREATED)
+    return openSync(place.path, flags, CREATED)
   } catch (error) {
     if (codeOf(error) === 'ELOOP') throw new AccessDenied(right, place.path)
     throw error
@@ -90,7 +90,7 @@ function openOne(
   { place, right }: { place: Place; right: DeniedPermission },
 ): number {
   try {
-    return fs.openSync(target, flags, CREATED)
+    return openSync(target, flags, CREATED)
   } catch (error) {
     // Asked for a folder, the kernel calls a link none.
     if (codeOf(error) === 'ENOTDIR' && isLink(target))
@@ -107,7 +107,7 @@ interface Step {
 
 function stepInto(target: string, step: Step): number {
   try {
-    return fs.openSync(target, STEP)
+    return openSync(target, STEP)
   } catch (error) {
     const code = codeOf(error)
     if (code === 'ELOOP' || (code === 'ENOTDIR' && isLink(target))) throw deniedLink(target, step)
@@ -124,7 +124,7 @@ function deniedLink(target: string, { place, index, right }: Step): AccessDenied
 
 function readLink(target: string): string | null {
   try {
-    return fs.readlinkSync(target)
+    return readlinkSync(target)
   } catch {
     // It is another one by now: what it led to is not known.
     return null
@@ -133,7 +133,7 @@ function readLink(target: string): string | null {
 
 function isLink(target: string): boolean {
   try {
-    return fs.lstatSync(target).isSymbolicLink()
+    return lstatSync(target).isSymbolicLink()
   } catch {
     // It is gone: then the first error says what was so.
     return false

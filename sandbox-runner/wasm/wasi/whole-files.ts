@@ -1,4 +1,4 @@
-import fs from 'node:fs'
+import { closeSync, constants as fileConstants, readSync, writeSync } from 'node:fs'
 import { constants } from 'node:os'
 import { posix } from 'node:path'
 import { getSystemErrorMessage } from 'node:util'
@@ -7,7 +7,7 @@ import { WasiError } from './errno.ts'
 import type { Grants, Place } from './grants.ts'
 import { openAt } from './walk.ts'
 
-const { O_RDONLY, O_WRONLY, O_CREAT, O_TRUNC, O_APPEND } = fs.constants
+const { O_RDONLY, O_WRONLY, O_CREAT, O_TRUNC, O_APPEND } = fileConstants
 const STEP_BYTES = 64 * 1024
 
 /** What a file that is asked for by its path on the host has in it, or is to have: the host calls of the ABI. */
@@ -33,7 +33,7 @@ export class WholeFiles {
         if (stat.size > BigInt(Math.min(maxBytes, Number.MAX_SAFE_INTEGER))) throw new WasiError('fbig')
         return readAll(fd, maxBytes)
       } finally {
-        fs.closeSync(fd)
+        closeSync(fd)
       }
     })
   }
@@ -44,9 +44,9 @@ export class WholeFiles {
     attempt(place, 'write', () => {
       const { fd } = openAt(place, 'FileSystemWrite', O_WRONLY | O_CREAT | (append ? O_APPEND : O_TRUNC))
       try {
-        for (let at = 0; at < data.length;) at += fs.writeSync(fd, data, at)
+        for (let at = 0; at < data.length;) at += writeSync(fd, data, at)
       } finally {
-        fs.closeSync(fd)
+        closeSync(fd)
       }
     })
   }
@@ -66,7 +66,7 @@ function readAll(fd: number, maxBytes: number): Buffer {
   let total = 0
   for (;;) {
     const chunk = Buffer.allocUnsafe(STEP_BYTES)
-    const read = fs.readSync(fd, chunk)
+    const read = readSync(fd, chunk)
     if (read === 0) return Buffer.concat(chunks, total)
     total += read
     if (total > maxBytes) throw new WasiError('fbig')
