@@ -41,7 +41,7 @@ export function startError(failed: FailedStart): PhantomError {
     return new PhantomError(
       'PLUGIN_START_TIMEOUT',
       `Cannot start "${id}": it was not ready after ${seconds} s, so its process was killed. ` +
-        `Do less in initialize() and at the top level of ${failed.spec.initialize.entry}. ${see}`,
+        `${soonerWords(failed.spec)}. ${see}`,
       { details: { plugin_id: id, start_timeout_ms: failed.spec.startTimeoutMs } },
     )
   }
@@ -60,6 +60,13 @@ export function startError(failed: FailedStart): PhantomError {
     `Cannot start "${id}": its process ended before it was ready${tail === '' ? '' : `; it last said: ${tail}`}. ${see}`,
     { details: { plugin_id: id } },
   )
+}
+
+/** Behind a gate it is a program that has no hooks of ours. */
+function soonerWords({ plan, initialize }: InstanceSpec): string {
+  return plan.expected.gate === null
+    ? `Do less in initialize() and at the top level of ${initialize.entry}`
+    : `Let ${initialize.entry} answer "initialize" sooner`
 }
 
 /** The start failed because the machine ran out of something: no word about the plugin. Null where it did not. */

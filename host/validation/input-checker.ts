@@ -8,6 +8,7 @@ const DEFAULT_TIMEOUT_MS = 2000
 /** For a thread to start, on a busy machine: no input is to blame for it. */
 const WARM_UP_TIMEOUT_MS = 30_000
 const IDLE_TIMEOUT_MS = 30_000
+const SURELY_WARM_MS = IDLE_TIMEOUT_MS / 2
 const THREADS = 2
 /** In the bundle everything of the host is one file in dist/host, the worker one below it. */
 const WORKER_URL = new URL(
@@ -83,21 +84,20 @@ export class InputChecker {
 /** One thread, and the next where that one was ended. */
 class CheckThread {
   #pool: Promise<Piscina<InputTask, InputOutcome>> | null = null
+  /** Until then its thread is there: nothing of a check's time goes into a start. */
+  #warmUntilMs = -Infinity
 
   async run(task: Extract<InputTask, { kind: 'check' }>, timeoutMs: number): Promise<InputOutcome> {
     const pool = await (this.#pool ??= openPool())
-    try {
-      await pool.run({ kind: 'warm_up' }, { signal: AbortSignal.timeout(WARM_UP_TIMEOUT_MS) })
-    } catch (error) {
-      const message = `Cannot check an input: the worker thread does not start: ${messageOf(error)}. See the daemon's log`
-      throw new PhantomError('INTERNAL_ERROR', message, { cause: error })
-    }
+    if (performance.now() > this.#warmUntilMs) await warmUp(pool)
+    this.#warmUntilMs = performance.now() + SURELY_WARM_MS
     const deadline = AbortSignal.timeout(timeoutMs)
     // Its types name the options of a later postMessage(); it wants the list.
     const transferList = (task.bytes === null ? [] : [task.bytes.buffer]) as object
     try {
       return await pool.run(task, { signal: deadline, transferList })
     } catch (error) {
+      this.#warmUntilMs = -Infinity
       // Its deadline, or a thread that died of its memory limit.
       const why = deadline.aborted
         ? `checking it takes longer than ${timeoutMs} ms`
@@ -113,6 +113,15 @@ class CheckThread {
   async close(): Promise<void> {
     const pool = await this.#pool
     await pool?.destroy()
+  }
+}
+
+async function warmUp(pool: Piscina<InputTask, InputOutcome>): Promise<void> {
+  try {
+    await pool.run({ kind: 'warm_up' }, { signal: AbortSignal.timeout(WARM_UP_TIMEOUT_MS) })
+  } catch (error) {
+    const message = `Cannot check an input: the worker thread does not start: ${messageOf(error)}. See the daemon's log`
+    throw new PhantomError('INTERNAL_ERROR', message, { cause: error })
   }
 }
 

@@ -2,6 +2,7 @@ import fs from 'node:fs'
 import { expect } from 'chai'
 import type { PluginSystemApi } from '../../src/index.ts'
 import { isAlive, outcomeOf, refusalOf, TestDaemon, until, World } from '../helpers/daemon.ts'
+import { elfFile } from '../helpers/elf-file.ts'
 import { needPython } from '../helpers/native-programs.ts'
 import { skipBecause } from '../helpers/skip.ts'
 import { addSections, readyPid, standbyPid } from '../helpers/supervised.ts'
@@ -28,6 +29,7 @@ describe('A native plugin', function () {
         'native-of-1-0',
         'native-python as spare',
         'native-python as granted',
+        'native-python as starter',
         'echoes',
       ],
       files: { 'data/given.txt': 'given', 'secret.txt': 'secret', 'config/plugins/spare.yaml': 'depth: 2\n' },
@@ -39,6 +41,7 @@ describe('A native plugin', function () {
           manifest,
           fs.readFileSync(manifest, 'utf8').replace('concurrency = 4', 'concurrency = 4\nstandby = 1'),
         )
+        addSections(world, 'starter', '[permissions]\npermissions = ["process"]')
         addSections(
           world,
           'granted',
@@ -49,6 +52,7 @@ describe('A native plugin', function () {
     if ((await daemon.system.get_status()).tier !== 'namespace')
       skipBecause.call(this, 'native plugins need namespaces')
     await daemon.approve('granted')
+    await daemon.approve('starter')
   })
   after(() => daemon?.stop())
 
@@ -177,6 +181,30 @@ describe('A native plugin', function () {
       expect(await call('signal_process', daemon!.pid)).to.equal('ESRCH')
       expect(await call('connect', ['127.0.0.1', 1])).to.equal('EAFNOSUPPORT')
     })
+  })
+
+  it('with the right to start programs has those of the system, inside the same walls', async () => {
+    expect(await call('fork', null, 'starter')).to.equal('forked')
+    expect(await call('run', ['/bin/sh', '-c', 'echo $0 && cat /etc/passwd'], 'starter')).to.match(
+      /^\/bin\/sh\n.*exit [12]$/s,
+    )
+    expect(await call('names', '/usr', 'starter')).to.include('lib')
+  })
+
+  it('that cannot run is a finding of validate_plugin, at the line of its entry point', async () => {
+    const folder = daemon!.world.path('elsewhere')
+    daemon!.world.write(
+      'elsewhere/plugin.toml',
+      fs.readFileSync(daemon!.world.path('plugins', ID, 'plugin.toml')),
+    )
+    const foreign = process.arch === 'arm64' ? 62 : 183
+    daemon!.world.write('elsewhere/main.py', elfFile({ machine: foreign }))
+    fs.chmodSync(`${folder}/main.py`, 0o755)
+    const { valid, issues } = await daemon!.system.validate_plugin(folder)
+    expect([valid, issues[0]?.line, issues[0]?.field]).to.deep.equal([false, 8, 'plugin.entry_point'])
+    expect(issues[0]?.message).to.match(
+      /"main\.py": it is for (?:aarch64|x86-64), this machine is .*\. Build it for/,
+    )
   })
 
   describe('meets its limits:', () => {
