@@ -42,7 +42,21 @@ async function problemsOf(
   }
 }
 
-async function moduleProblems(
+/** One at a time: a module is read whole, and there may be many plugins. */
+let moduleTurn: Promise<unknown> = Promise.resolve()
+
+function moduleProblems(
+  directory: string,
+  path: string,
+  maxMemoryMb: number | null,
+): Promise<readonly Problem[]> {
+  const problems = moduleTurn.then(() => readModuleProblems(directory, path, maxMemoryMb))
+  // Whoever waits for it hears of a failure; the next one's turn comes in any case.
+  moduleTurn = problems.catch(() => undefined)
+  return problems
+}
+
+async function readModuleProblems(
   directory: string,
   path: string,
   maxMemoryMb: number | null,

@@ -1,6 +1,7 @@
 import { mkdtempSync, realpathSync, rmSync, truncateSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { expect } from 'chai'
 import { readManifest } from '../../host/registry/read-manifest.ts'
 import { manifestText, write } from '../helpers/plugin-folders.ts'
@@ -55,6 +56,30 @@ describe('The module of a WebAssembly plugin, before anything of it runs', () =>
       expect(finding).to.match(words)
     })
   }
+
+  it('is held in memory one at a time, however many plugins there are', async () => {
+    const folders: string[] = []
+    for (let each = 0; each < 6; each += 1) {
+      await findings(pluginModule())
+      folders.push(join(root, `p${made}`))
+      truncateSync(join(root, `p${made}`, 'plugin.wasm'), 40_000_000)
+    }
+    const before = process.memoryUsage().arrayBuffers
+    let mostBytes = 0
+    const done = new Set<string>()
+    const reading = folders.map(async (directory) => {
+      const { issues } = await readManifest(directory)
+      done.add(directory)
+      return issues.length
+    })
+    while (done.size < folders.length) {
+      mostBytes = Math.max(mostBytes, process.memoryUsage().arrayBuffers - before)
+      await setImmediate()
+    }
+    expect(await Promise.all(reading)).to.deep.equal([1, 1, 1, 1, 1, 1])
+    // The pieces of one and their whole, and one that is not collected yet.
+    expect(mostBytes).to.be.within(30_000_000, 170_000_000)
+  })
 
   it('is not read when it is larger than what is read', async () => {
     await findings(pluginModule())

@@ -34,8 +34,11 @@ export interface DeclaredModule {
 }
 
 /** More than toolchains make, and less than what would burden whoever reads a hostile module. */
+const MAX_SECTIONS = 1_000
 const MAX_TYPES = 10_000
 const MAX_TYPE_VALUES = 1_000
+/** Of all types together: they are read one by one. */
+const MAX_VALUES = 200_000
 const MAX_IMPORTS = 1_000
 const MAX_FUNCTIONS = 1_000_000
 const MAX_TABLES = 4
@@ -110,7 +113,8 @@ export function readModule(bytes: Uint8Array): DeclaredModule {
   }
   const reader = new BinaryReader(bytes, 'the module', { start: 8, end: bytes.length })
   let last = -1
-  while (reader.left > 0) {
+  for (let sections = 1; reader.left > 0; sections += 1) {
+    if (sections > MAX_SECTIONS) reader.fail(`it has more than ${MAX_SECTIONS} sections`)
     const id = reader.byte()
     const name = SECTION_NAMES[id] ?? reader.fail(`it has a section of the unknown kind ${id}`)
     if (id !== 0) {
@@ -148,13 +152,17 @@ const READERS: Readonly<Record<number, (section: BinaryReader, draft: Draft) => 
 }
 
 function readTypes(section: BinaryReader, { types }: Draft): void {
+  let values = 0
   for (let left = section.count('types', MAX_TYPES, 3); left > 0; left -= 1) {
     if (section.byte() !== FUNC) {
       section.fail(
         'it declares a type that is no function (structs, arrays and recursion of the GC proposal)',
       )
     }
-    types.push(`${readValueTypes(section)}>${readValueTypes(section)}`)
+    const type = `${readValueTypes(section)}>${readValueTypes(section)}`
+    values += type.length
+    if (values > MAX_VALUES) section.fail('its types have too many values')
+    types.push(type)
   }
 }
 

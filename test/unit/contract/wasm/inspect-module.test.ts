@@ -10,6 +10,7 @@ import { inspectModule } from '../../../../src/contract/wasm/inspect-module.ts'
 import {
   ABI_FUNCTIONS,
   binary,
+  flat,
   functionType,
   leb,
   name,
@@ -312,6 +313,33 @@ describe('inspectModule() on broken binaries', () => {
   for (const [what, bytes, words] of broken) {
     it(`says where it found ${what}`, () => expect(only(bytes)).to.match(words))
   }
+
+  it('is done in no time with what was made to take long', () => {
+    const largest = (repeated: Part, before: Part = []): Uint8Array => {
+      const bytes = new Uint8Array(MAX_MODULE_BYTES)
+      const head = binary(before)
+      const piece = Uint8Array.from(flat(repeated))
+      bytes.set(head)
+      for (let at = head.length; at + piece.length <= bytes.length; at += piece.length) bytes.set(piece, at)
+      return bytes
+    }
+    const whole = leb(MAX_MODULE_BYTES - 17)
+    const slow: readonly Uint8Array[] = [
+      largest([0, 1, 0]),
+      largest([0x60, 0, 0], [1, whole, leb(10_000)]),
+      largest([0x60, leb(999), Array<number>(999).fill(0x7f), 0], [1, whole, leb(10_000)]),
+      largest([leb(650), Array<number>(650).fill(0x61), 2, 0], [7, whole, leb(100_000)]),
+      largest(
+        [0x80, 0x80, 0x80, 0x80, 0],
+        [section(1, vector([functionType('>')])), 3, leb(MAX_MODULE_BYTES - 23), leb(1_000_000)],
+      ),
+    ]
+    for (const bytes of slow) {
+      const start = performance.now()
+      expect(problemsOf(bytes)).to.have.length(1)
+      expect(performance.now() - start).to.be.below(2000)
+    }
+  })
 
   it('takes numbers that are longer than they need to be, as V8 does', () => {
     const padded = pluginModule({ before: { 5: [0, [0x85, 0x80, 0x80, 0x80, 0], name('x'), 1, 2, 3] } })
