@@ -6,7 +6,8 @@ import { wasmPlugin } from '../helpers/wasm-plugin.ts'
 import type { WatGuest } from '../helpers/wat-guest.ts'
 
 /** Leaves an errno as two digits of text. */
-const ERRNO = `(func $errno (param $number i32) (result i64)
+const ERRNO = `(func $deeper (call $deeper) (call $deeper))
+  (func $errno (param $number i32) (result i64)
     (i32.store8 (i32.const 60000) (i32.const 34))
     (i32.store8 (i32.const 60001) (i32.add (i32.const 48) (i32.div_u (local.get $number) (i32.const 10))))
     (i32.store8 (i32.const 60002) (i32.add (i32.const 48) (i32.rem_u (local.get $number) (i32.const 10))))
@@ -42,6 +43,7 @@ const REACHES: WatGuest = {
     'environ_get',
     'poll_oneoff',
     'random_get',
+    'fd_pwrite',
   ],
   texts: { target: '/etc/passwd', line: 'printed by a module\n' },
   more: ERRNO,
@@ -82,6 +84,29 @@ const REACHES: WatGuest = {
       (return (call $said (local.get $b)))`,
     )}
     ${command('s', '(i64.store (i32.const 50100) (i64.const 0)) (i64.store (i32.const 50108) (i64.const 0)) (i64.store (i32.const 50116) (i64.const 1)) (i64.store (i32.const 50124) (i64.const 60000000000)) (i64.store (i32.const 50132) (i64.const 0)) (i64.store (i32.const 50140) (i64.const 0)) (return (call $errno (call $poll_oneoff (i32.const 50100) (i32.const 50200) (i32.const 1) (i32.const 50240))))')}
+    ${command(
+      'o',
+      `(loop $more (br_if $more (i32.eqz (local.tee $a
+        (call $open (local.get $payload) (local.get $length) (i32.const 0) (i64.const 2))))))
+      (return (call $errno (local.get $a)))`,
+    )}
+    ${command(
+      'b',
+      `${FAILS} (i32.const 1) (i64.const 64))) (then (return (call $errno (local.get $a)))))
+      (call $vector (local.get $payload) (local.get $length))
+      (local.set $a (call $fd_pwrite (call $fd) (i32.const 50000) (i32.const 1) (i64.const 2000000) (i32.const 50020)))
+      (drop (call $fd_close (call $fd)))
+      (return (call $errno (local.get $a)))`,
+    )}
+    ${command(
+      'm',
+      `(call $vector (call $text_line)) (local.set $b (i32.const 30000))
+      (loop $more
+        (drop (call $fd_write (i32.const 1) (i32.const 50000) (i32.const 1) (i32.const 50020)))
+        (br_if $more (local.tee $b (i32.sub (local.get $b) (i32.const 1)))))
+      (return (call $errno (i32.const 0)))`,
+    )}
+    ${command('d', '(call $deeper) (return (call $errno (i32.const 0)))')}
     ${command('f', '(return (call $errno (call $random_get (i32.const -8) (i32.const 16))))')}
     unreachable`,
 }
@@ -102,6 +127,12 @@ describe('A hostile WebAssembly module, by WASI and in its sandbox,', function (
           'reaching',
           REACHES,
           '[permissions]\npermissions = ["fs_read:./given", "fs_write:./out", "env:GREETING"]\n',
+        ),
+        ...wasmPlugin(
+          'exhausting',
+          REACHES,
+          '[permissions]\npermissions = ["fs_read:./given", "fs_write:./out"]\n' +
+            '[resource_limits]\nmax_open_files = 64\nmax_file_size_mb = 1\n',
         ),
         ...wasmPlugin('neighbour', {}),
         'given/a.txt': 'hello',
@@ -205,6 +236,29 @@ describe('A hostile WebAssembly module, by WASI and in its sandbox,', function (
     await call.catch((error: unknown) => expect(error).to.have.property('code', 'CALL_CANCELLED'))
     expect((await reach('rgiven/a.txt')).result).to.equal('hello')
     expect(await daemon.pidOf('reaching'), 'in the same process').to.equal(pid)
+  })
+
+  it('opens as many files as it may, writes as large ones, and recurses as deep', async () => {
+    const exhaust = async (input: string) => await daemon.call<string>('exhausting', 'echo', input)
+    expect((await exhaust('bout/large')).result, 'EFBIG').to.equal('22')
+    expect(fs.statSync(at('out/large')).size).to.equal(0)
+    const pid = await daemon.pidOf('exhausting')
+    expect((await exhaust('d')).success).to.equal(false)
+    expect((await exhaust('rgiven/a.txt')).result, 'in a new instance').to.equal('hello')
+    expect((await exhaust('ogiven/a.txt')).result, 'EMFILE').to.equal('33')
+    expect((await exhaust('rgiven/a.txt')).result, 'EMFILE').to.equal('33')
+    expect((await exhaust('d')).success).to.equal(false)
+    expect((await exhaust('rgiven/a.txt')).result, 'what the old instance had open is closed').to.equal(
+      'hello',
+    )
+    expect(await daemon.pidOf('exhausting')).to.equal(pid)
+  })
+
+  it('prints as much as it likes, and keeps nobody from working', async () => {
+    const printing = reach('m')
+    expect((await daemon.call('neighbour', 'echo', 1)).result).to.equal(1)
+    expect((await printing).result).to.equal('00')
+    expect((await reach('rgiven/a.txt')).result).to.equal('hello')
   })
 
   it('has harmed nobody beside it', async () => {
