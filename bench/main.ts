@@ -11,6 +11,7 @@ import { measureBombs } from './harness/measure-bombs.ts'
 import { measureCalls, measurePayloadMemory } from './harness/measure-calls.ts'
 import { measureEgress } from './harness/measure-egress.ts'
 import { measureIdle, measureInstalled } from './harness/measure-many.ts'
+import { measureNative } from './harness/measure-native.ts'
 import { measureNeighbours } from './harness/measure-neighbours.ts'
 import { measureProcesses } from './harness/measure-processes.ts'
 import { measureReload } from './harness/measure-reload.ts'
@@ -36,6 +37,7 @@ const PARTS = {
   neighbours: measureNeighbours,
   egress: measureEgress,
   wasm: measureWasm,
+  native: measureNative,
   bombs: measureBombs,
 } as const
 type PartName = keyof typeof PARTS

@@ -40,6 +40,9 @@ export type Measurement =
   | 'bomb_wall_over_ms'
   | `wasm_${'100b' | '64kb'}_${'p50' | 'p99'}_us`
   | 'wasm_load_ms'
+  | 'native_ready_ms'
+  | `native_100b_${'p50' | 'p99'}_us`
+  | 'native_idle_private_bytes'
   | `get_${'http' | 'fetch'}_${'p50' | 'p99'}_us`
 export type PayloadName = '100b' | '10kb' | '1mb'
 type ReloadMeasurement =

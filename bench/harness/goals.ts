@@ -229,6 +229,30 @@ const WASM_GOALS: readonly Goal[] = [
   },
 ]
 
+const NATIVE_GOALS: readonly Goal[] = [
+  {
+    what: 'Rust, spawn to first answer / bare program',
+    measurement: 'native_ready_ms',
+    floor: 'bare-rust',
+    atMost: 3,
+    decides: 'median',
+  },
+  {
+    what: 'Rust, 100 B p50 / JavaScript',
+    measurement: 'native_100b_p50_us',
+    floor: 'javascript',
+    atMost: 1,
+    decides: 'best',
+  },
+  {
+    what: 'Rust, idle private memory',
+    measurement: 'native_idle_private_bytes',
+    floor: null,
+    atMost: 3 * MIB,
+    decides: 'median',
+  },
+]
+
 const BOMB_GOALS: readonly Goal[] = [
   {
     what: 'memory beyond idle and limit',
@@ -258,5 +282,6 @@ export const GOALS: readonly Goal[] = [
   ...PROCESS_GOALS,
   ...ENGINE_GOALS,
   ...WASM_GOALS,
+  ...NATIVE_GOALS,
   ...BOMB_GOALS,
 ]

@@ -124,6 +124,15 @@ export interface WasmQuestions {
   close: { params: null; answer: null }
 }
 
+export interface NativeQuestions {
+  start: { params: { program: string }; answer: { tier: string } }
+  launch: { params: { subject: 'ours' | 'bare-rust' }; answer: { pid: number; readyMs: number } }
+  idleMemory: { params: { pids: readonly number[] }; answer: { privateBytes: number[] } }
+  /** A call of 100 B through the whole system. */
+  latency: { params: { subject: 'ours' | 'javascript'; slot: Slot }; answer: Latency }
+  close: { params: null; answer: null }
+}
+
 export interface EgressParams {
   /** What makes the request: `node:http` with its kept connections, or `fetch`. */
   way: 'http' | 'fetch'
