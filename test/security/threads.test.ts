@@ -1,7 +1,10 @@
 import fs from 'node:fs'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 import { expect } from 'chai'
 import { isAlive, TestDaemon, until } from '../helpers/daemon.ts'
+import { skipBecause } from '../helpers/skip.ts'
 
 const MEBIBYTE = 1_048_576
 /** An entry point in TypeScript, and so its tasks. */
@@ -27,6 +30,13 @@ const twice: ParallelTask<number, number> = (item) => item * 2
 export default twice
 `,
 }
+const ASKS = `export default { operations: { ask: (urls, { parallel }) => parallel('./ask.js', urls) } }
+`
+const ASK = `export default async (url) => {
+  const response = await fetch(url)
+  return \`\${response.status} \${await response.text()}\`
+}
+`
 const DECLARED_MB = 64
 const SLACK_MB = 16
 const ID = 'uses_threads'
@@ -195,6 +205,43 @@ for (const environment of [{}, { PHANTOM_BWRAP: '' }]) {
     })
   })
 }
+
+describe('A plugin with threads and a right to the network', function () {
+  this.timeout(60_000)
+  const server = http.createServer((_, response) => response.end('hello'))
+  let daemon: TestDaemon | null = null
+
+  before(async function () {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    daemon = await TestDaemon.start({
+      prepare: (world) => {
+        world.addManifest(
+          'asks',
+          `[runtime]\nthreads = 2\n[permissions]\npermissions = ["network:127.0.0.1:${port}"]\n`,
+        )
+        world.write('plugins/asks/index.js', ASKS)
+        world.write('plugins/asks/ask.js', ASK)
+      },
+    })
+    if ((await daemon.system.get_status()).tier === 'process')
+      skipBecause.call(this, 'tier process grants the network to nobody')
+    await daemon.approve('asks')
+  })
+  after(async () => {
+    server.close()
+    await daemon?.stop()
+  })
+
+  it('reaches from a thread the host that was granted, no other one, and has its requests counted', async () => {
+    const { port } = server.address() as AddressInfo
+    const urls = [`http://127.0.0.1:${port}/`, 'http://example.org/']
+    const { result, network_requests } = await daemon!.call<string[]>('asks', 'ask', urls)
+    expect(result![0]).to.equal('200 hello')
+    expect(result![1]).to.match(/^403 example\.org is not granted/)
+    expect(network_requests).to.equal(1)
+  })
+})
 
 function heldMb(pid: number, tier: string): number {
   try {
