@@ -2,6 +2,7 @@ use std::fs::OpenOptions;
 use std::future::Future;
 use std::io::Write;
 use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -86,7 +87,7 @@ impl Call {
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {
-        if !self.flag.is_set() {
+        if !self.flag.load(Ordering::SeqCst) {
             let now = Instant::now();
             let mut looked_at = lock(&self.looked_at);
             if now - *looked_at >= LOOK_INTERVAL {
@@ -95,7 +96,7 @@ impl Call {
                 self.host.look();
             }
         }
-        self.flag.is_set()
+        self.flag.load(Ordering::SeqCst)
     }
 
     pub(crate) fn remaining(&self) -> Duration {
@@ -151,7 +152,7 @@ impl Call {
         Sleep {
             call: self.clone(),
             until: Instant::now() + duration.min(MAX_TIME),
-            registered: None,
+            wait: None,
         }
     }
 
@@ -198,34 +199,50 @@ impl Progress {
 pub(crate) struct Sleep {
     call: Arc<Call>,
     until: Instant,
-    registered: Option<Waker>,
+    /// Who is to be woken, and the number of that wait.
+    wait: Option<(Waker, u64)>,
 }
 
 impl Future for Sleep {
     type Output = PluginResult<()>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<PluginResult<()>> {
-        let this = &mut *self;
-        if this.call.host.is_detached() {
+        let host = self.call.host.clone();
+        if host.is_detached() {
             // Nobody would wake it.
-            std::thread::sleep(this.until.saturating_duration_since(Instant::now()));
+            std::thread::sleep(self.until.saturating_duration_since(Instant::now()));
         }
-        if this.call.flag.is_set() {
+        if self.call.flag.load(Ordering::SeqCst) {
             return Poll::Ready(Err(PluginError::Cancelled));
         }
-        if this.until <= Instant::now() {
+        if self.until <= Instant::now() {
             return Poll::Ready(Ok(()));
         }
         let waker = context.waker();
-        let is_known = this
-            .registered
-            .as_ref()
-            .map_or(false, |known| known.will_wake(waker));
+        let is_known = matches!(&self.wait, Some((known, _)) if known.will_wake(waker));
         if !is_known {
-            this.registered = Some(waker.clone());
-            this.call.host.wake_at(this.until, waker);
-            this.call.flag.wake_later(waker);
+            self.stop_waiting();
+            let number = host.wait_for(self.call.id, self.until, waker);
+            self.wait = Some((waker.clone(), number));
+        }
+        // Another thread may have heard of it just before.
+        if self.call.flag.load(Ordering::SeqCst) {
+            return Poll::Ready(Err(PluginError::Cancelled));
         }
         Poll::Pending
+    }
+}
+
+impl Sleep {
+    fn stop_waiting(&mut self) {
+        if let Some((_, number)) = self.wait.take() {
+            self.call.host.forget_wait(number);
+        }
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        self.stop_waiting();
     }
 }

@@ -77,10 +77,10 @@ impl<P: Plugin> Executor<P> {
                 .tasks
                 .iter()
                 .filter_map(|task| task.call.as_ref()?.progress_due());
-            let due = due.chain(self.host.next_timer()).min();
+            let due = due.chain(self.host.next_wait()).min();
             let timeout = due.map(|due| due.saturating_duration_since(Instant::now()));
             self.host.wait(Some((&self.wakeup, timeout)));
-            self.host.fire_timers();
+            self.host.wake_due();
             self.send_due_progress();
         }
     }

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::os::unix::io::AsRawFd;
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -34,7 +34,8 @@ pub(crate) struct Host {
     channel: Option<Channel>,
     level: AtomicU8,
     prefix: Mutex<String>,
-    timers: Mutex<Vec<(Instant, Waker)>>,
+    waits: Mutex<Vec<Wait>>,
+    next_wait: AtomicU64,
 }
 
 struct Channel {
@@ -50,27 +51,15 @@ struct Input {
     buffer: Vec<u8>,
 }
 
-/// Whether a call's answer is still wanted, and who waits to hear of it.
-#[derive(Default)]
-pub(super) struct CancelFlag {
-    is_set: AtomicBool,
-    wakers: Mutex<Vec<Waker>>,
-}
+/// Set when a call's answer is no longer wanted.
+pub(super) type CancelFlag = AtomicBool;
 
-impl CancelFlag {
-    pub(super) fn is_set(&self) -> bool {
-        self.is_set.load(Ordering::SeqCst)
-    }
-
-    pub(super) fn set(&self) {
-        self.is_set.store(true, Ordering::SeqCst);
-        let wakers = std::mem::take(&mut *lock(&self.wakers));
-        wakers.into_iter().for_each(Waker::wake);
-    }
-
-    pub(super) fn wake_later(&self, waker: &Waker) {
-        lock(&self.wakers).push(waker.clone());
-    }
+/// Something that waits for its time, or for its call to be cancelled.
+struct Wait {
+    number: u64,
+    call: u64,
+    time: Instant,
+    waker: Waker,
 }
 
 impl Host {
@@ -95,7 +84,8 @@ impl Host {
             channel,
             level: AtomicU8::new(LogLevel::Info as u8),
             prefix: Mutex::default(),
-            timers: Mutex::default(),
+            waits: Mutex::default(),
+            next_wait: AtomicU64::new(0),
         }
     }
 
@@ -174,7 +164,7 @@ impl Host {
                 return;
             }
         }
-        channel.read(&mut input);
+        self.read(channel, &mut input);
     }
 
     /// Reads what is there, so that a cancellation is heard while code runs that never waits. By any thread.
@@ -182,7 +172,7 @@ impl Host {
         if let Some(channel) = &self.channel {
             if let Ok(mut input) = channel.input.try_lock() {
                 while sys::is_readable(channel.stream.as_raw_fd()) {
-                    channel.read(&mut input);
+                    self.read(channel, &mut input);
                 }
             }
         }
@@ -204,57 +194,78 @@ impl Host {
 
     pub(super) fn cancel_all(&self) {
         if let Some(channel) = &self.channel {
-            let flags: Vec<_> = lock(&channel.flags).values().cloned().collect();
-            flags.iter().for_each(|flag| flag.set());
+            let ids: Vec<u64> = lock(&channel.flags).keys().copied().collect();
+            ids.into_iter().for_each(|id| self.cancel(id));
         }
     }
 
-    pub(super) fn wake_at(&self, time: Instant, waker: &Waker) {
-        lock(&self.timers).push((time, waker.clone()));
+    fn cancel(&self, call: u64) {
+        self.flag(call).store(true, Ordering::SeqCst);
+        let waits = lock(&self.waits);
+        let meant = waits.iter().filter(|wait| wait.call == call);
+        let meant: Vec<Waker> = meant.map(|wait| wait.waker.clone()).collect();
+        drop(waits);
+        meant.into_iter().for_each(Waker::wake);
     }
 
-    pub(super) fn next_timer(&self) -> Option<Instant> {
-        lock(&self.timers).iter().map(|(time, _)| *time).min()
+    /// Wakes at that time, or when the call is cancelled, until it is forgotten. Its number.
+    pub(super) fn wait_for(&self, call: u64, time: Instant, waker: &Waker) -> u64 {
+        let number = self.next_wait.fetch_add(1, Ordering::SeqCst);
+        let waker = waker.clone();
+        lock(&self.waits).push(Wait {
+            number,
+            call,
+            time,
+            waker,
+        });
+        number
     }
 
-    pub(super) fn fire_timers(&self) {
+    pub(super) fn forget_wait(&self, number: u64) {
+        lock(&self.waits).retain(|wait| wait.number != number);
+    }
+
+    pub(super) fn next_wait(&self) -> Option<Instant> {
+        lock(&self.waits).iter().map(|wait| wait.time).min()
+    }
+
+    /// Each once: what is not polled then does not keep the loop awake.
+    pub(super) fn wake_due(&self) {
         let now = Instant::now();
-        let mut timers = lock(&self.timers);
-        let (due, later) = timers.drain(..).partition(|(time, _)| *time <= now);
-        *timers = later;
-        drop(timers);
-        let due: Vec<(Instant, Waker)> = due;
-        due.into_iter().for_each(|(_, waker)| waker.wake());
+        let mut waits = lock(&self.waits);
+        let (due, later): (Vec<_>, Vec<_>) = waits.drain(..).partition(|wait| wait.time <= now);
+        *waits = later;
+        drop(waits);
+        due.into_iter().for_each(|wait| wait.waker.wake());
     }
-}
 
-impl Channel {
-    fn read(&self, input: &mut Input) {
+    fn read(&self, channel: &Channel, input: &mut Input) {
         let Input { decoder, buffer } = input;
         let count = loop {
-            match (&self.stream).read(buffer) {
+            match (&channel.stream).read(buffer) {
                 Ok(0) => std::process::exit(HOST_GONE),
                 Ok(count) => break count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => std::process::exit(HOST_GONE),
             }
         };
-        let pushed = decoder.push(&buffer[..count], |frame| self.is_kept(frame));
+        let pushed = decoder.push(&buffer[..count], |frame| self.is_kept(channel, frame));
         if let Err(why) = pushed {
             broken_off(&why);
         }
     }
 
     /// A cancellation counts at once, also of a call that waits for its turn.
-    fn is_kept(&self, frame: &Frame) -> bool {
+    fn is_kept(&self, channel: &Channel, frame: &Frame) -> bool {
         match (frame.method.as_str(), frame.id) {
             ("execute", Some(id)) => {
-                lock(&self.flags).insert(id, Arc::default());
+                lock(&channel.flags).insert(id, Arc::default());
             }
             ("cancel", _) => {
-                let id = frame.params["id"].as_u64();
-                let flag = id.and_then(|id| lock(&self.flags).get(&id).cloned());
-                flag.iter().for_each(|flag| flag.set());
+                frame.params["id"]
+                    .as_u64()
+                    .into_iter()
+                    .for_each(|id| self.cancel(id));
                 return false;
             }
             _ => {}

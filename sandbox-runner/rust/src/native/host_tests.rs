@@ -1,5 +1,6 @@
 use super::super::call::Call;
 use super::*;
+use std::future::Future;
 
 const EXECUTE: &str = "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"execute\",\"params\":{\"operation\":\"a\",\"timeout_ms\":60000}}\n";
 const CANCEL: &str = "{\"jsonrpc\":\"2.0\",\"method\":\"cancel\",\"params\":{\"id\":2}}\n";
@@ -71,4 +72,40 @@ fn cancels_a_call_that_waits_for_its_turn() {
     let frame = call.host().next_frame().unwrap();
     let queued = Call::new(9, call.host().clone(), &frame.params);
     assert!(queued.is_cancelled());
+}
+
+struct Counts(AtomicU64);
+
+impl std::task::Wake for Counts {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn sleeps_wake_at_their_time_or_when_they_are_cancelled_and_leave_nothing() {
+    let (call, daemon) = running_call();
+    let call = Arc::new(call);
+    let counts = Arc::new(Counts(AtomicU64::new(0)));
+    let waker = counts.clone().into();
+    let mut context = std::task::Context::from_waker(&waker);
+    let mut short = Box::pin(call.sleep(Duration::from_millis(1)));
+    let mut long = Box::pin(call.sleep(Duration::from_secs(60)));
+    assert!(short.as_mut().poll(&mut context).is_pending());
+    assert!(long.as_mut().poll(&mut context).is_pending());
+    while counts.0.load(Ordering::SeqCst) == 0 {
+        call.host().wake_due();
+    }
+    assert_eq!(counts.0.load(Ordering::SeqCst), 1);
+    assert!(short.as_mut().poll(&mut context).is_ready());
+    (&daemon).write_all(CANCEL.as_bytes()).unwrap();
+    assert!(hears_of_it(&call));
+    assert_eq!(counts.0.load(Ordering::SeqCst), 2);
+    assert!(long.as_mut().poll(&mut context).is_ready());
+    drop(long);
+    let dropped = Box::pin(call.sleep(Duration::from_secs(60)))
+        .as_mut()
+        .poll(&mut context);
+    assert!(dropped.is_ready(), "of a call that is cancelled already");
+    assert!(call.host().next_wait().is_none());
 }

@@ -5,6 +5,8 @@ mod executor;
 mod frames;
 mod host;
 mod http;
+#[cfg(test)]
+mod session_tests;
 mod sys;
 mod wakeup;
 
