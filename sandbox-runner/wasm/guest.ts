@@ -9,6 +9,7 @@ import { readGuestAnswer, type GuestAnswer } from './guest-answer.ts'
 import { HostCalls } from './host-calls.ts'
 import { LastWords } from './last-words.ts'
 import { openSystem } from './open-system.ts'
+import { RefusedAccess } from './refused-access.ts'
 import type { RunnerPowers } from './runner-powers.ts'
 import type { Wasi } from './wasi/create-wasi.ts'
 
@@ -38,6 +39,7 @@ export class Guest {
   readonly #module: CompiledModule
   readonly #powers: RunnerPowers
   readonly #words = new LastWords()
+  readonly #refused = new RefusedAccess()
   readonly #maxPayloadBytes: number
   readonly #host: HostCalls
   #start: RunnerParams['initialize']
@@ -116,6 +118,7 @@ export class Guest {
       this.#system = openSystem(this.#start, {
         powers: this.#powers,
         words: this.#words,
+        refused: this.#refused,
         sleep: (durationMs) => this.#host.sleep(durationMs),
       })
       this.#host.files = this.#system.files
@@ -140,6 +143,7 @@ export class Guest {
   #run(instance: GuestInstance, request: GuestRequest): GuestAnswer | Promise<GuestAnswer> {
     const { id, method, params, payload, call } = request
     this.#words.forget()
+    this.#refused.forget()
     this.#host.begin(call)
     const head = `{"jsonrpc":"2.0","id":${id},"method":"${method}","params":${JSON.stringify(params)}`
     try {
@@ -155,14 +159,15 @@ export class Guest {
 
   #read(answer: ReadFrame, id: number): GuestAnswer {
     this.#system?.flush()
-    return readGuestAnswer(answer, id, this.#maxPayloadBytes)
+    const read = readGuestAnswer(answer, id, this.#maxPayloadBytes)
+    return read.error === null ? read : { error: this.#refused.explain(read.error) }
   }
 
   /** The instance is in no state to go on with. */
   #ended(instance: GuestInstance | null, thrown: unknown): GuestAnswer {
     this.#system?.flush()
     const isMemoryFull = (): boolean => instance?.memory.isFull() ?? false
-    const error = endOfGuest({ thrown, words: this.#words, isMemoryFull })
+    const error = this.#refused.explain(endOfGuest({ thrown, words: this.#words, isMemoryFull }))
     this.#drop(instance)
     return { error }
   }

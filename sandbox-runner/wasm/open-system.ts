@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs'
 import type { RunnerParams } from '../../src/contract/runner-methods.ts'
 import type { LastWords } from './last-words.ts'
+import type { RefusedAccess } from './refused-access.ts'
 import type { RunnerPowers } from './runner-powers.ts'
 import { createWasi, type Wasi, type WasiOptions } from './wasi/create-wasi.ts'
 
@@ -8,10 +9,17 @@ import { createWasi, type Wasi, type WasiOptions } from './wasi/create-wasi.ts'
 const EVERYBODYS = ['TZ']
 const DESCRIPTORS = { stdout: 1, stderr: 2 } as const
 
+interface SystemPowers {
+  readonly powers: RunnerPowers
+  readonly words: LastWords
+  readonly refused: RefusedAccess
+  readonly sleep: WasiOptions['sleep']
+}
+
 /** What was granted, as a system that the module sees: nothing else is there. */
 export function openSystem(
   { plugin_id: id, workspace, grants, observe }: RunnerParams['initialize'],
-  { powers, words, sleep }: { powers: RunnerPowers; words: LastWords; sleep: WasiOptions['sleep'] },
+  { powers, words, refused, sleep }: SystemPowers,
 ): Wasi {
   const { read = [], write = [], env = [] } = grants ?? {}
   const options: WasiOptions = {
@@ -23,7 +31,10 @@ export function openSystem(
       ...write.map((path) => ({ path, write: true })),
     ],
     sleep,
-    onDenied: (permission, resource) => powers.denied(permission, resource),
+    onDenied(permission, resource) {
+      refused.add(permission, resource)
+      powers.denied(permission, resource)
+    },
     onReached: observe ? (permission, resource) => powers.denied(permission, resource) : undefined,
     onLine(stream, line) {
       if (stream === 'stderr') words.printed(line)

@@ -28,7 +28,8 @@ const ERRNO = `(func $deeper (call $deeper) (call $deeper))
 
 const command = (letter: string, run: string): string =>
   `(if (i32.eq (local.get $b) (i32.const ${letter.charCodeAt(0)})) (then ${run}))`
-const FAILS = '(if (local.tee $a (call $open (local.get $payload) (local.get $length)'
+const OPEN_IT = '(call $open (local.get $payload) (local.get $length)'
+const FAILS = `(if (local.tee $a ${OPEN_IT}`
 
 /** Its input is a letter and a path: read, write, link, remove; or print, variables, exit, sleep, forge. */
 const REACHES: WatGuest = {
@@ -45,7 +46,12 @@ const REACHES: WatGuest = {
     'random_get',
     'fd_pwrite',
   ],
-  texts: { target: '/etc/passwd', line: 'printed by a module\n' },
+  texts: {
+    target: '/etc/passwd',
+    line: 'printed by a module\n',
+    words: 'cannot load: Capabilities insufficient (os error 76)',
+    other: 'the second line is no number',
+  },
   more: ERRNO,
   execute: `(local.set $b (i32.load8_u (i32.add (local.get $payload) (i32.const 1))))
     (local.set $payload (i32.add (local.get $payload) (i32.const 2)))
@@ -106,6 +112,8 @@ const REACHES: WatGuest = {
         (br_if $more (local.tee $b (i32.sub (local.get $b) (i32.const 1)))))
       (return (call $errno (i32.const 0)))`,
     )}
+    ${command('t', `(drop ${OPEN_IT} (i32.const 0) (i64.const 2))) (return (call $fail (call $text_words)))`)}
+    ${command('n', `(drop ${OPEN_IT} (i32.const 0) (i64.const 2))) (return (call $fail (call $text_other)))`)}
     ${command('d', '(call $deeper) (return (call $errno (i32.const 0)))')}
     ${command('f', '(return (call $errno (call $random_get (i32.const -8) (i32.const 16))))')}
     unreachable`,
@@ -199,6 +207,17 @@ describe('A hostile WebAssembly module, by WASI and in its sandbox,', function (
       expect((await reach(name)).result).to.equal(CAPABILITY)
     })
   }
+
+  it('fails of what was refused by its number alone, and the caller is told what is missing', async () => {
+    const error = await daemon.refusal('reaching', 'echo', 'tsecret.txt')
+    expect(error.code).to.equal('PERMISSION_DENIED')
+    expect(error.details['missing']).to.deep.equal(['fs_read:./secret.txt'])
+    // Nothing was refused, whatever it says; and of something else it fails as itself.
+    expect(await reach('tgiven/none')).to.deep.include({ success: false, warnings: [] })
+    const { success, error: words, warnings } = await reach('nsecret.txt')
+    expect({ success, words }).to.deep.equal({ success: false, words: 'the second line is no number' })
+    expect(warnings.join('\n')).to.include('fs_read:./secret.txt is not granted')
+  })
 
   it('is not held by a pipe, and makes no link', async () => {
     expect((await reach('rgiven/fifo')).result).to.equal('02')
