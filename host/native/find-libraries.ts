@@ -83,7 +83,7 @@ export class LibrarySearch {
       throw new ExecutableError(problem, 'Build it for this system, or link it statically')
     }
     // Libraries name it as one that they need.
-    this.#found.set(basename(path), path)
+    this.#found.set(basename(object.path), object.path)
   }
 
   async #addNeeded(object: LoadedObject, chain: readonly LoadedObject[]): Promise<void> {
@@ -147,7 +147,11 @@ export class LibrarySearch {
     const onHost = isOwn ? join(this.#own.path, path.slice(this.#own.inside.length)) : path
     const canonical = await realpath(onHost).catch(() => null)
     if (canonical === null) return null
-    if (isOwn ? !contains(this.#own.path, canonical) : !isSystemPlace(canonical)) return null
+    // Where it is mounted is its name, and what is mounted is what that leads to.
+    const isShown = isOwn
+      ? contains(this.#own.path, canonical)
+      : isSystemPlace(path) && isSystemPlace(canonical)
+    if (!isShown) return null
     await using file = await openRegular(canonical)
     if (file === null) return null
     try {

@@ -1,5 +1,5 @@
 import { realpath, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, normalize } from 'node:path'
 import { quoteText } from '../../src/contract/quote-text.ts'
 import { ExecutableError } from './executable-error.ts'
 import type { Executable } from './executable.ts'
@@ -31,10 +31,13 @@ export async function findInterpreter(line: ScriptLine, machine: NativeMachine):
     throw new ExecutableError(problem, 'Name one that was installed for all users, below /usr or /opt')
   }
   const systemPaths = await neededBy(canonical, machine)
+  // Some programs look at the name that they are called by. A name of any other place is its author's.
+  const isPlain = normalize(written) === written && isSystemPlace(written)
+  const name = isPlain ? written : canonical
   return {
-    before: [written, ...(line.argument === null ? [] : [line.argument])],
+    before: [name, ...(line.argument === null ? [] : [line.argument])],
     systemPaths: [canonical, ...systemPaths],
-    systemLinks: written === canonical ? [] : [{ at: written, to: canonical }],
+    systemLinks: name === canonical ? [] : [{ at: name, to: canonical }],
   }
 }
 

@@ -267,6 +267,40 @@ describe('The executable of a native plugin', () => {
     expect((await inspect(json)).before).to.deep.equal([systemPython(), '-I'])
   })
 
+  it('is shown the system under its own names alone, whatever way its headers take there', async () => {
+    symlinkSync('/bin/sh', join(root, 'shell'))
+    const outside = mkdtempSync(join(tmpdir(), 'phantom-elsewhere-'))
+    try {
+      symlinkSync(realLoader(), join(outside, 'ld.so'))
+      const { elfMachine: machine } = nativeMachine()!
+      const lost = /its loader .* is not there, or is no loader/
+      expect(
+        await refusal(program('by-link-outside', elfFile({ machine, loader: join(outside, 'ld.so') }))),
+      ).to.match(lost)
+      const needed = ['libc.so.6']
+      const climbing = program('climbing', elfFile({ machine, loader: `/usr/..${realLoader()}`, needed }))
+      expect((await inspect(climbing)).systemPaths).to.include(realLoader())
+      const named = program(
+        'named',
+        elfFile({ machine, loader: realLoader(), needed: [`/tmp/..${realLoader()}`] }),
+      )
+      for (const { systemPaths } of [await inspect(climbing), await inspect(named)])
+        for (const path of systemPaths)
+          expect(path)
+            .to.match(/^\/(?:usr|lib)/)
+            .and.not.contain('..')
+      for (const way of [join(root, 'shell'), `/usr/../bin/sh`, '/proc/self/root/bin/sh']) {
+        const { before, systemLinks } = await inspect(program('way', `#!${way}\n`))
+        expect({ before, systemLinks }, way).to.deep.equal({
+          before: [realpathSync('/bin/sh')],
+          systemLinks: [],
+        })
+      }
+    } finally {
+      rmSync(outside, { recursive: true })
+    }
+  })
+
   it('that is a link inside of its folder is followed', async () => {
     program(
       'inside/real',
