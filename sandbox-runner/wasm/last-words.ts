@@ -6,7 +6,7 @@ const NOTE = /^note: /
 
 /**
  * What a plugin said before it trapped: a trap itself says no more than `unreachable`. Its last `log` of level `error`
- * is taken, else what it printed on stderr, of Rust's panics without the advice behind them.
+ * is taken, or what it printed on stderr after it, of Rust's panics without the advice behind them.
  */
 export class LastWords {
   #logged: string | null = null
@@ -24,6 +24,7 @@ export class LastWords {
 
   printed(line: string): void {
     if (line.trim() === '' || NOTE.test(line)) return
+    this.#logged = null
     if (PANIC.test(line) || this.#printed.length >= MAX_LINES) this.#printed = []
     this.#printed.push(line)
   }

@@ -40,6 +40,8 @@ const { WebAssembly: webAssembly } = globalThis as unknown as {
 export class WasmGuest {
   /** Of each host call the method and params, in order. */
   readonly asked: { method: string; params: Record<string, unknown> }[] = []
+  /** What it wrote to stderr. */
+  printed = ''
   readonly #exports: Exports
   readonly #calls: Readonly<Record<string, HostCall>>
   #requests = 0
@@ -54,6 +56,8 @@ export class WasmGuest {
       'phantom:host/v1': { call: (pointer: number, length: number) => this.#answer(pointer, length) },
       wasi_snapshot_preview1: {
         environ_sizes_get: (count: number, bytes: number) => this.#writeSizes(variables, { count, bytes }),
+        fd_write: (...[fd, ranges, count, written]: number[]) =>
+          this.#print(fd!, { ranges: ranges!, count: count!, written: written! }),
         environ_get: (pointers: number, texts: number) =>
           this.#writeVariables(variables, { pointers, texts }),
       },
@@ -144,6 +148,17 @@ export class WasmGuest {
     const view = new DataView(this.#exports.memory.buffer)
     view.setUint32(at.count, variables.length, true)
     view.setUint32(at.bytes, Buffer.byteLength(variables.map((pair) => `${pair}\0`).join('')), true)
+    return 0
+  }
+
+  #print(descriptor: number, at: { ranges: number; count: number; written: number }): number {
+    expect(descriptor).to.equal(2)
+    const view = new DataView(this.#exports.memory.buffer)
+    const before = this.printed.length
+    for (let i = at.ranges; i < at.ranges + at.count * 8; i += 8) {
+      this.printed += this.#take(view.getUint32(i, true), view.getUint32(i + 4, true)).toString()
+    }
+    view.setUint32(at.written, this.printed.length - before, true)
     return 0
   }
 
