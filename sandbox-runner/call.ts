@@ -30,6 +30,11 @@ export class Call implements ExecutionContext {
     this.#throttle = params.progress === true ? new ProgressThrottle(id as number, sendProgress) : null
   }
 
+  /** By `performance.now()`: when it came. */
+  get startedMs(): number {
+    return this.#startedMs
+  }
+
   get execution_id(): string {
     return this.#plugin.executionIdOf(this.#id)
   }

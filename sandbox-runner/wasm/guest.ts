@@ -47,6 +47,7 @@ export class Guest {
   #system: Wasi | null = null
   #isBusy = false
   #waiting: (() => void)[] = []
+  readonly #params = new ParamsText()
   #nextHookId = 1
 
   constructor(module: CompiledModule, start: RunnerParams['initialize'], powers: RunnerPowers) {
@@ -145,7 +146,7 @@ export class Guest {
     this.#words.forget()
     this.#refused.forget()
     this.#host.begin(call)
-    const head = `{"jsonrpc":"2.0","id":${id},"method":"${method}","params":${JSON.stringify(params)}`
+    const head = `{"jsonrpc":"2.0","id":${id},"method":"${method}","params":${this.#params.textOf(params)}`
     try {
       const answer = instance.handle(toFrame(head, payload))
       if (!(answer instanceof Promise)) return this.#read(answer, id)
@@ -180,5 +181,21 @@ export class Guest {
     if (instance === null) return
     const { gc } = globalThis as { gc?: (options: object) => void }
     if (instance.memory.byteLength >= COLLECTED_BYTES) setImmediate(() => gc?.({ type: 'major' }))
+  }
+}
+
+/** The reader of lines hands out the same params again for the same text, frozen. */
+class ParamsText {
+  #params: object | null = null
+  #text = ''
+
+  textOf(params: object): string {
+    if (params === this.#params) return this.#text
+    const text = JSON.stringify(params)
+    if (Object.isFrozen(params)) {
+      this.#params = params
+      this.#text = text
+    }
+    return text
   }
 }

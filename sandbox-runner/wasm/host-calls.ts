@@ -73,10 +73,10 @@ export class HostCalls {
     })
   }
 
-  /** A call begins: the loop has just turned. */
+  /** A call begins: the loop turned when it came. */
   begin(call: Call | null): void {
     this.call = call
-    this.#turnedMs = performance.now()
+    this.#turnedMs = call?.startedMs ?? performance.now()
   }
 
   /** Rejects where the call that sleeps is cancelled. */

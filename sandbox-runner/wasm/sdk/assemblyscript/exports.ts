@@ -19,45 +19,54 @@ export function phantom_free(pointer: usize, length: usize): void {
 }
 
 export function phantom_handle(pointer: usize, length: usize): u64 {
+  const end = pointer + length
+  if (call.read(pointer, end)) return writeExecuted(call.id, execute(call.id, call.operation, call.behind, end))
   const line = lineEnd(pointer, length)
-  const behind = pointer + length - line
-  const input = new Bytes(line + 1, behind > 0 ? behind - 1 : 0)
-  if (call.read(pointer, line)) return writeExecuted(call.id, execute(call.id, call.operation, input))
   const request = new JsonReader(pointer, line - pointer).read()
   const id = <u64>request.get('id').toNumber(0)
   const method = request.get('method').toText()
   const params = request.get('params')
   if (method != 'execute') return writeResult(id, answer(method, params))
-  return writeExecuted(id, execute(id, params.get('operation').toText(), input))
+  return writeExecuted(id, execute(id, params.get('operation').toText(), min(line + 1, end), end))
 }
+
+const HEAD = String.UTF8.encode('{"jsonrpc":"2.0","id":')
+const EXECUTE = String.UTF8.encode(',"method":"execute","params":{"operation":"')
+const TIMEOUT = String.UTF8.encode('","timeout_ms":')
+const PARAMS_END = String.UTF8.encode('}')
+const PAYLOAD = String.UTF8.encode(',"payload_bytes":')
+const LINE_END = String.UTF8.encode('}\n')
+const RESULT = String.UTF8.encode(',"result":null,"payload_bytes":')
 
 /** The line of a call as it mostly comes, read without making values of it. Exact, or left to the reader of JSON. */
 @final
 class CallLine {
   id: u64 = 0
   operation: string = ''
+  /** Where the payload begins. */
+  behind: usize = 0
   private position: usize = 0
   private end: usize = 0
 
   read(pointer: usize, end: usize): bool {
     this.position = pointer
     this.end = end
-    if (!this.takes('{"jsonrpc":"2.0","id":') || !this.digits()) return false
+    if (!this.takes(HEAD) || !this.digits()) return false
     this.id = this.value
-    if (!this.takes(',"method":"execute","params":{"operation":"') || !this.name()) return false
-    if (!this.takes('","timeout_ms":') || !this.digits() || !this.takes('}')) return false
-    if (this.takes(',"payload_bytes":') && !this.digits()) return false
-    return this.takes('}') && this.position == this.end
+    if (!this.takes(EXECUTE) || !this.name()) return false
+    if (!this.takes(TIMEOUT) || !this.digits() || !this.takes(PARAMS_END)) return false
+    if (this.takes(PAYLOAD) && !this.digits()) return false
+    if (!this.takes(LINE_END)) return false
+    this.behind = this.position
+    return true
   }
 
   private value: u64 = 0
 
-  private takes(text: string): bool {
-    const size = <usize>text.length
+  private takes(text: ArrayBuffer): bool {
+    const size = <usize>text.byteLength
     if (this.position + size > this.end) return false
-    for (let i: usize = 0; i < size; i++) {
-      if (load<u8>(this.position + i) != load<u8>(changetype<usize>(text) + (i << 1))) return false
-    }
+    if (memory.compare(this.position, changetype<usize>(text), size) != 0) return false
     this.position += size
     return true
   }
@@ -87,6 +96,9 @@ class CallLine {
 }
 
 const call = new CallLine()
+/** Made once: a call of bytes gives the collector nothing to do. */
+const input = new Bytes(0, 0)
+const frame = new JsonWriter(0)
 
 @inline
 function isNameByte(byte: u32): bool {
@@ -101,8 +113,10 @@ function isText(pointer: usize, length: usize, text: string): bool {
   return true
 }
 
-function execute(id: u64, operation: string, input: Bytes): Answer {
+function execute(id: u64, operation: string, start: usize, end: usize): Answer {
   context.requestId = id
+  input.pointer = start
+  input.length = end - start
   return Operations.run(operation, input)
 }
 
@@ -236,9 +250,9 @@ function writeExecuted(id: u64, answer: Answer): u64 {
 
 function writePayload(id: u64, pointer: usize, length: usize): u64 {
   const writer = begin(id, length + 96)
-  writer.raw(',"result":null,"payload_bytes":')
+  writer.buffer(RESULT)
   writer.digits(length)
-  writer.raw('}\n')
+  writer.buffer(LINE_END)
   writer.bytes(pointer, length)
   return writer.take()
 }
@@ -255,8 +269,8 @@ function writeError(id: u64, error: PluginError): u64 {
 }
 
 function begin(id: u64, capacity: usize): JsonWriter {
-  const writer = new JsonWriter(capacity)
-  writer.raw('{"jsonrpc":"2.0","id":')
-  writer.digits(id)
-  return writer
+  frame.restart(capacity)
+  frame.buffer(HEAD)
+  frame.digits(id)
+  return frame
 }

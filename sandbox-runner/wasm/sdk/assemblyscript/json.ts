@@ -419,6 +419,13 @@ export class JsonWriter {
     this.pointer = heap.alloc(capacity)
   }
 
+  /** Begins anew, where what it had was taken. */
+  restart(capacity: usize): void {
+    this.pointer = heap.alloc(capacity)
+    this.capacity = capacity
+    this.length = 0
+  }
+
   reserve(more: usize): void {
     const needed = this.length + more
     if (needed <= this.capacity) return
@@ -436,6 +443,10 @@ export class JsonWriter {
     this.reserve(length)
     memory.copy(this.pointer + this.length, pointer, length)
     this.length += length
+  }
+
+  buffer(bytes: ArrayBuffer): void {
+    this.bytes(changetype<usize>(bytes), bytes.byteLength)
   }
 
   /** Text that is ASCII and JSON already. */
