@@ -1,30 +1,40 @@
 import path from 'node:path'
 import { expect } from 'chai'
-import { BUILD_TIMEOUT_MS, openCargo } from '../helpers/cargo.ts'
-import { buildSpecificationPlugin } from '../helpers/specification-plugin.ts'
+import { BUILD_TIMEOUT_MS, oldestCargo, openCargo, type Cargo } from '../helpers/cargo.ts'
+import { skipBecause } from '../helpers/skip.ts'
+import { buildSpecificationModule, buildSpecificationPlugin } from '../helpers/specification-plugin.ts'
+import { WasmGuest } from '../helpers/wasm-guest.ts'
 import { resultOf, RunnerDriver } from './runner-driver.ts'
 
-describe("the specification's Rust plugin", () => {
-  let entry: string
+const INPUT = { rows: [1, 2] }
+const ANSWER = { message: 'Hello from custom plugin!', input_received: INPUT }
+const CAPABILITIES = [{ kind: 'data_processing', input_formats: ['json'], output_formats: ['json'] }]
+
+describe("the specification's Rust plugin, verbatim", function () {
+  this.timeout(BUILD_TIMEOUT_MS)
+  let cargo: Cargo
   let plugin: RunnerDriver | null = null
 
   before(async function () {
-    const cargo = await openCargo(this)
-    this.timeout(BUILD_TIMEOUT_MS)
-    entry = path.join(await buildSpecificationPlugin(cargo), 'main')
+    cargo = await openCargo(this)
   })
   afterEach(() => plugin?.stop())
 
-  it('compiles verbatim and answers as it says', async () => {
+  it('compiles to a program and answers as it says', async () => {
+    const entry = path.join(await buildSpecificationPlugin(cargo), 'main')
     plugin = new RunnerDriver({ runner: null, entry })
-    const { capabilities } = resultOf(await plugin.start()) as { capabilities: unknown }
-    expect(capabilities).to.deep.equal([
-      { kind: 'data_processing', input_formats: ['json'], output_formats: ['json'] },
-    ])
-    const answer = await plugin.execute('anything', { rows: [1, 2] })
-    expect(resultOf(answer)).to.deep.equal({
-      message: 'Hello from custom plugin!',
-      input_received: { rows: [1, 2] },
-    })
+    expect(resultOf(await plugin.start()))
+      .to.have.property('capabilities')
+      .that.deep.equals(CAPABILITIES)
+    expect(resultOf(await plugin.execute('anything', INPUT))).to.deep.equal(ANSWER)
+  })
+
+  it('compiles to a module and answers as it says', async function () {
+    const oldest = oldestCargo()
+    if (oldest === null)
+      return skipBecause.call(this, "Debian's Rust 1.63 is not there: .scripts/rust-toolchain.sh unpacks it")
+    const guest = new WasmGuest(await buildSpecificationModule(cargo.with(oldest)))
+    expect(guest.initialize().result).to.have.property('capabilities').that.deep.equals(CAPABILITIES)
+    expect(guest.execute('anything', INPUT)).to.deep.equal(ANSWER)
   })
 })
