@@ -223,7 +223,7 @@ export class InstanceLauncher {
       identity: start.identity,
       isWasm: generation.manifest.type === 'wasm',
       observe: this.#options.onObserved !== null,
-      gate: executable === null ? null : this.#attestor.gate(),
+      gate: this.#attestor.gate({ waits: executable !== null }),
       program: executable === null ? null : programOf(generation, executable),
     })
   }

@@ -14,7 +14,7 @@ export function refusedAnswer(
 ): PhantomError | null {
   const unspoken = protocolError(initialize.plugin_id, answer)
   // The runner has compared its code with the manifest.
-  if (unspoken !== null || plan.expected.gate === null) return unspoken
+  if (unspoken !== null || !plan.expected.isGated) return unspoken
   return missingOperations(initialize, answer)
 }
 

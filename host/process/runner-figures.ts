@@ -57,9 +57,9 @@ export class RunnerFigures {
     this.#rootPid = rootPid
     this.#hasFamily = mayStartProcesses && rootPid !== null
     this.#sampler = new ProcessSampler(pid)
-    const { gate, rlimits } = plan.expected
+    const { isGated, rlimits } = plan.expected
     // The runner tells by itself when memory was refused.
-    if (gate !== null && rlimits !== null) this.#data = new DataWatch(pid, rlimits.data)
+    if (isGated && rlimits !== null) this.#data = new DataWatch(pid, rlimits.data)
     this.#cpu =
       cgroup ?? (this.#hasFamily && rootPid !== null ? meterTree(rootPid) : meterProcess(this.#sampler))
   }

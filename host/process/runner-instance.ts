@@ -122,7 +122,7 @@ export class RunnerInstance {
     return this.#reported
   }
   get #isGated(): boolean {
-    return this.spec.plan.expected.gate !== null
+    return this.spec.plan.expected.isGated
   }
   get canTakeCall(): boolean {
     return this.#state === 'ready' && !this.#connection.isClosed && !this.#connection.isOverBudget

@@ -64,9 +64,9 @@ export function startError(failed: FailedStart): PhantomError {
 
 /** Behind a gate it is a program that has no hooks of ours. */
 function soonerWords({ plan, initialize }: InstanceSpec): string {
-  return plan.expected.gate === null
-    ? `Do less in initialize() and at the top level of ${initialize.entry}`
-    : `Let ${initialize.entry} answer "initialize" sooner`
+  return plan.expected.isGated
+    ? `Let ${initialize.entry} answer "initialize" sooner`
+    : `Do less in initialize() and at the top level of ${initialize.entry}`
 }
 
 /** The start failed because the machine ran out of something: no word about the plugin. Null where it did not. */

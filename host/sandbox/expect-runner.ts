@@ -29,7 +29,8 @@ export function expectRunner(machine: Machine, request: RunnerRequest, plan: Wal
   const isNamespace = plan.tier === 'namespace'
   return {
     program: programOf(machine, plan),
-    gate: plan.entry?.gate ?? null,
+    canary: plan.entry?.gate ?? null,
+    isGated: plan.entry?.gate?.waits === true,
     uid: identity?.uid ?? machine.uid,
     gid: identity?.gid ?? null,
     groups: identity === null ? null : [],
@@ -49,7 +50,7 @@ export function expectRunner(machine: Machine, request: RunnerRequest, plan: Wal
 /** What runs when the process is looked at. Behind a gate that is the entry program; executing another gives it no more. */
 function programOf({ nodePath }: Machine, { tier, entry }: WallPlan): string {
   if (tier === 'process') return nodePath
-  return entry?.gate == null ? NODE_INSIDE : ENTRY_INSIDE
+  return entry?.gate?.waits === true ? ENTRY_INSIDE : NODE_INSIDE
 }
 
 /** Observing, the model refuses nothing. */

@@ -53,8 +53,8 @@ export interface RunnerRequest {
   /** Node's permission model tells, and refuses nothing: only where a namespace holds the plugin. */
   readonly observe: boolean
   /**
-   * For a program that does not answer `attest`: the entry program tries this in its place, and executes it only when
-   * the daemon sends the message after that (`Attestor.gate`). Null for one that answers, as the runner does.
+   * In a sandbox the entry program tries this (`Attestor.gate`), and executes a program that does not answer `attest`
+   * itself only when the daemon sends the message after that. Null for a program that is asked for nothing.
    */
   readonly gate: Omit<Gate, 'start'> | null
   /** Null for the runner. Nothing of Node's is there for any other, and only a namespace holds one. */
@@ -106,7 +106,8 @@ export function planRunner(machine: Machine, request: RunnerRequest): RunnerPlan
     )
   }
   if (machine.tier === 'process') {
-    if (request.gate !== null) throw new TypeError('only a sandbox holds a program other than the runner')
+    if (request.gate?.waits === true)
+      throw new TypeError('only a sandbox holds a program other than the runner')
     refuseWhatPassesNode(machine, request)
   }
   const plan = machine.tier === 'namespace' ? planNamespace(machine, request) : planProcess(machine, request)

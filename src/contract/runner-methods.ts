@@ -6,8 +6,9 @@ import type { LogLevel } from './execution.ts'
 
 export interface RunnerParams {
   /**
-   * First of all messages: the runner tries what must fail and says what came of it, before any code of the plugin
-   * is there. The host looks at the process from outside meanwhile; only then it sends anything else.
+   * First of all messages: the sandbox's entry program, or without one the runner, tries what must fail and says what
+   * came of it, before any code of the plugin is there; in a sandbox a second one asks the runner about Node. The host
+   * looks at the process from outside meanwhile; only then it sends anything else.
    */
   attest: {
     /** A file that no runner may read. */
@@ -124,7 +125,7 @@ export interface RunnerOperation {
 }
 
 export interface RunnerResults {
-  /** Of each attempt the code of the error that met it, empty where it succeeded. */
+  /** Of each attempt the code of the error that met it, empty where it succeeded; an entry program says its number. */
   attest: {
     read: string
     signal: string | null

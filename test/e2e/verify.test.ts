@@ -52,7 +52,7 @@ describe('phantom verify', () => {
     expect(again, 'the process that serves is not started anew').to.deep.equal(table)
   })
 
-  it('tries a connect and a program in the first process of a generation, and says so of those after it', async () => {
+  it('tries all of it in each process of a generation, where the kernel refuses it', async () => {
     await using daemon = await openDaemon()
     const first = await daemon.system.verify_plugin('echoes')
     process.kill(first.pid!, 'SIGKILL')
@@ -61,10 +61,15 @@ describe('phantom verify', () => {
     const second = await daemon.system.verify_plugin('echoes')
     expect(second.pid).not.to.equal(first.pid)
     expectWhole(second)
-    for (const name of ['canary.connect', 'canary.start']) {
-      const proofs = [first, second].map(({ items }) => items.find((item) => item.name === name)?.proof)
-      expect(proofs[0], name).to.match(/^canary: tried to /)
-      expect(proofs[1]).to.equal(`${proofs[0]}, in this generation's first process`)
+    for (const { items } of [first, second]) {
+      const tried = items.filter(({ name }) => /^canary\.(?:read|signal|connect|start)$/.test(name))
+      expect(tried.map(({ effective }) => effective)).to.deep.equal([
+        'ENOENT',
+        'ESRCH',
+        'EAFNOSUPPORT',
+        'EPERM',
+      ])
+      for (const { proof } of tried) expect(proof).to.match(/^canary: tried to [a-z ]+$/)
     }
   })
 
@@ -136,6 +141,21 @@ describe('phantom verify', () => {
     expect([tier, holds]).to.deep.equal(['process', true])
     expect(namesOf(items, 'not_held')).to.include.members(['namespace', 'mounts', 'seccomp'])
     expect(namesOf(items, 'holds')).to.include.members(['no_new_privs', 'rlimit.data', 'canary.node'])
+  })
+
+  it('tries a start in tier "process" in the first process of a generation, and says so of those after it', async () => {
+    await using daemon = await openDaemon({ PHANTOM_BWRAP: '' })
+    const first = await daemon.system.verify_plugin('echoes')
+    process.kill(first.pid!, 'SIGKILL')
+    const pids = async () => (await daemon.info('echoes')).instances.map(({ pid }) => pid)
+    await until(async () => !(await pids()).includes(first.pid), 'the end of the first')
+    const second = await daemon.system.verify_plugin('echoes')
+    expect(second.pid).not.to.equal(first.pid)
+    const proofs = [first, second].map(
+      ({ items }) => items.find(({ name }) => name === 'canary.start')?.proof,
+    )
+    expect(proofs[0]).to.match(/^canary: tried to /)
+    expect(proofs[1]).to.equal(`${proofs[0]}, in this generation's first process`)
   })
 
   it('says of a root daemon that may not look at others what it could not read, and proves the walls all the same', async function () {

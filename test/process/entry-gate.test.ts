@@ -9,6 +9,7 @@ import { expect } from 'chai'
 import { elfProgram } from '../../host/sandbox/entry/elf-program.ts'
 import { type Gate, gateSteps } from '../../host/sandbox/entry/gate-steps.ts'
 import { isSeccompArch } from '../../host/sandbox/seccomp/seccomp-program.ts'
+import { until } from '../helpers/daemon.ts'
 import { skipBecause } from '../helpers/skip.ts'
 
 const GONE = 'Cannot start the plugin: the daemon is gone\n'
@@ -21,6 +22,10 @@ interface Held {
   readonly child: ChildProcess
   readonly channel: Socket
   readonly outcome: Promise<{ code: number | null; stdout: string; stderr: string }>
+}
+
+function commandOf({ child }: Held): string {
+  return fs.readFileSync(`/proc/${child.pid}/cmdline`, 'utf8')
 }
 
 for (const { arch, emulator } of [
@@ -50,7 +55,7 @@ for (const { arch, emulator } of [
     /** Without walls, which a test of their own has: what it tries is what anybody may. */
     function hold(gate: Partial<Gate>): Held {
       if (!isSeccompArch(arch)) throw new TypeError('the test is skipped')
-      const steps = gateSteps({ read: MISSING, signal: NO_PROCESS, start: false, ...gate })
+      const steps = gateSteps({ read: MISSING, signal: NO_PROCESS, start: false, waits: true, ...gate })
       const file = path.join(folder, 'enter')
       fs.writeFileSync(file, elfProgram(arch, steps), { mode: 0o755 })
       // A program that says what it finds in the channel, and nothing else.
@@ -140,6 +145,14 @@ for (const { arch, emulator } of [
       const held = hold({})
       await answerOf(held, attestLine(1) + NEXT)
       const { code, stdout } = await lettingGo(held, null)
+      expect([code, stdout]).to.deep.equal([0, NEXT])
+    })
+
+    it('goes on without waiting before a program that answers for itself', async () => {
+      const held = hold({ waits: false })
+      await answerOf(held, attestLine(1))
+      await until(() => commandOf(held).startsWith('cat'), 'the program to run')
+      const { code, stdout } = await lettingGo(held, NEXT)
       expect([code, stdout]).to.deep.equal([0, NEXT])
     })
 

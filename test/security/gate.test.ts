@@ -51,7 +51,11 @@ for (const daemon of kinds) {
     after(() => world.close())
 
     function plan(options: ProbeOptions = {}): RunnerPlan {
-      const planned = world.plan('first-words.cjs', { gate: attestor.gate(), kernelOnly: true, ...options })
+      const planned = world.plan('first-words.cjs', {
+        gate: attestor.gate({ waits: true }),
+        kernelOnly: true,
+        ...options,
+      })
       // An ordinary daemon that root stands for has another group than root.
       return {
         ...planned,

@@ -1,6 +1,6 @@
 import type { AttestationItem } from '../../../src/contract/attestation.ts'
 import type { RunnerParams } from '../../../src/contract/runner-methods.ts'
-import { compareCanary } from './compare-canary.ts'
+import { type CanaryAnswers, compareCanary } from './compare-canary.ts'
 import { compareFacts } from './compare-facts.ts'
 import type { DaemonFacts } from './daemon-facts.ts'
 import type { Expected } from './expected.ts'
@@ -39,7 +39,7 @@ export class Attestation {
     this.#expected = expected
     this.#powers = powers
     // What the entry program tries costs next to nothing: there each process tries all.
-    const tries = expected.gate !== null || (powers.triedBefore.items === null && triesConnect(expected))
+    const tries = expected.canary !== null || (powers.triedBefore.items === null && triesConnect(expected))
     this.#bait = tries ? new LoopbackBait() : null
     this.#lookLater()
   }
@@ -53,7 +53,8 @@ export class Attestation {
   }
 
   /**
-   * Has the runner, or the entry program before it, try what must fail, and compares what comes of it and what the kernel says with what was declared.
+   * Has the entry program or the runner try what must fail, and compares what comes of it and what the kernel says
+   * with what was declared.
    * No code of the plugin has run then.
    *
    * @param ask sends `attest`, and throws where no answer comes
@@ -63,7 +64,7 @@ export class Attestation {
     ask: (params: RunnerParams['attest']) => Promise<{ readonly result: unknown }>,
   ): Promise<readonly AttestationItem[]> {
     const params = await this.#canary()
-    const answer = await ask(params)
+    const answers = await this.#ask(ask, params)
     this.close()
     // A program that loads opens files in passing, and hosts mount things: what differed counts if it still does.
     if (this.#kernel?.some(isDifference)) {
@@ -72,7 +73,7 @@ export class Attestation {
     }
     this.#look()
     const asked = { params, reached: (this.#bait?.reached ?? 0) > 0 }
-    const canary = compareCanary(this.#expected, asked, answer.result)
+    const canary = compareCanary(this.#expected, asked, answers)
     const { triedBefore } = this.#powers
     triedBefore.add(canary)
     this.#items = [...(this.#kernel ?? [lostProcess(this.#expected)]), ...triedBefore.complete(canary)]
@@ -87,12 +88,27 @@ export class Attestation {
     this.#bait?.close()
   }
 
+  /** The entry program takes the first question and the runner the next: both are sent at once, and wait for each. */
+  async #ask(ask: Parameters<Attestation['run']>[0], params: RunnerParams['attest']): Promise<CanaryAnswers> {
+    const { canary, isGated } = this.#expected
+    if (canary === null || isGated) {
+      const { result } = await ask(params)
+      return { kernel: result, node: isGated ? null : result }
+    }
+    const ofNode = { read: canary.read, signal: null, start: false, connect: null }
+    const [kernel, node] = await Promise.all([ask(params), ask(ofNode)])
+    return { kernel: kernel.result, node: node.result }
+  }
+
   async #canary(): Promise<RunnerParams['attest']> {
-    const { namespaces, node, gate } = this.#expected
+    const { namespaces, node, canary } = this.#expected
     const { forbiddenFile, triedBefore } = this.#powers
     const connect = this.#bait === null ? null : await this.#bait.open()
     // The entry program knows it all but the port, which it takes for the last number.
-    if (gate !== null) return { ...gate, connect }
+    if (canary !== null) {
+      const { read, signal, start } = canary
+      return { read, signal, start, connect }
+    }
     return {
       read: forbiddenFile,
       signal: namespaces.includes('pid') ? outsidePid() : null,

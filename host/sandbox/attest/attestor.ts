@@ -30,9 +30,9 @@ export class Attestor {
     return new Attestation(expected, { findPid, daemon: this.#daemon, forbiddenFile, triedBefore })
   }
 
-  /** For a plan whose program does not answer `attest` itself. */
-  gate(): Omit<Gate, 'start'> {
-    return { read: this.#options.forbiddenFile, signal: outsidePid() }
+  /** For a plan. `waits`: its program does not answer `attest` itself. */
+  gate({ waits }: Pick<Gate, 'waits'>): Omit<Gate, 'start'> {
+    return { read: this.#options.forbiddenFile, signal: outsidePid(), waits }
   }
 
   /** Rights may change without a new generation. */

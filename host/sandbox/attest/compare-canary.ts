@@ -9,11 +9,17 @@ export interface Asked {
   readonly reached: boolean
 }
 
+/** What was said of the attempts, and by the runner of Node's model: one answer, where the runner tried it all. */
+export interface CanaryAnswers {
+  readonly kernel: unknown
+  readonly node: unknown
+}
+
 /** What was tried before anything of the plugin was there, beside what had to come of it. */
-export function compareCanary(expected: Expected, asked: Asked, answer: unknown): AttestationItem[] {
-  const { mechanisms, gate } = expected
+export function compareCanary(expected: Expected, asked: Asked, answers: CanaryAnswers): AttestationItem[] {
+  const { mechanisms, canary, isGated } = expected
   const { params, reached } = asked
-  const said = saidIn(answer, gate !== null)
+  const said = saidIn(answers.kernel, canary !== null)
   const tries: Try[] = [
     {
       name: 'canary.read',
@@ -55,8 +61,7 @@ export function compareCanary(expected: Expected, asked: Asked, answer: unknown)
       isFine: (code) => code === 'ERR_ACCESS_DENIED' || code === 'EPERM',
     })
   }
-  // Where the entry program answers, there is no model of Node's.
-  return [...tries.map(itemOf), ...(gate === null ? [nodeItem(expected, said['node'])] : [])]
+  return [...tries.map(itemOf), ...(isGated ? [] : [nodeItem(expected, answers)])]
 }
 
 /** The entry program says the numbers of errors, as three digits. */
@@ -85,7 +90,8 @@ function itemOf({ name, declared, mechanism, tried, code, isFine }: Try): Attest
   return { ...shared, effective, verdict: isFine(code) ? 'holds' : 'differs' }
 }
 
-function nodeItem({ node }: Expected, said: unknown): AttestationItem {
+function nodeItem({ node }: Expected, { kernel, node: answer }: CanaryAnswers): AttestationItem {
+  const { node: said, read } = Object(answer) as Record<string, unknown>
   const shared = {
     name: 'canary.node',
     declared: nodeWords(node),
@@ -94,6 +100,9 @@ function nodeItem({ node }: Expected, said: unknown): AttestationItem {
   }
   if (!Array.isArray(said)) return { ...shared, effective: 'no answer', verdict: 'differs' }
   const granted = said.filter((scope) => typeof scope === 'string')
+  // Where one answer is all, that attempt has an item of its own.
+  if (answer !== kernel && (typeof read !== 'string' || read === ''))
+    return { ...shared, effective: "it could read the daemon's state", verdict: 'differs' }
   const verdict = granted.every((scope) => node.includes(scope)) ? 'holds' : 'differs'
   return { ...shared, effective: nodeWords(granted), verdict }
 }

@@ -9,8 +9,10 @@ export type NamespaceKind = 'mnt' | 'pid' | 'net' | 'ipc' | 'uts' | 'cgroup' | '
 export interface Expected {
   /** The first word of the command line when it is looked at; another one is still that of a program in the chain before. */
   readonly program: string
-  /** What the entry program tries, which then waits; null where the runner tries it. */
-  readonly gate: Gate | null
+  /** What the entry program tries; null where the runner tries it. */
+  readonly canary: Gate | null
+  /** Whether it then waits: the program behind it answers no `attest`. */
+  readonly isGated: boolean
   /** The host's number, four times over: real, effective, saved, of the file system. */
   readonly uid: number
   /** Null: the daemon's own. */

@@ -16,7 +16,7 @@ export interface EntryRequest {
   readonly filter: SeccompRequest
   /** What the daemon is to accept the plugin's connections from; null for a plugin without a network. */
   readonly listener: Listener | null
-  /** Where the daemon's `attest` is answered here, and its next message waited for; null leaves both to the program. */
+  /** Where the daemon's first `attest` is answered here; null leaves it to the program. */
   readonly gate: Gate | null
 }
 

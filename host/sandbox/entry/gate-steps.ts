@@ -8,7 +8,7 @@ import {
   type SystemCall,
 } from './machine-code.ts'
 
-/** What is tried in the place of a program that does not answer `attest` itself; see `RunnerParams['attest']`. */
+/** What is tried in the place of the program that is executed then; see `RunnerParams['attest']`. */
 export interface Gate {
   /** A file that no runner may ever read. */
   readonly read: string
@@ -16,6 +16,8 @@ export interface Gate {
   readonly signal: number | null
   /** Whether making a process must fail. */
   readonly start: boolean
+  /** For a program that does not answer `attest` itself: it runs only when the daemon sends the next message. */
+  readonly waits: boolean
 }
 
 /** The channel to the daemon, a socket. */
@@ -33,13 +35,13 @@ const COPIED = 'Cannot start the plugin: it could make a process'
 const NO_ANSWER = '000'
 
 /**
- * Answers `attest` by calls of its own, with all walls up, then waits until the daemon sends the next message, and leaves
- * that to the program which is executed then. So a program that knows nothing of `attest` runs only when the daemon
- * has seen what holds it.
+ * Answers `attest` by calls of its own, with all walls up: what refuses them is the kernel. Then, at a gate, it waits until
+ * the daemon sends the next message, and leaves that to the program which is executed then. So a program that knows
+ * nothing of `attest` runs only when the daemon has seen what holds it.
  *
  * Sources: openat(2), kill(2), socket(2), connect(2), clone(2), recv(2) MSG_PEEK.
  */
-export function gateSteps({ read, signal, start }: Gate): Step[] {
+export function gateSteps({ read, signal, start, waits }: Gate): Step[] {
   const tried = (isTried: boolean): string => (isTried ? `"${NO_ANSWER}"` : 'null')
   // The first message of a connection has the id 1.
   const text =
@@ -71,8 +73,14 @@ export function gateSteps({ read, signal, start }: Gate): Step[] {
       ],
     },
     { call: 'write', arguments: [CHANNEL, answer, answer.memory.length], refusal: GONE },
-    { call: 'recvfrom', arguments: [CHANNEL, byte, 1, MSG_PEEK, 0], refusal: GONE, endsAtZero: GONE },
+    ...(waits ? [waitForMessage(byte)] : []),
   ]
+}
+
+/** Without reading it; the end of the channel is a result of zero. */
+function waitForMessage(byte: Memory): SystemCall {
+  const values = [CHANNEL, byte, 1, MSG_PEEK, 0]
+  return { call: 'recvfrom', arguments: values, refusal: GONE, endsAtZero: GONE }
 }
 
 /** Its refusal is what is wanted. */

@@ -3,12 +3,12 @@ import { refusedAnswer } from '../../../../host/process/refused-answer.ts'
 
 type Spec = Parameters<typeof refusedAnswer>[0]
 
-const specOf = (gate: object | null, operations: readonly string[]): Spec =>
+const specOf = (isGated: boolean, operations: readonly string[]): Spec =>
   ({
     initialize: { plugin_id: 'greeter', operations: operations.map((name) => ({ name })) },
-    plan: { expected: { gate } },
+    plan: { expected: { isGated } },
   }) as unknown as Spec
-const errorOf = (answer: unknown) => refusedAnswer(specOf(null, ['hello']), answer)
+const errorOf = (answer: unknown) => refusedAnswer(specOf(false, ['hello']), answer)
 
 describe('The protocol version that a plugin answers with', () => {
   for (const version of ['1.1', '1.0', '1.7', '1.9999']) {
@@ -50,7 +50,7 @@ describe('The protocol version that a plugin answers with', () => {
 
 describe('The operations that a program names', () => {
   const answer = (operations: unknown) =>
-    refusedAnswer(specOf({}, ['hello', 'bye']), { protocol_version: '1.1', operations })
+    refusedAnswer(specOf(true, ['hello', 'bye']), { protocol_version: '1.1', operations })
 
   it('may be more than the manifest declares', () => expect(answer(['bye', 'hello', 'more'])).to.equal(null))
 

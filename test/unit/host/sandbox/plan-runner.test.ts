@@ -373,7 +373,7 @@ describe('planRunner() of a program of the plugin', () => {
     systemPaths: ['/usr/lib/python3.11', '/lib/libm.so.6', '/usr/bin/python3.11'],
     systemLinks: [{ at: '/usr/bin/python3', to: '/usr/bin/python3.11' }],
   }
-  const gate = { read: '/ws/.phantom/state.db', signal: 4711 }
+  const gate = { read: '/ws/.phantom/state.db', signal: 4711, waits: true }
   const request = { ...REQUEST, program, gate, validatorDir: null, baseDataBytes: 16 * 1024 * 1024 }
 
   it('shows what it needs of the system, and nothing of Node', () => {
@@ -392,7 +392,19 @@ describe('planRunner() of a program of the plugin', () => {
     expect(args.slice(args.indexOf('--'))).to.deep.equal(['--', '/.phantom-runner/enter', ...program.command])
     expect(entry?.gate).to.deep.equal({ ...gate, start: true })
     expect(expected.program).to.equal('/.phantom-runner/enter')
+    expect(expected).to.deep.include({ isGated: true, canary: { ...gate, start: true } })
   })
+
+  it('has the runner tried for and not held: it answers for itself', () => {
+    const tried = { ...gate, waits: false }
+    const { entry, expected } = planRunner(MACHINE, { ...REQUEST, gate: tried })
+    expect(entry?.gate).to.deep.equal({ ...tried, start: true })
+    expect(expected.program).to.equal('/.phantom-runner/node')
+    expect(expected).to.deep.include({ isGated: false, canary: { ...tried, start: true } })
+  })
+
+  it('is not started where nothing would hold it', () =>
+    expect(() => planRunner({ ...MACHINE, tier: 'process' }, request)).to.throw(TypeError))
 
   it('limits its data to a small base and its allowance, less the private /tmp', () => {
     const { entry } = planRunner(MACHINE, request)

@@ -5,12 +5,12 @@ import { compareCanary } from '../../../../../host/sandbox/attest/compare-canary
 import type { Expected } from '../../../../../host/sandbox/attest/expected.ts'
 import { TriedBefore } from '../../../../../host/sandbox/attest/tried-before.ts'
 
-const expected = { node: [], gate: null, mechanisms: {} } as unknown as Expected
+const expected = { node: [], canary: null, isGated: false, mechanisms: {} } as unknown as Expected
 const params = { read: '/state', signal: 4711, connect: 40_000, start: true }
 const FINE = { read: 'ENOENT', signal: 'ESRCH', connect: 'ECONNREFUSED', start: 'EPERM', node: [] }
 
 function differing(answer: unknown, reached = false, more: Partial<Expected> = {}): string[] {
-  return compareCanary({ ...expected, ...more }, { params, reached }, answer)
+  return compareCanary({ ...expected, ...more }, { params, reached }, { kernel: answer, node: answer })
     .filter(({ verdict }) => verdict === 'differs')
     .map(({ name }) => name)
 }
@@ -47,6 +47,43 @@ describe('compareCanary()', () => {
   it("names what Node's model grants beyond what was declared", () => {
     expect(differing({ ...FINE, node: ['net'] })).to.deep.equal(['canary.node'])
     expect(differing({ ...FINE, node: ['net'] }, false, { node: ['net', 'child'] })).to.deep.equal([])
+  })
+})
+
+describe('compareCanary() of what the entry program tried', () => {
+  const gate = { read: '/state', signal: 4711, start: true, waits: false }
+  const kernel = { read: '002', signal: '003', start: '001', connect: '097' }
+  const node = { read: 'ERR_ACCESS_DENIED', signal: null, connect: null, start: null, node: [] }
+  const items = (answers: { kernel?: object; node?: object }, isGated = false): AttestationItem[] =>
+    compareCanary(
+      { ...expected, canary: gate, isGated },
+      { params, reached: false },
+      { kernel: { ...kernel, ...answers.kernel }, node: isGated ? null : { ...node, ...answers.node } },
+    )
+  const names = (all: readonly AttestationItem[]): string[] =>
+    all.flatMap(({ name, verdict }) => (verdict === 'differs' ? [name] : []))
+
+  it('names the errors whose numbers it said', () =>
+    expect(items({}).map(({ name, effective, verdict }) => [name, effective, verdict])).to.deep.equal([
+      ['canary.read', 'ENOENT', 'holds'],
+      ['canary.signal', 'ESRCH', 'holds'],
+      ['canary.connect', 'EAFNOSUPPORT', 'holds'],
+      ['canary.start', 'EPERM', 'holds'],
+      ['canary.node', 'grants nothing beside files', 'holds'],
+    ]))
+
+  it('names each attempt that succeeded, and what is no number', () => {
+    for (const name of ['read', 'signal', 'start', 'connect'])
+      for (const said of ['000', '', 2, '2', '0x2', null, 'ENOENT'])
+        expect(names(items({ kernel: { [name]: said } })), `${name} ${said}`).to.deep.equal([
+          `canary.${name}`,
+        ])
+  })
+
+  it("asks the runner about Node's model alone, and nobody where there is none", () => {
+    expect(names(items({ node: { node: ['net'] } }))).to.deep.equal(['canary.node'])
+    expect(names(items({ node: { read: '' } })), 'the model lets it read').to.deep.equal(['canary.node'])
+    expect(items({}, true).map(({ name }) => name)).not.to.include('canary.node')
   })
 })
 

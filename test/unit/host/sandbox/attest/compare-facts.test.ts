@@ -7,7 +7,8 @@ import type { KernelFacts } from '../../../../../host/sandbox/attest/read-facts.
 const MECHANISMS = {} as Expected['mechanisms']
 const EXPECTED: Expected = {
   program: '/node',
-  gate: null,
+  canary: null,
+  isGated: false,
   uid: 2000,
   gid: 3000,
   groups: [],
