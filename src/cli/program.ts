@@ -17,6 +17,7 @@ import { defineLimits } from './limits.ts'
 import { defineList } from './list.ts'
 import { defineLogs } from './logs.ts'
 import { defineMetrics } from './metrics.ts'
+import { defineNew } from './new.ts'
 import { definePermissions } from './permissions.ts'
 import { defineRun } from './run.ts'
 import { defineSelftest } from './selftest.ts'
@@ -76,6 +77,7 @@ export function buildProgram(): Command {
   defineSelftest(program)
   defineLearn(program)
   defineVerify(program)
+  defineNew(program)
   defineValidate(program)
   defineSetup(program)
   defineCompletion(program)

@@ -29,11 +29,19 @@ export class TerminalQuestions implements Disposable {
     }
   }
 
-  /** Asks until the answer is one of these, or begins as one alone of them does. Null when there is none. */
-  async choose<Choice extends string>(question: string, choices: readonly Choice[]): Promise<Choice | null> {
+  /**
+   * Asks until the answer is one of these, or begins as one alone of them does. Null when there is none. An empty
+   * line means the last parameter, where there is one.
+   */
+  async choose<Choice extends string>(
+    question: string,
+    choices: readonly Choice[],
+    onEmptyLine?: Choice,
+  ): Promise<Choice | null> {
     for (;;) {
       const answer = await this.ask(question)
       if (answer === null) return null
+      if (answer === '' && onEmptyLine !== undefined) return onEmptyLine
       const meant = choices.filter((choice) => answer !== '' && choice.startsWith(answer.toLowerCase()))
       if (meant.length === 1 && meant[0] !== undefined) return meant[0]
     }

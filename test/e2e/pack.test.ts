@@ -43,6 +43,8 @@ const PACKED = [
   'plugins/data_processor/dist/index.js',
   'plugins/data_processor/plugin.toml',
   'plugins/data_processor/schemas/process-pipeline.json',
+  'src/cli/scaffold/templates/javascript/gitignore',
+  'src/cli/scaffold/templates/typescript/package.json',
   'sandbox-runner/rust/Cargo.toml',
   'sandbox-runner/rust/src/lib.rs',
   'sandbox-runner/wasm/sdk/assemblyscript/README.md',
@@ -50,8 +52,8 @@ const PACKED = [
   'sandbox-runner/wasm/sdk/c/phantom.c',
   'sandbox-runner/wasm/sdk/c/phantom.h',
 ]
-/** Authors copy it into their projects, or name it in them, and compile it there. */
-const SDK_SOURCES = /^sandbox-runner\/(?:wasm\/sdk|rust)\//
+/** Authors copy it into their projects, or name it in them, and compile it there; `phantom new` copies the templates. */
+const SDK_SOURCES = /^(?:sandbox-runner\/(?:wasm\/sdk|rust)|src\/cli\/scaffold\/templates)\//
 
 describe('the packed package', function () {
   this.timeout(120_000)

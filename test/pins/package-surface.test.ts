@@ -78,7 +78,7 @@ describe('the package', () => {
     expect(manifest.scripts).to.not.have.any.keys('preinstall', 'install', 'postinstall', 'prepare')
   })
 
-  it('ships what is built, the configuration, the built-in plugins and the SDKs of guests', () => {
+  it('ships what is built, the configuration, the built-in plugins, the SDKs of guests and the templates of phantom new', () => {
     expect(manifest.files).to.deep.equal([
       'dist',
       'config',
@@ -86,6 +86,7 @@ describe('the package', () => {
       'plugins/*/README.md',
       'plugins/*/schemas/**',
       'plugins/*/dist/**',
+      'src/cli/scaffold/templates/**',
       'sandbox-runner/wasm/sdk/**',
       'sandbox-runner/rust/Cargo.toml',
       'sandbox-runner/rust/LICENSE',

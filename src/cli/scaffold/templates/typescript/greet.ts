@@ -1,0 +1,3 @@
+export function greet(name: string): { message: string } {
+  return { message: `Hello, ${name}!` }
+}
