@@ -1,6 +1,7 @@
 import type { Piscina } from 'piscina'
 import type { InputProblem } from '../../src/contract/input/describe-input-error.ts'
 import { messageOf, PhantomError } from '../../src/contract/phantom-error.ts'
+import { openCheckThread } from './check-thread.ts'
 import type { InputOutcome, InputRule, InputTask } from './input-task.ts'
 
 /** For one input, from when its turn has come. */
@@ -125,22 +126,13 @@ async function warmUp(pool: Piscina<InputTask, InputOutcome>): Promise<void> {
   }
 }
 
-async function openPool(): Promise<Piscina<InputTask, InputOutcome>> {
-  // Loaded at the first input of a native plugin that has a schema.
-  const { Piscina } = await import('piscina')
-  const pool = new Piscina<InputTask, InputOutcome>({
-    filename: WORKER_URL.href,
-    minThreads: 0,
-    maxThreads: 1,
-    idleTimeout: IDLE_TIMEOUT_MS,
-    atomics: 'disabled',
-    env: {},
-    execArgv: [],
-    resourceLimits: { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 },
+function openPool(): Promise<Piscina<InputTask, InputOutcome>> {
+  return openCheckThread({
+    worker: WORKER_URL,
+    idleTimeoutMs: IDLE_TIMEOUT_MS,
+    maxOldGenerationSizeMb: 512,
+    maxYoungGenerationSizeMb: 32,
   })
-  // A thread that dies after its task was aborted has nobody to tell: unheard, that would end the daemon.
-  pool.on('error', () => undefined)
-  return pool
 }
 
 /** Its own memory, which is moved into the thread: what the call holds may be sent again. */

@@ -6,6 +6,7 @@ import type { Piscina } from 'piscina'
 import { messageOf, PhantomError } from '../../src/contract/phantom-error.ts'
 import { PACKAGE_VERSION } from '../../src/contract/version.ts'
 import { escapeControl } from '../observe/escape-control.ts'
+import { openCheckThread } from './check-thread.ts'
 import type { SchemaOutcome, SchemaTask } from './schema-task.ts'
 import type { ValueProblem } from './value-problems.ts'
 
@@ -147,22 +148,13 @@ export class SchemaCompiler {
   }
 }
 
-async function openPool(): Promise<Piscina<SchemaTask, SchemaOutcome>> {
-  // Loaded at the first schema that is not in the cache: most daemons never need it.
-  const { Piscina } = await import('piscina')
-  const pool = new Piscina<SchemaTask, SchemaOutcome>({
-    filename: WORKER_URL.href,
-    minThreads: 0,
-    maxThreads: 1,
-    idleTimeout: IDLE_TIMEOUT_MS,
-    atomics: 'disabled',
-    env: {},
-    execArgv: [],
-    resourceLimits: { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 16, stackSizeMb: 4 },
+function openPool(): Promise<Piscina<SchemaTask, SchemaOutcome>> {
+  return openCheckThread({
+    worker: WORKER_URL,
+    idleTimeoutMs: IDLE_TIMEOUT_MS,
+    maxOldGenerationSizeMb: 128,
+    maxYoungGenerationSizeMb: 16,
   })
-  // A thread that dies after its task was aborted has nobody to tell: unheard, that would end the daemon.
-  pool.on('error', () => undefined)
-  return pool
 }
 
 function toJson(schema: JsonSchema): string {
