@@ -216,6 +216,9 @@ describe('A native plugin that attacks its sandbox', function () {
   })
 
   describe('by the network', () => {
+    it('opens unix sockets, which lead nowhere', async () =>
+      expect(await call('open_socket', [1, 1, 0])).to.equal('opened'))
+
     for (const [what, socket] of Object.entries(SOCKETS))
       it(`opens no socket of ${what}`, async () =>
         expect(await call('open_socket', socket)).to.equal('EAFNOSUPPORT'))
@@ -258,6 +261,13 @@ describe('A native plugin that attacks its sandbox', function () {
   describe('by system calls', () => {
     before(function () {
       if (process.arch !== 'x64') skipBecause.call(this, 'the numbers are those of x86-64')
+    })
+
+    it('reaches the kernel by its numbers at all', async () => {
+      expect(await call('system_call', [39]))
+        .to.be.a('number')
+        .and.be.greaterThan(0)
+      expect(await call('system_call', [3, 4711])).to.equal('EBADF')
     })
 
     for (const [what, numbers] of Object.entries(SYSTEM_CALLS))
