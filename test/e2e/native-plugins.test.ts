@@ -314,6 +314,29 @@ describe('A native plugin that nothing would hold is refused by name', function 
     }
   })
 
+  it('where its executable went bad since it was loaded: once, and not tried again', async function () {
+    const daemon = await TestDaemon.start({
+      plugins: ['native-python'],
+      config: 'reload: { watch: false }\n',
+    })
+    try {
+      if ((await daemon.system.get_status()).tier !== 'namespace')
+        skipBecause.call(this, 'native plugins need namespaces')
+      fs.chmodSync(daemon.world.path('plugins', ID, 'main.py'), 0o644)
+      const error = await daemon.refusal(ID, 'echo', 1)
+      expect(error.code).to.equal('PLUGIN_START_FAILED')
+      expect(error.message).to.equal(
+        `Cannot start "${ID}": its executable "main.py": it has no run bit. Set it: chmod +x`,
+      )
+      expect((await daemon.info(ID)).state).to.equal('failed')
+      fs.chmodSync(daemon.world.path('plugins', ID, 'main.py'), 0o755)
+      await daemon.system.reload_plugin(ID)
+      expect((await daemon.call(ID, 'echo', 1)).result).to.equal(1)
+    } finally {
+      await daemon.stop()
+    }
+  })
+
   it('where permissions are observed', async function () {
     const world = new World({ plugins: ['native-python'], config: 'permissions: { mode: observe }\n' })
     let system: PluginSystemApi | null = null
