@@ -5,6 +5,9 @@ import { promisify } from 'node:util'
 import { expect } from 'chai'
 import { PLUGIN_KINDS, type PluginKind } from '../../src/cli/scaffold/plugin-kinds.ts'
 import type { PluginExecutionResult } from '../../src/contract/execution.ts'
+import type { DoctorReport } from '../../src/contract/system-methods.ts'
+import { GUESTS, missingCompiler } from '../../.scripts/build-guests.mjs'
+import { oldestCargo, openCargo } from '../helpers/cargo.ts'
 import { CommandLine } from '../helpers/command-line.ts'
 import { World } from '../helpers/daemon.ts'
 import { skipBecause } from '../helpers/skip.ts'
@@ -19,18 +22,56 @@ interface Written {
   readonly dry_run: boolean
 }
 
-/** What it takes to build and test one, where it has to be built. */
-interface Toolchain {
-  /** Why there is none here; null where there is. */
-  missing(): string | null
+/** What each step of the author's needs in its environment, on top of ours; skips the test where that is not here. */
+type Toolchain = (context: Mocha.Context, world: World) => Promise<Steps> | Steps
+interface Steps {
+  readonly build: Readonly<NodeJS.ProcessEnv>
+  readonly test: Readonly<NodeJS.ProcessEnv>
 }
 
 const ROOT = path.resolve(import.meta.dirname, '../..')
 const PYTHON = '/usr/bin/python3'
+const NATIVE: ReadonlySet<PluginKind> = new Set(['rust', 'python'])
+const NOTHING = { build: {}, test: {} }
+
 const TOOLCHAINS: Readonly<Record<PluginKind, Toolchain>> = {
-  javascript: { missing: () => null },
-  typescript: { missing: () => null },
-  python: { missing: () => (fs.existsSync(PYTHON) ? null : `${PYTHON} is not installed`) },
+  javascript: () => NOTHING,
+  typescript: () => NOTHING,
+  python(context) {
+    if (!fs.existsSync(PYTHON)) skipBecause.call(context, `${PYTHON} is not installed`)
+    return NOTHING
+  },
+  async rust(context) {
+    const { environment } = await openCargo(context)
+    return { build: environment, test: environment }
+  },
+  async 'wasm-rust'(context) {
+    const cargo = await openCargo(context)
+    const oldest = oldestCargo()
+    if (oldest === null) {
+      const reason = 'no Rust here builds WebAssembly; .scripts/rust-toolchain.sh unpacks one'
+      return skipBecause.call(context, reason)
+    }
+    const build = {
+      ...cargo.with(oldest).environment,
+      PATH: `${path.dirname(oldest)}:${process.env['PATH']}`,
+    }
+    return { build, test: cargo.environment }
+  },
+  'wasm-assemblyscript'(_context, world) {
+    // As in a project that installed the compiler.
+    fs.mkdirSync(world.path('node_modules/.bin'), { recursive: true })
+    const compiler = path.join(ROOT, 'node_modules/assemblyscript')
+    fs.symlinkSync(compiler, world.path('node_modules/assemblyscript'))
+    fs.symlinkSync('../assemblyscript/bin/asc.js', world.path('node_modules/.bin/asc'))
+    const offline = { npm_config_offline: 'true' }
+    return { build: offline, test: {} }
+  },
+  'wasm-c'(context) {
+    const reason = missingCompiler(GUESTS.find(({ name }) => name === 'conformance-c')!)
+    if (reason !== null) skipBecause.call(context, reason)
+    return NOTHING
+  },
 }
 
 describe('phantom new', function () {
@@ -48,9 +89,9 @@ describe('phantom new', function () {
 
   for (const kind of Object.keys(PLUGIN_KINDS) as PluginKind[]) {
     it(`writes a plugin of type ${kind} that passes its own test, is valid and answers`, async function () {
-      const { missing } = TOOLCHAINS[kind]
-      const reason = missing()
-      if (reason !== null) skipBecause.call(this, reason)
+      if (NATIVE.has(kind) && !(await hasNamespaces(phantom)))
+        skipBecause.call(this, 'native plugins need namespaces')
+      const environments = await TOOLCHAINS[kind](this, world)
       const id = `made_in_${kind.replaceAll('-', '_')}`
       const { path: folder, files, next } = await phantom.json<Written>(['new', id, '--type', kind])
       expect(folder).to.equal(world.path('plugins', id))
@@ -60,8 +101,10 @@ describe('phantom new', function () {
         expect(text, file.path).to.not.match(/\{\{\w+\}\}/)
       }
       const [buildAndTest = '', validate = '', runIt = ''] = next
-      expect(buildAndTest).to.match(new RegExp(`^\\(cd plugins/${id} && .+\\)$`))
-      await run('sh', ['-ec', buildAndTest], { cwd: world.folder, env: environmentOf() })
+      const { build, test } = PLUGIN_KINDS[kind]
+      expect(buildAndTest).to.equal(`(cd plugins/${id} && ${[...build, test].join(' && ')})`)
+      for (const step of build) await inFolder(folder, step, environments.build)
+      await inFolder(folder, test, environments.test)
       expect(await phantom.said(...wordsOf(validate))).to.match(/ valid$/m)
       const answer = await phantom.json<PluginExecutionResult>([...wordsOf(runIt)])
       expect([answer.success, answer.result]).to.deep.equal([true, { message: 'Hello, Ada!' }])
@@ -155,10 +198,21 @@ describe('phantom new', function () {
   })
 })
 
-/** As the user of a plugin has it: a runner of tests within a runner of tests would report to that. */
-function environmentOf(): NodeJS.ProcessEnv {
+/** The doctor's exit code is about all that could be mended. */
+async function hasNamespaces(phantom: CommandLine): Promise<boolean> {
+  const { stdout } = await phantom.run(['doctor', '--json'])
+  return (JSON.parse(stdout) as DoctorReport).tier === 'namespace'
+}
+
+/** As an author has it: a runner of tests within a runner of tests would report to that. */
+async function inFolder(cwd: string, step: string, more: Readonly<NodeJS.ProcessEnv>): Promise<void> {
   const { NODE_TEST_CONTEXT: _, ...rest } = process.env
-  return { ...rest, PATH: `${path.dirname(process.execPath)}:${process.env['PATH']}` }
+  const env = { ...rest, ...more, PATH: `${path.dirname(process.execPath)}:${more['PATH'] ?? rest['PATH']}` }
+  await run('sh', ['-ec', step], { cwd, env }).catch(
+    ({ stdout, stderr }: { stdout: string; stderr: string }) => {
+      throw new Error(`"${step}" failed:\n${stdout}${stderr}`)
+    },
+  )
 }
 
 /** A printed line as the words of a command line: `phantom`, and what stands in single quotes. */

@@ -44,6 +44,7 @@ const PACKED = [
   'plugins/data_processor/plugin.toml',
   'plugins/data_processor/schemas/process-pipeline.json',
   'src/cli/scaffold/templates/javascript/gitignore',
+  'src/cli/scaffold/templates/rust/.cargo/config.toml',
   'src/cli/scaffold/templates/typescript/package.json',
   'sandbox-runner/rust/Cargo.toml',
   'sandbox-runner/rust/src/lib.rs',

@@ -40,6 +40,11 @@ export class Cargo {
     return path.join(this.folder, this.#program === 'cargo' ? 'target' : 'target-of-oldest')
   }
 
+  /** Where its crates are, and where it builds. */
+  get environment(): Readonly<NodeJS.ProcessEnv> {
+    return { ...this.#home, CARGO_TARGET_DIR: this.#target, CARGO_TERM_COLOR: 'never' }
+  }
+
   /** The same by another cargo. */
   with(program: string): Cargo {
     return new Cargo(this.folder, this.#home, program)
@@ -55,7 +60,7 @@ export class Cargo {
   /** @throws Error with all that it said */
   async run(inFolder: string, ...parameters: string[]): Promise<string> {
     const cwd = path.join(this.folder, inFolder)
-    const env = { ...process.env, ...this.#home, CARGO_TARGET_DIR: this.#target, CARGO_TERM_COLOR: 'never' }
+    const env = { ...process.env, ...this.environment }
     // Of one cargo; an older one does not read a newer one's.
     fs.rmSync(path.join(cwd, 'Cargo.lock'), { force: true })
     try {

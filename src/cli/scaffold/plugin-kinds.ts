@@ -12,6 +12,9 @@ export interface Kind {
   readonly test: string
 }
 
+const SDK = 'sandbox-runner/wasm/sdk'
+const RUST = 'Rust 1.63 or newer (https://rustup.rs)'
+
 export const PLUGIN_KINDS = {
   javascript: {
     description: 'JavaScript, nothing to build',
@@ -29,6 +32,14 @@ export const PLUGIN_KINDS = {
     build: [],
     test: 'npm test',
   },
+  rust: {
+    description: 'Rust as a native program',
+    templates: ['rust'],
+    copied: [],
+    needs: `${RUST}; native plugins need bubblewrap, too`,
+    build: ['./build.sh'],
+    test: 'cargo test',
+  },
   python: {
     description: 'Python as a native program',
     templates: ['python'],
@@ -36,6 +47,30 @@ export const PLUGIN_KINDS = {
     needs: 'python3 of the system; native plugins need bubblewrap, too',
     build: [],
     test: 'python3 -m unittest',
+  },
+  'wasm-rust': {
+    description: 'Rust as a WebAssembly module',
+    templates: ['wasm-rust'],
+    copied: [],
+    needs: `${RUST}, and once: rustup target add wasm32-unknown-unknown`,
+    build: ['./build.sh'],
+    test: 'cargo test',
+  },
+  'wasm-assemblyscript': {
+    description: 'AssemblyScript, which is much like TypeScript, as a WebAssembly module',
+    templates: ['wasm-module', 'wasm-assemblyscript'],
+    copied: [{ from: `${SDK}/assemblyscript`, names: /\.ts$/, to: 'assembly/phantom' }],
+    needs: 'npx, which fetches the compiler',
+    build: ['./build.sh'],
+    test: 'node --test',
+  },
+  'wasm-c': {
+    description: 'C as a WebAssembly module',
+    templates: ['wasm-module', 'wasm-c'],
+    copied: [{ from: `${SDK}/c`, names: /^phantom\.[ch]$/, to: '.' }],
+    needs: 'clang and wasm-ld (the packages clang and lld of Debian)',
+    build: ['./build.sh'],
+    test: 'node --test',
   },
 } satisfies Record<string, Kind>
 
