@@ -101,9 +101,8 @@ export class LibrarySearch {
   async #find(name: string, by: LoadedObject, chain: readonly LoadedObject[]): Promise<LoadedObject | null> {
     if (this.#found.size >= MAX_LIBRARIES)
       throw new ExecutableError(`it needs more than ${MAX_LIBRARIES} libraries`, 'Link them into it')
-    const candidates = name.includes('/')
-      ? [expand(name, by.path)].flat()
-      : await this.#candidates(name, by, chain)
+    this.#cache ??= await readLibraryCache()
+    const candidates = name.includes('/') ? expand(name, by.path) : this.#candidates(name, by, chain)
     for (const path of candidates) {
       const object = await this.#load(path)
       if (object === null) continue
@@ -115,17 +114,14 @@ export class LibrarySearch {
     return null
   }
 
-  async #candidates(name: string, by: LoadedObject, chain: readonly LoadedObject[]): Promise<string[]> {
+  /** One after the other, as they are tried: all of them, of each object above, would hold up the daemon's loop. */
+  *#candidates(name: string, by: LoadedObject, chain: readonly LoadedObject[]): Generator<string> {
     // An object's own RUNPATH takes the place of all RPATHs, its own and those above it.
-    const rpaths =
-      by.elf.runpath.length > 0 ? [] : [by, ...chain].flatMap((one) => foldersOf(one, one.elf.rpath))
-    const folders = [...rpaths, ...foldersOf(by, by.elf.runpath)]
-    this.#cache ??= await readLibraryCache()
-    return [
-      ...folders.map((folder) => join(folder, name)),
-      ...(this.#cache.get(name) ?? []),
-      ...this.#defaults().map((folder) => join(folder, name)),
-    ]
+    const above = by.elf.runpath.length > 0 ? [] : [by, ...chain]
+    for (const one of above) for (const folder of foldersOf(one, one.elf.rpath)) yield join(folder, name)
+    for (const folder of foldersOf(by, by.elf.runpath)) yield join(folder, name)
+    yield* this.#cache?.get(name) ?? []
+    for (const folder of this.#defaults()) yield join(folder, name)
   }
 
   #defaults(): string[] {
@@ -164,7 +160,7 @@ export class LibrarySearch {
   }
 
   #missing(name: string, by: LoadedObject): ExecutableError {
-    const folders = foldersOf(by, [...by.elf.runpath, ...by.elf.rpath])
+    const folders = [...foldersOf(by, [...by.elf.runpath, ...by.elf.rpath])]
     const hidden = folders.filter((folder) => !contains(this.#own.inside, folder) && !isSystemPlace(folder))
     const where =
       hidden.length === 0 ? '' : ` (a plugin does not see ${quoteText(hidden[0]!)}, where it is to look)`
@@ -177,8 +173,8 @@ export class LibrarySearch {
 }
 
 /** Where an object says that libraries lie; what is not absolute then depends on who starts it, and is passed over. */
-function foldersOf({ path }: LoadedObject, written: readonly string[]): string[] {
-  return written.flatMap((folder) => expand(folder, path)).filter((folder) => folder.startsWith('/'))
+function* foldersOf({ path }: LoadedObject, written: readonly string[]): Generator<string> {
+  for (const folder of written) yield* expand(folder, path).filter((one) => one.startsWith('/'))
 }
 
 /** ld.so(8), "Dynamic string tokens". */

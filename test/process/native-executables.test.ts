@@ -301,6 +301,19 @@ describe('The executable of a native plugin', () => {
     }
   })
 
+  it('holds up nobody, whatever folders it names for its libraries', async function () {
+    // Where each library tried all folders of all that load it, this took the daemon's loop for 22 s.
+    this.timeout(10_000)
+    const { elfMachine: machine } = nativeMachine()!
+    const rpath = `$ORIGIN:${'/:'.repeat(2000)}`
+    const libraries = Array.from({ length: 150 }, (_, at) => `chain/lib${at}.so`)
+    for (const [at, name] of libraries.entries())
+      program(name, elfFile({ machine, type: 3, rpath, needed: [`lib${at + 1}.so`] }))
+    program('chain/lib150.so', elfFile({ machine, type: 3 }))
+    const first = elfFile({ machine, rpath, loader: realLoader(), needed: ['lib0.so'] })
+    expect((await inspect(program('chain/main', first))).systemPaths).to.include(realLoader())
+  })
+
   it('that is a link inside of its folder is followed', async () => {
     program(
       'inside/real',
