@@ -44,7 +44,7 @@ describe('The module of a WebAssembly plugin, before anything of it runs', () =>
   })
 
   const files: readonly (readonly [string, Uint8Array | string | null, RegExp])[] = [
-    ['there is none', null, /"plugin\.wasm": it does not exist\. Name the file that the plugin starts from/],
+    ['there is none', null, /"plugin\.wasm": it does not exist\. Build the module, or name the one/],
     ['it is text', '(module)', /it is WebAssembly as text\. Make a binary of it: wat2wasm/],
     ['it is a component', Uint8Array.of(0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0), /come with a later version/],
     ['it was cut off', pluginModule().subarray(0, 40), /ends too early/],

@@ -8,6 +8,17 @@ import { isSemanticVersion } from './version-text.ts'
 
 const PLUGIN_ID = /^[a-z][a-z0-9_]{0,63}$/
 const PLUGIN_TYPES = ['native', 'wasm', 'javascript'] as const satisfies readonly PluginType[]
+/** A plugin has the type of what runs it, not of what it is written in. */
+const TYPE_OF_LANGUAGE: ReadonlyMap<string, PluginType> = new Map([
+  ['typescript', 'javascript'],
+  ['rust', 'native'],
+  ['python', 'native'],
+  ['c', 'native'],
+  ['webassembly', 'wasm'],
+  ['wasm-rust', 'wasm'],
+  ['wasm-assemblyscript', 'wasm'],
+  ['wasm-c', 'wasm'],
+])
 /** What Node loads as JavaScript, or strips to it. */
 const JAVASCRIPT_ENTRY = /\.(?:js|mjs|cjs|ts|mts)$/
 const ENTRY_SAMPLES = { javascript: '"index.js"', wasm: '"plugin.wasm"', native: '"main"' } as const
@@ -62,7 +73,7 @@ export function parseIdentity(
 }
 
 function parseType(reader: TableReader, issues: IssueList): PluginType | null {
-  if (reader.has('type')) return reader.choice('type', PLUGIN_TYPES)
+  if (reader.has('type')) return reader.choice('type', PLUGIN_TYPES, TYPE_OF_LANGUAGE)
   issues.error(reader.pathOf('type'), { problem: 'it is missing', remedy: 'Add type = "javascript"' })
   return null
 }
@@ -89,11 +100,15 @@ function homepageProblem(url: string): string | null {
 function entryPointProblem(path: string, type: PluginType | null): string | null {
   const problem = folderPathProblem(path)
   if (problem !== null) return `${quoteText(path)} ${problem}, expected a path inside the plugin folder`
-  if (type === 'wasm') {
-    return path.endsWith('.wasm')
-      ? null
-      : `${quoteText(path)} is no WebAssembly module, expected one that ends in .wasm`
+  const isModule = path.endsWith('.wasm')
+  const isJavaScript = JAVASCRIPT_ENTRY.test(path)
+  if (type === 'wasm' && !isModule) {
+    const instead = isJavaScript ? ', or type = "javascript"' : ''
+    return `${quoteText(path)} is no WebAssembly module, expected one that ends in .wasm${instead}`
   }
-  if (type !== 'javascript' || JAVASCRIPT_ENTRY.test(path)) return null
-  return `${quoteText(path)} is no JavaScript file, expected one that ends in .js, .mjs, .cjs, .ts or .mts`
+  if (type === 'native' && isModule)
+    return `${quoteText(path)} is a WebAssembly module, expected a program, or type = "wasm"`
+  if (type !== 'javascript' || isJavaScript) return null
+  const instead = isModule ? ', or type = "wasm"' : ''
+  return `${quoteText(path)} is no JavaScript file, expected one that ends in .js, .mjs, .cjs, .ts or .mts${instead}`
 }

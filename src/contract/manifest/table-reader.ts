@@ -85,12 +85,17 @@ export class TableReader {
     return this.#reject(key, value, 'true or false', `Write ${key} = true, or remove the line`)
   }
 
-  choice<C extends string>(key: string, choices: readonly C[]): C | null {
+  choice<C extends string>(
+    key: string,
+    choices: readonly C[],
+    /** Other words that people write for one of them. */
+    meant: ReadonlyMap<string, C> = new Map(),
+  ): C | null {
     const value = this.get(key)
     if (value === undefined) return null
     const chosen = choices.find((choice) => choice === value)
     if (chosen !== undefined) return chosen
-    const near = typeof value === 'string' ? nearestName(value, choices) : null
+    const near = typeof value === 'string' ? (meant.get(value) ?? nearestName(value, choices)) : null
     const list = choices.map((choice) => `"${choice}"`).join(', ')
     return this.#reject(
       key,
