@@ -9,11 +9,14 @@ import {
   type InputCheck,
   type ValidatorFactory,
 } from '../../src/contract/input/input-check.ts'
+import type { InputProblem } from '../../src/contract/input/describe-input-error.ts'
 import { messageOf } from '../../src/contract/phantom-error.ts'
 import { parseHostileJson } from '../../src/rpc/hostile-json.ts'
 import type { InputOutcome, InputRule, InputTask } from './input-task.ts'
 
 const MAX_KEPT = 200
+/** What defaults may add to one input: each empty object of a caller's gets them all, and the daemon holds the result. */
+const MAX_DEFAULTS_BYTES = 16 * 1024 * 1024
 
 interface Known {
   readonly check: InputCheck
@@ -34,7 +37,17 @@ export default function runInputTask(task: InputTask): InputOutcome {
   }
   const problem = check(value)
   if (problem !== null) return { kind: 'refused', problem }
-  return { kind: 'fits', text: hasDefaults ? JSON.stringify(value) : null }
+  if (!hasDefaults) return { kind: 'fits', text: null }
+  const text = JSON.stringify(value)
+  const most = (task.bytes?.length ?? 0) + MAX_DEFAULTS_BYTES
+  return text.length > most
+    ? { kind: 'refused', problem: grownInput(text.length, most) }
+    : { kind: 'fits', text }
+}
+
+function grownInput(bytes: number, most: number): InputProblem {
+  const message = `input: with the defaults of its schema it has ${bytes} bytes, at most ${most} are allowed`
+  return { message, details: { path: 'input', keyword: 'default' } }
 }
 
 function knownOf({ validator, schema }: InputRule): Known {

@@ -50,6 +50,18 @@ describe('InputChecker', function () {
     expect(textOf(await check(schema, '{}'))).to.equal('{"n":7}')
   })
 
+  it('is not made to hold more than that: what defaults blow up is refused', async () => {
+    const item = { type: 'object', properties: { text: { type: 'string', default: 'x'.repeat(200_000) } } }
+    const filled = (count: number): Promise<CheckedInput> =>
+      check({ type: 'array', items: item }, JSON.stringify(Array.from({ length: count }, () => ({}))))
+    expect(textOf(await filled(10))).to.have.lengthOf(2_000_121)
+    const { problem } = await filled(100)
+    expect(problem?.message).to.match(
+      /^input: with the defaults of its schema it has 20001201 bytes, at most/,
+    )
+    expect(problem?.details).to.deep.equal({ path: 'input', keyword: 'default' })
+  })
+
   it('takes no input for null', async () => {
     expect(await check({ type: 'null' }, null)).to.deep.equal({ problem: null, input: null })
     const { problem } = await check({ type: 'string' }, null)
