@@ -10,6 +10,7 @@ import { GUESTS, missingCompiler } from '../../.scripts/build-guests.mjs'
 import { oldestCargo, openCargo } from '../helpers/cargo.ts'
 import { CommandLine } from '../helpers/command-line.ts'
 import { World } from '../helpers/daemon.ts'
+import { samplesOf } from '../helpers/docs-pages.ts'
 import { skipBecause } from '../helpers/skip.ts'
 import { hasTerminals, PhantomAtTerminal } from '../helpers/terminal.ts'
 
@@ -92,21 +93,22 @@ describe('phantom new', function () {
       if (NATIVE.has(kind) && !(await hasNamespaces(phantom)))
         skipBecause.call(this, 'native plugins need namespaces')
       const environments = await TOOLCHAINS[kind](this, world)
-      const id = `made_in_${kind.replaceAll('-', '_')}`
-      const { path: folder, files, next } = await phantom.json<Written>(['new', id, '--type', kind])
+      const [make, buildAndTest, validate, runIt] = linesOf(kind)
+      const id = wordsOf(make)[1]!
+      const { path: folder, files, next } = await phantom.json<Written>(wordsOf(make))
+      expect(next, 'what the page says').to.deep.equal([buildAndTest, validate, runIt])
       expect(folder).to.equal(world.path('plugins', id))
       expect(files.map((file) => file.path)).to.include.members(['plugin.toml', 'README.md', '.gitignore'])
       for (const file of files) {
         const text = fs.readFileSync(path.join(folder, file.path), 'utf8')
         expect(text, file.path).to.not.match(/\{\{\w+\}\}/)
       }
-      const [buildAndTest = '', validate = '', runIt = ''] = next
       const { build, test } = PLUGIN_KINDS[kind]
       expect(buildAndTest).to.equal(`(cd plugins/${id} && ${[...build, test].join(' && ')})`)
       for (const step of build) await inFolder(folder, step, environments.build)
       await inFolder(folder, test, environments.test)
       expect(await phantom.said(...wordsOf(validate))).to.match(/ valid$/m)
-      const answer = await phantom.json<PluginExecutionResult>([...wordsOf(runIt)])
+      const answer = await phantom.json<PluginExecutionResult>(wordsOf(runIt))
       expect([answer.success, answer.result]).to.deep.equal([true, { message: 'Hello, Ada!' }])
       expect(answer.logs.join()).to.match(/greeting/)
     })
@@ -213,6 +215,14 @@ async function inFolder(cwd: string, step: string, more: Readonly<NodeJS.Process
       throw new Error(`"${step}" failed:\n${stdout}${stderr}`)
     },
   )
+}
+
+/** What docs/writing-plugins.md tells an author to type. */
+function linesOf(kind: PluginKind): readonly [string, string, string, string] {
+  const sample = samplesOf('docs/writing-plugins.md').find(({ name }) => name === `new-${kind}`)
+  const lines = sample?.text.trim().split('\n') ?? []
+  expect(lines, kind).to.have.lengthOf(4)
+  return lines as unknown as [string, string, string, string]
 }
 
 /** A printed line as the words of a command line: `phantom`, and what stands in single quotes. */

@@ -40,16 +40,16 @@ export function wordOf(cell = ''): string {
 
 export interface Sample {
   readonly page: string
-  readonly kind: 'file' | 'run' | 'output'
+  readonly kind: 'file' | 'run' | 'output' | 'template'
   /** The path of a file, the name of what is run. */
   readonly name: string
   readonly language: string
   readonly text: string
 }
 
-/** Fenced blocks behind `<!-- file: PATH -->`, `<!-- run: NAME -->` or `<!-- output: NAME -->`. */
+/** Fenced blocks behind `<!-- file: PATH -->`, `<!-- run: NAME -->`, `<!-- output: NAME -->` or `<!-- template: PATH -->`. */
 export function samplesOf(page: string): Sample[] {
-  const fences = /<!-- (file|run|output): (\S+) -->\n```(\w*)\n([\s\S]*?)^```$/gm
+  const fences = /<!-- (file|run|output|template): (\S+) -->\n```(\w*)\n([\s\S]*?)^```$/gm
   return [...readPage(page).matchAll(fences)].map(([, kind, name, language, text]) => {
     return { page, kind: kind as Sample['kind'], name: name!, language: language!, text: text! }
   })

@@ -10,6 +10,7 @@ import {
 import { nextPluginState, PLUGIN_EVENTS, type PluginEvent } from '../../host/supervisor/plugin-state.ts'
 import { exitCodeOf } from '../../src/cli/exit-code.ts'
 import { buildProgram } from '../../src/cli/program.ts'
+import { PLUGIN_KINDS } from '../../src/cli/scaffold/plugin-kinds.ts'
 import { ERROR_CODES, type ErrorCode } from '../../src/contract/error-codes.ts'
 import { DENIAL_KINDS } from '../../src/contract/denial.ts'
 import { CLI_EXIT_CODES, DAEMON_EXIT_CODES, RUNNER_EXIT_CODES } from '../../src/contract/exit-codes.ts'
@@ -20,7 +21,7 @@ import { parsePermission } from '../../src/contract/permission.ts'
 import { PhantomError } from '../../src/contract/phantom-error.ts'
 import { drawnBlock, drawStates, movesOf, writeDrawnBlock, type StateTable } from '../helpers/docs-diagram.ts'
 import { linkProblems } from '../helpers/docs-links.ts'
-import { columnsOf, pageFiles, ROOT, tableOf, wordOf } from '../helpers/docs-pages.ts'
+import { columnsOf, pageFiles, ROOT, samplesOf, tableOf, wordOf } from '../helpers/docs-pages.ts'
 import { expectWords } from '../helpers/docs-words.ts'
 import { interfaceMembers, unionWords } from '../helpers/type-words.ts'
 
@@ -120,6 +121,16 @@ describe('docs/writing-plugins.md', () => {
         known === null ? [`${section}.*`] : known.map((key) => `${section}.${key}`),
     )
     expectWords(page, 'manifest-keys', keys)
+  })
+
+  it('has every type of phantom new, and shows its files as they are', () => {
+    expectWords(page, 'plugin-kinds', Object.keys(PLUGIN_KINDS))
+    const shown = samplesOf(page).filter(({ kind }) => kind === 'template')
+    expect(shown).to.not.be.empty
+    for (const { name, text } of shown) {
+      const template = fs.readFileSync(path.join(ROOT, 'src/cli/scaffold/templates', name), 'utf8')
+      expect(template, name).to.include(text)
+    }
   })
 
   it('has every key of definePlugin and of the context', () => {
