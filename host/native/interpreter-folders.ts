@@ -1,5 +1,6 @@
-import { readdir, stat } from 'node:fs/promises'
+import { readdir, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { isSystemPlace } from './system-places.ts'
 
 /** Files of one interpreter that may be loaded as code of the machine. */
 const MAX_MODULES = 2000
@@ -78,9 +79,10 @@ async function namesIn(folder: string): Promise<string[]> {
   return await readdir(folder).catch(() => [])
 }
 
+/** Also behind a link, where that does not lead out of the system. */
 async function isFolder(path: string): Promise<boolean> {
   try {
-    return (await stat(path)).isDirectory()
+    return (await stat(path)).isDirectory() && isSystemPlace(await realpath(path))
   } catch {
     return false
   }

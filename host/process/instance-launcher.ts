@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { LogLevel } from '../../src/contract/execution.ts'
 import type { Permission } from '../../src/contract/permission.ts'
 
@@ -25,6 +25,7 @@ import { RefusedStarts } from './refused-starts.ts'
 import { shortageError } from './start-error.ts'
 import { grantsOf } from './instance-grants.ts'
 import { reachOf } from './instance-reach.ts'
+import { refuseProjectFiles } from './refuse-project-files.ts'
 import { requireTier } from './require-tier.ts'
 import type { InstanceSpec } from './instance-spec.ts'
 import { RunnerInstance } from './runner-instance.ts'
@@ -113,6 +114,7 @@ export class InstanceLauncher {
     if (generation.rights.some(({ kind }) => kind === 'env')) this.#options.variables.read()
     await this.#options.onSpawned(generation)
     const prepared = await this.prepare(generation)
+    await this.#refuseProjectFiles(generation, { prepared, lane })
     await this.#options.loadConfiguration(generation)
     await this.#options.checkDisk(generation, this.#dataDirectory(generation))
     const { identities } = this.#options
@@ -150,6 +152,16 @@ export class InstanceLauncher {
       release()
       throw error
     }
+  }
+
+  async #refuseProjectFiles(
+    { id, directory }: Generation,
+    { prepared, lane }: Pick<PlannedStart, 'prepared' | 'lane'>,
+  ): Promise<void> {
+    const { hiddenPaths, protectedPaths } = this.#options
+    // The folder above that of the plugins is a workspace unless the configuration says otherwise.
+    const places = [...hiddenPaths, ...protectedPaths, lane.workspace, dirname(dirname(directory))]
+    if (prepared.executable !== null) await refuseProjectFiles(id, prepared.executable, places)
   }
 
   #openEgress({ plugin, workspace }: InstanceLane, { network: rules }: Policy): EgressDoor | null {
