@@ -39,7 +39,7 @@ export async function readManifest(pluginDir: string): Promise<ReadManifest> {
   const source = await readInside(directory, MANIFEST_FILE, MAX_MANIFEST_BYTES)
   if ('error' in source) {
     const remedy = source.isMissing
-      ? 'Create it: docs/writing-plugins.md shows the smallest one'
+      ? 'Create it: "phantom new" writes a whole plugin, and docs/writing-plugins.md shows the smallest one'
       : 'Put a readable text file of your own there'
     return failed(directory, { line: 1, column: 1, message: `${source.error}. ${remedy}` })
   }

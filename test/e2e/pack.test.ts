@@ -109,6 +109,24 @@ describe('the packed package', function () {
       expect({ stdout, stderr }).to.deep.equal({ stdout: `${packageVersion()}\n`, stderr: '' })
     })
 
+    it('writes new plugins: one that runs, one with the crate that it brings, one with a copy of an SDK', async () => {
+      await phantom(consumer, ['new', 'fresh'])
+      const { stdout } = await phantom(consumer, ['run', 'fresh', 'greet', '--input', '{"name": "Ada"}'])
+      expect(JSON.parse(stdout)).to.deep.equal({ message: 'Hello, Ada!' })
+      await phantom(consumer, ['new', 'crated', '--type', 'rust'])
+      const crated = path.join(consumer.folder, 'plugins/crated')
+      const [, crate = ''] =
+        /phantom_ml_core = \{ path = "(.*)" \}/.exec(
+          fs.readFileSync(path.join(crated, 'Cargo.toml'), 'utf8'),
+        ) ?? []
+      expect(crate).to.match(/^\.\.\/\.\.\/node_modules\//)
+      expect(fs.existsSync(path.join(crated, crate, 'src/lib.rs'))).to.equal(true)
+      expect(fs.statSync(path.join(crated, 'build.sh')).mode & 0o111).to.not.equal(0)
+      await phantom(consumer, ['new', 'copied', '--type', 'wasm-assemblyscript'])
+      const sdk = fs.readdirSync(path.join(consumer.folder, 'plugins/copied/assembly/phantom'))
+      expect(sdk).to.include.members(['phantom.ts', 'exports.ts']).and.not.include('README.md')
+    })
+
     it('attacks the sandbox of the machine with the plugins that it brings', async () => {
       const { stdout } = await phantom(consumer, [
         'selftest',

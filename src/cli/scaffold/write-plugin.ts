@@ -7,6 +7,7 @@ import { PLUGIN_KINDS, type Kind, type PluginKind } from './plugin-kinds.ts'
 
 /** In the package as in the checkout: see "files" of package.json. */
 const TEMPLATES = 'src/cli/scaffold/templates'
+const CRATE = 'sandbox-runner/rust'
 /** npm leaves a `.gitignore` out of a package. */
 const RENAMED: ReadonlyMap<string, string> = new Map([['gitignore', '.gitignore']])
 
@@ -31,7 +32,7 @@ export function writePlugin(
   const texts = textsOf(wanted)
   assertRoom(wanted, mayReplace)
   const files = [...texts.keys()].toSorted().map((file) => {
-    return { path: file, isReplaced: fs.existsSync(path.join(wanted.folder, file)) }
+    return { path: file, isReplaced: isThere(path.join(wanted.folder, file)) }
   })
   if (!isDryRun) for (const [file, text] of texts) write(wanted, file, text)
   return { ...wanted, files }
@@ -69,17 +70,14 @@ function filledIn(text: string, { id, name, folder }: Wanted, root: string): str
   return text.replaceAll(/\{\{(\w+)\}\}/g, (place, key: string) => places[key] ?? place)
 }
 
-/** A project that moves keeps a package that lies in it; one from elsewhere is named where it is. */
+/** A project that moves keeps the package that is installed in it; one from elsewhere is named where it is. */
 function crateFrom(folder: string, root: string): string {
-  const crate = path.join(root, 'sandbox-runner/rust')
-  const project = path.dirname(path.dirname(path.dirname(root)))
-  const isInside =
-    path.basename(path.dirname(path.dirname(root))) === 'node_modules' && isBelow(folder, project)
-  return isInside ? path.relative(folder, crate) : crate
-}
-
-function isBelow(folder: string, parent: string): boolean {
-  return folder.startsWith(parent.endsWith(path.sep) ? parent : parent + path.sep)
+  for (let above = path.dirname(folder); above !== path.dirname(above); above = path.dirname(above)) {
+    const installed = path.join(above, 'node_modules/@phantom-ml/core')
+    if (fs.existsSync(installed) && fs.realpathSync(installed) === fs.realpathSync(root))
+      return path.relative(folder, path.join(installed, CRATE))
+  }
+  return path.join(root, CRATE)
 }
 
 function assertRoom(wanted: Wanted, mayReplace: boolean): void {
@@ -99,6 +97,11 @@ function namesIn(wanted: Wanted): string[] {
     const found = code === 'ENOTDIR' ? 'is, or lies below, a file' : `can't be read (${code})`
     throw refused(wanted, `"${wanted.folder}" ${found}. ${ELSEWHERE}`, error)
   }
+}
+
+/** Links that lead nowhere, too. */
+function isThere(file: string): boolean {
+  return fs.lstatSync(file, { throwIfNoEntry: false }) !== undefined
 }
 
 function write(wanted: Wanted, name: string, text: string): void {

@@ -52,6 +52,12 @@ describe('completeCommandLine()', () => {
     expect(await complete('run', '--priority', '')).to.deep.equal(['low', 'normal', 'high', 'critical'])
     expect(await complete('history', '--outcome', 're')).to.deep.equal(['rejected'])
     expect(await complete('completion', '')).to.deep.equal(['bash', 'zsh', 'fish'])
+    expect(await complete('new', 'x', '--type', 'wasm-')).to.deep.equal([
+      'wasm-rust',
+      'wasm-assemblyscript',
+      'wasm-c',
+    ])
+    expect(await complete('new', '')).to.deep.equal([])
     expect(await complete('help', 'inf')).to.deep.equal(['info'])
   })
 
