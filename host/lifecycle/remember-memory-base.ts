@@ -16,9 +16,14 @@ export function rememberMemoryBase(machine: Machine, store: Store): (kind: Runne
     if (typeof known === 'number') return known
     const asked = measuring.get(key) ?? measureMemoryBase(machine, kind)
     measuring.set(key, asked)
-    const bytes = await asked
-    store.setFact(key, bytes)
-    return bytes
+    try {
+      const bytes = await asked
+      store.setFact(key, bytes)
+      return bytes
+    } finally {
+      // Also where it failed: what the machine lacked then it may have at the next start.
+      measuring.delete(key)
+    }
   }
   return async ({ threads, ...kind }) => {
     const base = await measured({ ...kind, threads: 0 })

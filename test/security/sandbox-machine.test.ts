@@ -4,9 +4,11 @@ import os from 'node:os'
 import path from 'node:path'
 import { expect } from 'chai'
 
+import { rememberMemoryBase } from '../../host/lifecycle/remember-memory-base.ts'
 import { doctorChecks } from '../../host/sandbox/doctor.ts'
 import { probeMachine, type Machine } from '../../host/sandbox/machine.ts'
 import { measureMemoryBase } from '../../host/sandbox/memory-base.ts'
+import { openStore } from '../../host/store/store.ts'
 import { skipBecause } from '../helpers/skip.ts'
 
 const MIB = 1024 * 1024
@@ -85,6 +87,24 @@ describe('measureMemoryBase() and doctorChecks()', () => {
     const failure = await measureMemoryBase(broken).catch((error: unknown) => error)
     expect(failure).to.include({ code: 'SANDBOX_UNAVAILABLE' })
     expect(String(failure)).to.include('Cannot measure the memory of an idle runner: it ended with code 1')
+  })
+
+  it('is measured once, and anew after it failed: what the machine lacked it may have by then', async () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'phantom-base-'))
+    const store = openStore(folder)
+    try {
+      const changing = { ...machine, bwrapPath: '/bin/false', prlimitPath: '/bin/false' }
+      const baseOf = rememberMemoryBase(changing, store)
+      const plain = { hasNetwork: false, isWasm: false, threads: 0 }
+      expect(await baseOf(plain).catch((error: unknown) => error)).to.include({ code: 'SANDBOX_UNAVAILABLE' })
+      Object.assign(changing, machine)
+      const [one, other] = await Promise.all([baseOf(plain), baseOf(plain)])
+      expect(one).to.be.greaterThan(16 * MIB)
+      expect(other).to.equal(one)
+    } finally {
+      store.close()
+      fs.rmSync(folder, { recursive: true })
+    }
   })
 
   it('finds every wall of tier namespace standing', async function () {
