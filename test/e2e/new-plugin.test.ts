@@ -198,6 +198,15 @@ describe('phantom new', function () {
       expect(fs.existsSync(world.path('plugins', id, entry)), terminal.text).to.equal(true)
     }
   })
+
+  it('writes nothing where Ctrl-C is the answer', async function () {
+    if (!hasTerminals()) skipBecause.call(this, 'script(1) of util-linux is not installed')
+    const terminal = new PhantomAtTerminal(world.folder, ['new', 'never'])
+    await terminal.answer('Which type? [javascript]: ', '\u0003')
+    expect(await terminal.ended(), terminal.text).to.not.equal(0)
+    expect(terminal.text).to.include('Nothing was written')
+    expect(fs.existsSync(world.path('plugins/never'))).to.equal(false)
+  })
 })
 
 /** The doctor's exit code is about all that could be mended. */

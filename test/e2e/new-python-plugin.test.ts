@@ -1,0 +1,121 @@
+import fs from 'node:fs'
+import path from 'node:path'
+import { expect } from 'chai'
+import { CommandLine } from '../helpers/command-line.ts'
+import { refusalOf, TestDaemon, until, World } from '../helpers/daemon.ts'
+import { needPython } from '../helpers/native-programs.ts'
+import { skipBecause } from '../helpers/skip.ts'
+
+const OPERATIONS = `
+def read(path, call):
+    with open(path) as file:
+        return file.read()
+
+def write(path, call):
+    with open(path, 'w') as file:
+        return file.write('x')
+
+def fail(data, call):
+    raise ValueError('no such luck')
+
+def no_json(data, call):
+    return float('nan')
+
+def wait(data, call):
+    call.progress(0.5, 'half of it')
+    call.sleep(60)
+
+def tell(data, call):
+    call.log('debug', 'too little')
+    call.log('warn', 'mind this')
+    return [call.config['depth'], call.workspace, call.data_dir, call.execution_id, call.is_cancelled]
+
+OPERATIONS = {f.__name__: f for f in (read, write, fail, no_json, wait, tell)}
+`
+const MORE = `
+[permissions]
+permissions = ["fs_read:./given"]
+[configuration]
+type = "object"
+properties = { depth = { type = "integer", default = 3 } }
+`
+
+describe('the wire of a plugin that phantom new wrote in Python', function () {
+  this.timeout(60_000)
+  const id = 'speaks'
+  let daemon: TestDaemon | null = null
+
+  before(async function () {
+    needPython.call(this)
+    const scratch = new World()
+    try {
+      const { code, stderr } = await new CommandLine(scratch.folder).run(['new', id, '--type', 'python'])
+      expect(code, stderr).to.equal(0)
+      daemon = await TestDaemon.start({
+        files: { 'given/a.txt': 'given' },
+        prepare(world) {
+          const folder = world.path('plugins', id)
+          fs.cpSync(scratch.path('plugins', id), folder, { recursive: true })
+          fs.writeFileSync(path.join(folder, 'operations.py'), OPERATIONS)
+          const manifest = fs.readFileSync(path.join(folder, 'plugin.toml'), 'utf8')
+          // Any operation that the code has, none of them declared.
+          const undeclared = manifest.slice(0, manifest.indexOf('[[operations]]'))
+          fs.writeFileSync(path.join(folder, 'plugin.toml'), undeclared + MORE)
+        },
+      })
+      if ((await daemon.system.get_status()).tier !== 'namespace')
+        skipBecause.call(this, 'native plugins need namespaces')
+      await daemon.approve(id)
+    } finally {
+      scratch.remove()
+    }
+  })
+  after(() => daemon?.stop())
+
+  it('reads what was granted, and names what was not', async () => {
+    expect((await daemon!.call(id, 'read', 'given/a.txt')).result).to.equal('given')
+    for (const [operation, file, missing] of [
+      ['read', '/etc/hostname', 'fs_read:/etc/hostname'],
+      ['write', 'given/a.txt', 'fs_write:./given/a.txt'],
+    ] as const) {
+      const { code, details } = await daemon!.refusal(id, operation, file)
+      expect([code, details['missing']]).to.deep.equal(['PERMISSION_DENIED', [missing]])
+    }
+    const { success, error } = await daemon!.call(id, 'read', 'given/none.txt')
+    expect([success, error]).to.deep.equal([false, "[Errno 2] No such file or directory: 'given/none.txt'"])
+  })
+
+  it('fails in the words of an exception, and goes on', async () => {
+    const failed = await daemon!.call(id, 'fail')
+    expect([failed.success, failed.error]).to.deep.equal([false, 'no such luck'])
+    const { success, error } = await daemon!.call(id, 'no_json')
+    expect(success).to.equal(false)
+    expect(error).to.match(/not JSON compliant/)
+    expect((await daemon!.refusal(id, 'dance')).code).to.equal('OPERATION_NOT_FOUND')
+  })
+
+  it('knows its call and its plugin, and logs by level', async () => {
+    const { result, execution_id, warnings, logs } = await daemon!.call<unknown[]>(id, 'tell')
+    const { folder } = daemon!.world
+    expect(result).to.have.ordered.members([3, folder, result![2], execution_id, false])
+    expect(String(result![2])).to.match(/\/data\/speaks$/)
+    expect([warnings, logs]).to.deep.equal([['mind this'], ['warn: mind this']])
+  })
+
+  it('tells how far it is, and ends when its call is cancelled, in the same process', async () => {
+    const pid = await daemon!.pidOf(id)
+    const cancelled = new AbortController()
+    const seen: unknown[] = []
+    const call = daemon!.call(id, 'wait', null, {
+      signal: cancelled.signal,
+      on_progress: ({ fraction, message }) => void seen.push([fraction, message]),
+    })
+    const refused = refusalOf(call)
+    await until(() => seen.length > 0, 'its progress')
+    cancelled.abort()
+    expect((await refused).code).to.equal('CALL_CANCELLED')
+    expect(seen).to.deep.equal([[0.5, 'half of it']])
+    expect((await daemon!.call(id, 'read', 'given/a.txt')).result).to.equal('given')
+    expect(await daemon!.pidOf(id)).to.equal(pid)
+  })
+})
