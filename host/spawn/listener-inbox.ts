@@ -38,7 +38,8 @@ export class ListenerInbox {
     this.#libc = libc
     this.#channel = channel
     this.#piece.set([addressOf(this.#words), BigInt(WORDS_BYTES)])
-    const control = [addressOf(this.#control), BigInt(this.#control.byteLength)]
+    // So long that there is room for one: in the padding behind it lies a second.
+    const control = [addressOf(this.#control), BigInt(CONTROL_HEADER_BYTES + 4)]
     this.#header.set([0n, 0n, addressOf(this.#piece.buffer), 1n, ...control, 0n])
   }
 

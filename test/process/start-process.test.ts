@@ -221,6 +221,37 @@ for (const [way, start] of WAYS) {
         })
       }
 
+      if (way !== 'by Node') {
+        it('has nothing taken of two sockets in one message, and nothing left open', async function () {
+          if (!isSeccompArch(process.arch))
+            return skipBecause.call(this, `no instructions for ${process.arch}`)
+          const count = (): number => fs.readdirSync('/proc/self/fd').length
+          const before = count()
+          const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'phantom-both-'))
+          try {
+            const control = Buffer.alloc(24)
+            control.writeBigUInt64LE(24n)
+            // SOL_SOCKET, SCM_RIGHTS, and stdout twice.
+            for (const at of [8, 12, 16, 20]) control.writeUInt32LE(1, at)
+            const bytes = Buffer.from('.')
+            const header = { fields: [0, 0, { fields: [bytes, 1] }, 1, control, control.length, 0] }
+            const step: Step = { call: 'sendmsg', arguments: [3, header, 0], refusal: 'refused' }
+            const file = path.join(folder, 'enter')
+            fs.writeFileSync(file, elfProgram(process.arch, [step]), { mode: 0o755 })
+            const args = [SHELL, '-c', 'echo both; read word <&2']
+            const started = shell('', { file, args, passesListener: true })
+            running.push(started)
+            started.channels[1]!.resume()
+            expect(String((await once(started.channels[0]!, 'data'))[0])).to.equal('both\n')
+            expect(await started.takeListener(SOON_MS)).to.equal(null)
+          } finally {
+            for (const started of running.splice(0)) await end(started)
+            fs.rmSync(folder, { recursive: true })
+          }
+          await until(() => count() === before, 'its descriptors to be closed')
+        })
+      }
+
       it('leaves nothing open where nobody takes what it passed', async () => {
         const count = (): number => fs.readdirSync('/proc/self/fd').length
         const before = count()
