@@ -20,15 +20,18 @@ export function writableAddressAt(offset: number): bigint {
   return WRITABLE_BASE + BigInt(offset)
 }
 
-/** What stands before code and data, see elf(5): nothing is both written to and executed, and the stack neither. */
-export function elfHeaders(elfMachine: number, fileBytes: number): Buffer {
+/** What stands before data and code, see elf(5): nothing is both written to and executed, and the stack neither. */
+export function elfHeaders(
+  elfMachine: number,
+  { entry, fileBytes }: { readonly entry: number; readonly fileBytes: number },
+): Buffer {
   const header = Buffer.alloc(HEADER_BYTES)
   // 64 bits, little-endian, System V.
   header.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0])
   header.writeUInt16LE(2, 16)
   header.writeUInt16LE(elfMachine, 18)
   header.writeUInt32LE(1, 20)
-  header.writeBigUInt64LE(addressAt(HEADER_BYTES), 24)
+  header.writeBigUInt64LE(addressAt(entry), 24)
   header.writeBigUInt64LE(BigInt(ELF_HEADER_BYTES), 32)
   header.writeUInt16LE(ELF_HEADER_BYTES, 52)
   header.writeUInt16LE(PROGRAM_HEADER_BYTES, 54)

@@ -15,6 +15,8 @@ import { X64 } from './x64-instructions.ts'
 
 const INSTRUCTION_SETS: Readonly<Record<SeccompArch, InstructionSet>> = { x64: X64, arm64: ARM64 }
 const STDERR = 2n
+/** An instruction of arm64 has four bytes, and a line of a processor's cache more. */
+const CODE_ALIGNMENT = 16
 /** What env(1), setpriv(1) and prlimit(1) end with when they cannot go on. */
 const REFUSED_EXIT_CODE = 126
 const EXECUTION_REFUSED = 'Cannot start the runner: the kernel refused to execute it'
@@ -25,15 +27,16 @@ const EXECUTION_REFUSED = 'Cannot start the runner: the kernel refused to execut
  */
 export function elfProgram(architecture: SeccompArch, steps: readonly Step[]): Buffer {
   const set = INSTRUCTION_SETS[architecture]
-  // Every address has the same width, so the length of the code does not depend on them.
-  const codeBytes = emit(set, steps, new DataSection(0)).length
-  const data = new DataSection(HEADER_BYTES + codeBytes)
+  // Before the code, whose jumps are relative: so where the data lies is known before how long the code is.
+  const data = new DataSection(HEADER_BYTES)
   const code = emit(set, steps, data)
-  const body = Buffer.concat([code, ...data.parts])
-  return Buffer.concat([elfHeaders(set.elfMachine, HEADER_BYTES + body.length), body])
+  const padding = Buffer.alloc(-data.end & (CODE_ALIGNMENT - 1))
+  const body = Buffer.concat([...data.parts, padding, code])
+  const entry = data.end + padding.length
+  return Buffer.concat([elfHeaders(set.elfMachine, { entry, fileBytes: HEADER_BYTES + body.length }), body])
 }
 
-/** What lies behind the code. */
+/** What lies before the code. */
 class DataSection {
   readonly parts: Uint8Array[] = []
   readonly #memory = new Map<Uint8Array, bigint>()
@@ -41,6 +44,11 @@ class DataSection {
 
   constructor(start: number) {
     this.#next = start
+  }
+
+  /** The first byte of the file behind it. */
+  get end(): number {
+    return this.#next
   }
 
   /** The address of an argument's bytes; of memory always the same one. */
