@@ -46,7 +46,10 @@ const PART_NAMES = Object.keys(PARTS) as PartName[]
 const PARTS_OF_DESIGNS: readonly PartName[] = ['calls', 'payload-memory']
 
 const options = readOptions()
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'phantom-bench-'))
+// Not below /tmp, where no project lies: a sandbox has a /tmp of its own, and shows a place in it by two more mounts.
+const folder = fs.mkdtempSync(
+  path.join(fs.existsSync('/var/tmp') ? '/var/tmp' : os.tmpdir(), 'phantom-bench-'),
+)
 // Without namespaces a root daemon's plugins, which are not root, have to find their way to their own files.
 fs.chmodSync(folder, 0o755)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
