@@ -47,6 +47,9 @@ interface PlannedStart {
   readonly release: () => void
 }
 
+/** Plugins start in bursts: all of a workspace's, all of a reload's. */
+const BAIT_KEPT_MS = 5_000
+
 /** Brings a plugin's instance to life for one workspace: policy, plan, identity, process. */
 export class InstanceLauncher {
   readonly snapshots: SnapshotFolder
@@ -61,7 +64,10 @@ export class InstanceLauncher {
   constructor(options: LauncherOptions) {
     this.#options = options
     this.refused = new RefusedStarts(options.record)
-    this.#attestor = new Attestor({ forbiddenFile: join(options.stateDirectory, 'state.db') })
+    this.#attestor = new Attestor({
+      forbiddenFile: join(options.stateDirectory, 'state.db'),
+      baitKeptMs: BAIT_KEPT_MS,
+    })
     this.snapshots = new SnapshotFolder(options.stateDirectory)
   }
 

@@ -39,7 +39,7 @@ for (const daemon of kinds) {
       if (tier === 'process') skipBecause.call(this, `no namespaces here: ${reasonNoNamespace}`)
       // What whoever starts the tests left open, as the daemon does.
       closeInheritedDescriptors()
-      attestor = new Attestor({ forbiddenFile: path.join(world.stateDir, 'state.db') })
+      attestor = new Attestor({ forbiddenFile: path.join(world.stateDir, 'state.db'), baitKeptMs: 0 })
     })
     afterEach(async () => {
       for (const runner of running.splice(0)) {

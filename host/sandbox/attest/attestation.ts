@@ -4,7 +4,7 @@ import { type CanaryAnswers, compareCanary } from './compare-canary.ts'
 import { compareFacts } from './compare-facts.ts'
 import type { DaemonFacts } from './daemon-facts.ts'
 import type { Expected } from './expected.ts'
-import { LoopbackBait } from './loopback-bait.ts'
+import type { LoopbackBait } from './loopback-bait.ts'
 import { readFacts, readProgram } from './read-facts.ts'
 import type { TriedBefore } from './tried-before.ts'
 
@@ -22,13 +22,17 @@ interface AttestationPowers {
   /** A file that no runner may ever read. */
   readonly forbiddenFile: string
   readonly triedBefore: TriedBefore
+  readonly bait: LoopbackBait
 }
 
 /** Of one process: what was read back, and what it tried in vain. */
 export class Attestation {
   readonly #expected: Expected
   readonly #powers: AttestationPowers
-  readonly #bait: LoopbackBait | null
+  readonly #triesBait: boolean
+  readonly #reachedBefore: number
+  /** Whether the bait is ours to give back. */
+  #holdsBait = false
   /** Null until the runner's program was there to be looked at. */
   #kernel: readonly AttestationItem[] | null = null
   #timer: NodeJS.Timeout | null = null
@@ -39,8 +43,9 @@ export class Attestation {
     this.#expected = expected
     this.#powers = powers
     // What the entry program tries costs next to nothing: there each process tries all.
-    const tries = expected.canary !== null || (powers.triedBefore.items === null && triesConnect(expected))
-    this.#bait = tries ? new LoopbackBait() : null
+    this.#triesBait =
+      expected.canary !== null || (powers.triedBefore.items === null && triesConnect(expected))
+    this.#reachedBefore = powers.bait.reached
     this.#lookLater()
   }
 
@@ -72,7 +77,8 @@ export class Attestation {
       this.#kernel = null
     }
     this.#look()
-    const asked = { params, reached: (this.#bait?.reached ?? 0) > 0 }
+    // Whoever else tries it at this moment is not let through either.
+    const asked = { params, reached: this.#triesBait && this.#powers.bait.reached > this.#reachedBefore }
     const canary = compareCanary(this.#expected, asked, answers)
     const { triedBefore } = this.#powers
     triedBefore.add(canary)
@@ -85,7 +91,8 @@ export class Attestation {
   close(): void {
     if (this.#timer !== null) clearTimeout(this.#timer)
     this.#timer = null
-    this.#bait?.close()
+    if (this.#holdsBait) this.#powers.bait.release()
+    this.#holdsBait = false
   }
 
   /** The entry program takes the first question and the runner the next: both are sent at once, and wait for each. */
@@ -103,7 +110,7 @@ export class Attestation {
   async #canary(): Promise<RunnerParams['attest']> {
     const { namespaces, node, canary } = this.#expected
     const { forbiddenFile, triedBefore } = this.#powers
-    const connect = this.#bait === null ? null : await this.#bait.open()
+    const connect = await this.#takeBait()
     // The entry program knows it all but the port, which it takes for the last number.
     if (canary !== null) {
       const { read, signal, start } = canary
@@ -115,6 +122,12 @@ export class Attestation {
       start: triedBefore.items === null && !node.includes('child'),
       connect,
     }
+  }
+
+  #takeBait(): Promise<number | null> {
+    if (!this.#triesBait) return Promise.resolve(null)
+    this.#holdsBait = true
+    return this.#powers.bait.take()
   }
 
   #lookLater(): void {
