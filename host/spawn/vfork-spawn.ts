@@ -146,8 +146,15 @@ export class VforkSpawn {
       get hasExited() {
         return end !== null
       },
-      // Until it was waited for its number is nobody else's.
-      kill: (signal) => void (end === null && process.kill(pid, signal)),
+      kill: (signal) => {
+        if (end !== null) return
+        try {
+          // Until it was waited for its number is nobody else's.
+          process.kill(pid, signal)
+        } catch {
+          // EPERM: it is another user's by now, and a root daemon without CAP_KILL may not. Node says nothing either.
+        }
+      },
     }
   }
 }
