@@ -50,11 +50,13 @@ function missingOperations(
   answer: unknown,
 ): PhantomError | null {
   const said = (answer as { operations?: unknown }).operations
-  const known = Array.isArray(said) ? said.filter((name) => typeof name === 'string') : []
-  const missing = operations.filter(({ name }) => !known.includes(name))
+  // As many as its line has room for: they are looked up, not searched.
+  const known = new Set<unknown>(Array.isArray(said) ? said : [])
+  const missing = operations.filter(({ name }) => !known.has(name))
   if (missing.length === 0) return null
   const list = missing.map(({ name }) => quoteText(name)).join(', ')
-  const has = known.slice(0, MAX_SHOWN).map(quoteText).join(', ') || 'none'
+  const names = [...known].filter((name) => typeof name === 'string')
+  const has = names.slice(0, MAX_SHOWN).map(quoteText).join(', ') || 'none'
   return new PhantomError(
     'PLUGIN_START_FAILED',
     `Cannot start "${pluginId}": plugin.toml declares operations that its program does not name in its answer to ` +
