@@ -249,6 +249,7 @@ export class DaemonCore {
       baseDataBytes: rememberMemoryBase(this.machine, store),
       hiddenPaths: ownFolders(this.options),
       protectedPaths: [pluginDirectory, join(packageDirectory(), 'dist')],
+      projectRoots: () => [dirname(pluginDirectory), ...config().workspace.roots],
       loadConfiguration: async (generation) => void (await configs.load(generation)),
       checkDisk: (generation, dataDir) => this.#disk.assertRoom(generation, dataDir),
       configurationOf: (generation) => configs.of(generation)!.forProcess,

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import type { LogLevel } from '../../src/contract/execution.ts'
 import type { Permission } from '../../src/contract/permission.ts'
 
@@ -161,12 +161,11 @@ export class InstanceLauncher {
   }
 
   async #refuseProjectFiles(
-    { id, directory }: Generation,
+    { id }: Generation,
     { prepared, lane }: Pick<PlannedStart, 'prepared' | 'lane'>,
   ): Promise<void> {
-    const { hiddenPaths, protectedPaths } = this.#options
-    // The folder above that of the plugins is a workspace unless the configuration says otherwise.
-    const places = [...hiddenPaths, ...protectedPaths, lane.workspace, dirname(dirname(directory))]
+    const { hiddenPaths, protectedPaths, projectRoots } = this.#options
+    const places = [...hiddenPaths, ...protectedPaths, lane.workspace, ...projectRoots()]
     if (prepared.executable !== null) await refuseProjectFiles(id, prepared.executable, places)
   }
 

@@ -35,6 +35,8 @@ export interface LauncherOptions {
   readonly hiddenPaths: readonly string[]
   /** Stay read-only inside a wider grant: the plugin folders and the runner. */
   readonly protectedPaths: readonly string[]
+  /** Below them workspaces lie, read at each start: whatever is there is a project's. */
+  readonly projectRoots: () => readonly string[]
   /** Reads the plugin's configuration; rejects with CONFIG_INVALID where it does not fit. */
   readonly loadConfiguration: (generation: Generation) => Promise<void>
   /** Rejects with LIMIT_EXCEEDED where its `data_dir` holds too much. */

@@ -3,14 +3,13 @@ import { PhantomError } from '../../src/contract/phantom-error.ts'
 import { quoteText } from '../../src/contract/quote-text.ts'
 import type { Executable } from '../native/executable.ts'
 import { isProjectPlace } from '../native/system-places.ts'
-import { contains } from '../sandbox/paths.ts'
+import { canonicalPath, contains } from '../sandbox/paths.ts'
 
 /**
  * What an executable names of the system is shown to it without a permission. Where plugins, the daemon's state and a
  * workspace lie in a folder of the system (/opt/app), that would be a way to all of them: an interpreter that somebody
  * put there has its library where a link says.
  *
- * @param places canonical
  * @throws PhantomError PLUGIN_START_FAILED
  */
 export async function refuseProjectFiles(
@@ -18,7 +17,7 @@ export async function refuseProjectFiles(
   { systemPaths }: Executable,
   places: readonly string[],
 ): Promise<void> {
-  const projects = places.filter(isProjectPlace)
+  const projects = places.map((place) => canonicalPath(place).path).filter(isProjectPlace)
   for (const path of projects.length === 0 ? [] : systemPaths) {
     const canonical = await realpath(path)
     const project = projects.find((one) => [path, canonical].some((found) => meets(one, found)))

@@ -11,19 +11,27 @@ const BASE = '/opt'
 describe('A native plugin whose project lies in a folder of the system', function () {
   this.timeout(60_000)
   let daemon: TestDaemon | null = null
+  let base = ''
 
   before(needPython)
   before(async function () {
     try {
-      fs.accessSync(BASE, fs.constants.W_OK)
+      base = fs.mkdtempSync(path.join(BASE, 'phantom-base-'))
     } catch {
       skipBecause.call(this, `nothing can be put into ${BASE} by this user`)
     }
+    fs.chmodSync(base, 0o755)
     const python = fs.realpathSync(systemPython()!)
     const library = path.join(path.dirname(path.dirname(python)), 'lib', path.basename(python))
     daemon = await TestDaemon.start({
-      base: BASE,
-      plugins: ['native-python', 'native-python as climber', 'native-python as plain'],
+      base,
+      plugins: [
+        'native-python',
+        'native-python as climber',
+        'native-python as walker',
+        'native-python as plain',
+      ],
+      config: `workspace: {roots: [${base}/other]}\n`,
       files: { 'private/secret.txt': 'secret' },
       prepare: (world) => {
         const put = (home: string, plugin: string): void => {
@@ -40,20 +48,28 @@ describe('A native plugin whose project lies in a folder of the system', functio
         }
         put(world.path('plugins/beside'), 'native_python')
         put(world.path('tools'), 'climber')
+        put(path.join(base, 'other/tools'), 'walker')
       },
     })
     if ((await daemon.system.get_status()).tier !== 'namespace')
       skipBecause.call(this, 'native plugins need namespaces')
   })
-  after(() => daemon?.stop())
+  after(async () => {
+    await daemon?.stop()
+    if (base !== '') fs.rmSync(base, { recursive: true, force: true })
+  })
 
   for (const [plugin, home] of [
     ['native_python', 'plugins/beside'],
     ['climber', 'tools'],
+    ['walker', '../other/tools'],
   ] as const) {
     it(`is shown nothing by an interpreter that somebody put into ${home}`, async () => {
-      const secret = daemon!.world.path(home, 'lib/python3.99/secret.txt')
-      const error = await daemon!.refusal(plugin, 'read', secret)
+      const error = await daemon!.refusal(
+        plugin,
+        'read',
+        daemon!.world.path(home, 'lib/python3.99/secret.txt'),
+      )
       expect(error.code).to.equal('PLUGIN_START_FAILED')
       expect(error.message).to.contain(daemon!.world.path(home, 'bin/python3')).and.contain('where plugins')
     })
