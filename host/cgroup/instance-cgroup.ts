@@ -15,6 +15,9 @@ const STARTING_BYTES = 256 * MEGABYTE
 const SLACK_BYTES = 16 * MEGABYTE
 /** A process that appears while the others are moved was started by one of them: it is moved in the next round. */
 const MAX_ROUNDS = 10
+/** What is read back before a plugin's code runs. */
+const HELD_TO = ['memory.max', 'memory.swap.max', 'memory.oom.group', 'pids.max'] as const
+const LARGEST_PAGE_BYTES = 64 * 1024
 const REMOVE_LOOK_MS = 20
 const REMOVE_PATIENCE_MS = 2_000
 
@@ -22,6 +25,8 @@ const REMOVE_PATIENCE_MS = 2_000
 export class InstanceCgroup implements CpuMeter {
   readonly #folder: string
   #idleBytes: number | null = null
+  /** What each file was told last. */
+  readonly #told = new Map<string, number>()
 
   /** @param folder empty: made for it */
   constructor(folder: string, limits: ManifestLimits) {
@@ -41,9 +46,9 @@ export class InstanceCgroup implements CpuMeter {
   /**
    * Before any code of the plugin's runs. Between spawn and `adopt` the process may have started others, so all of them
    * are moved, until no new one is found: the runner starts none by itself. From here on memory counts above what the
-   * idle runner holds.
+   * idle runner holds, and what the kernel says it holds is what it was told.
    *
-   * @throws the system's error where one cannot be moved
+   * @throws the system's error where one cannot be moved, and an Error in words where a limit does not hold
    */
   seal(root: number, limits: ManifestLimits): void {
     const moved = new Set<number>()
@@ -55,6 +60,7 @@ export class InstanceCgroup implements CpuMeter {
     }
     this.#idleBytes = this.#number('memory.current') ?? 0
     this.limit(limits)
+    for (const file of HELD_TO) this.#attest(file)
   }
 
   /** Sets what holds from now on, while it runs. */
@@ -104,7 +110,23 @@ export class InstanceCgroup implements CpuMeter {
     return false
   }
 
+  #attest(file: string): void {
+    const told = this.#told.get(file) ?? 0
+    const found = this.#read(file).trim()
+    const holds = Number(found)
+    // Memory is held to whole pages, of which no machine of ours has larger ones than these.
+    if (
+      found !== '' &&
+      holds <= told &&
+      holds > told - LARGEST_PAGE_BYTES &&
+      (file === 'memory.max' || holds === told)
+    )
+      return
+    throw new Error(`${file} was told ${told} and says "${found}"`)
+  }
+
   #write(file: string, value: number): void {
+    this.#told.set(file, value)
     writeFileSync(join(this.#folder, file), String(value))
   }
 

@@ -88,6 +88,20 @@ describe('CgroupTree on a folder that stands in for cgroup v2', () => {
     }
   })
 
+  it('refuses the start where the kernel does not say what it was told', () => {
+    const nobody = 2 ** 22
+    const limits = { ...SILENT_LIMITS, maxMemoryMb: 100 }
+    // What is written there is not what is read: so a kernel would answer that takes a limit and does not hold it.
+    for (const file of ['memory.max', 'memory.swap.max', 'memory.oom.group', 'pids.max']) {
+      const cgroup = create()
+      fs.rmSync(at('instance-1', file))
+      fs.symlinkSync('/dev/null', at('instance-1', file))
+      expect(() => cgroup.seal(nobody, limits), file).to.throw(`${file} was told`)
+      fs.rmSync(at('instance-1'), { recursive: true })
+    }
+    expect(() => create().seal(nobody, limits)).not.to.throw()
+  })
+
   it('reads figures, and knows that it does not where there are none', () => {
     const cgroup = create()
     expect([cgroup.readMs(), cgroup.wasOutOfMemory, cgroup.isPopulated]).to.deep.equal([null, false, false])
