@@ -10,6 +10,7 @@ import type { RunnerIdentity } from './identity.ts'
 import type { Machine } from './machine.ts'
 import { PERMISSION_MECHANISMS } from './mechanisms.ts'
 import { canonicalPath, contains, outermost } from './paths.ts'
+import { plantedLink, type WritablePlace } from './planted-link.ts'
 import { wideReasonOf } from './wide-path.ts'
 
 export interface PolicyRoots {
@@ -74,6 +75,7 @@ export function resolvePolicy(
     secretsFile: roots.secretsFile === null ? null : canonicalPath(roots.secretsFile).path,
     identity: roots.identity,
     tier: machine.tier,
+    writable: permissions.flatMap((one) => (one.kind === 'fs_write' ? writableBy(one.path, known) : [])),
     readPaths: [],
     writePaths: [],
     createPaths: [],
@@ -114,6 +116,7 @@ interface Draft {
   readonly forbidden: readonly ForbiddenPlace[]
   readonly identity: RunnerIdentity | null
   readonly tier: Machine['tier']
+  readonly writable: readonly WritablePlace[]
   readonly readPaths: string[]
   readonly writePaths: string[]
   readonly createPaths: string[]
@@ -145,6 +148,20 @@ function placeOf(written: string, roots: GrantRoots): string {
     // A loop of links, or a folder that may not be entered: then no grant leads through it either.
     return anchored.path
   }
+}
+
+function writableBy(written: string, roots: GrantRoots): WritablePlace[] {
+  const anchored = anchor(written, roots)
+  return 'refused' in anchored ? [] : [{ asked: anchored.path, path: placeOf(written, roots) }]
+}
+
+/** Of relative ones alone: no absolute one may lead through a link. */
+function refusalOfLink(written: string, { path: canonical }: GrantPath, draft: Draft): string | null {
+  const anchored = anchor(written, draft.roots)
+  if ('refused' in anchored || anchored.root === null) return null
+  const link = plantedLink({ asked: anchored.path, path: canonical }, anchored.root.path, draft.writable)
+  if (link === null) return null
+  return `it leads through "${link}", a link that lies where the plugin may write and may have put it itself. Name "${canonical}"`
 }
 
 function applyPermission(
@@ -231,6 +248,8 @@ function refusalOfGrant(
   if (tier === 'process' && own !== undefined) {
     return `"${grant.path}" contains the daemon's own "${own}", which only a mount namespace could leave out. Name the folders below it`
   }
+  const planted = refusalOfLink(written, grant, draft)
+  if (planted !== null) return planted
   const wide = path.isAbsolute(written) ? null : wideReasonOf(kind, grant.path)
   if (wide !== null) {
     return `it is "${grant.path}" here, ${wide}. Name the absolute path, so that whoever approves it sees it`

@@ -10,7 +10,7 @@ export const ALLOWED_SYSCALLS: readonly SyscallName[] = words(`
   close close_range dup dup2 dup3 pipe pipe2
   stat lstat fstat newfstatat statx statfs fstatfs access faccessat faccessat2 readlink readlinkat
   getdents getdents64 getcwd chdir fchdir umask
-  rmdir unlink unlinkat rename renameat renameat2 link linkat symlink symlinkat
+  rmdir unlink unlinkat rename renameat renameat2 link linkat
   truncate ftruncate fallocate fsync fdatasync flock fadvise64 readahead
   utime utimes utimensat futimesat chown fchown lchown fchownat
   getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr
@@ -37,9 +37,12 @@ export const ALLOWED_SYSCALLS: readonly SyscallName[] = words(`
   sendto recvfrom sendmsg recvmsg sendmmsg recvmmsg
 `)
 
-/** Beside them for plugins that may start programs. */
+/**
+ * Beside them for plugins that may start programs. Links are made by such: others would plant them in a folder that they
+ * may write, for whoever follows them there.
+ */
 export const ALLOWED_WITH_PROCESS: readonly SyscallName[] = words(`
-  fork vfork setpgid setsid
+  fork vfork setpgid setsid symlink symlinkat
   timer_create timer_settime timer_gettime timer_getoverrun timer_delete
 `)
 

@@ -67,6 +67,32 @@ describe('resolvePolicy()', () => {
     return policy.permissions[0]?.refused ?? ''
   }
 
+  it('follows no link that lies where the plugin may write: it may have put it there itself', () => {
+    const at = (name: string): string => path.join(root, 'ws', name)
+    for (const folder of ['out/deep', 'big']) fs.mkdirSync(at(folder), { recursive: true })
+    for (const [to, link] of Object.entries({ '..': 'out/up', '../..': 'out/deep/up', big: 'named' }))
+      fs.symlinkSync(to, at(link))
+    fs.symlinkSync('../data', at('big/data'))
+    const planted = /leads through ".*", a link that lies where the plugin may write and may have put it/
+    const pathsOf = ({ readPaths, writePaths }: Policy): string[] => [...readPaths, ...writePaths]
+    for (const written of ['./out/up', './out/up/data', './out/deep/up', '${workspace}/out/up']) {
+      for (const right of [read, write]) {
+        const policy = resolve([right(written), write('./out')])
+        expect(pathsOf(policy), written).to.deep.equal([at('out')])
+        expect(policy.permissions[0]?.refused, written).to.match(planted)
+      }
+    }
+    // Not by another one either, which would lead to the same.
+    const twice = resolve([write('./out'), write('./out/up'), write('./out/deep/up')])
+    expect(pathsOf(twice)).to.deep.equal([at('out')])
+    const behind = resolve([write('./named'), read('./named/data')])
+    expect(pathsOf(behind), 'a link that the user made, and one behind it').to.deep.equal([at('big')])
+    // Where it leads to may be written in any case, or nothing can be put in its way.
+    expect(pathsOf(resolve([write('.'), write('./out/up')]))).to.deep.equal([at('.').replace(/\/\.?$/, '')])
+    expect(pathsOf(resolve([read('./named')]))).to.deep.equal([at('big')])
+    for (const made of ['out', 'big', 'named']) fs.rmSync(at(made), { recursive: true })
+  })
+
   it('takes relative paths from the workspace, at their canonical place', () => {
     const policy = resolve([read('./data'), write('${workspace}/data/file.txt')])
     expect(policy.readPaths).to.deep.equal([path.join(root, 'ws/data')])
