@@ -17,8 +17,9 @@ const NOBODY = '65534'
 export function planNamespace(machine: Machine, request: RunnerRequest): WallPlan {
   const asRoot = machine.uid === 0
   const { process, network } = request.policy
-  // Whoever may start programs needs somebody to reap those that lost their parent.
-  const hasReaper = asRoot || process
+  // Whoever may start programs needs somebody to reap those that lost their parent. And the first process of a pid
+  // namespace dies of no signal that it sends itself (pid_namespaces(7)), which is how a program ends by abort(3).
+  const hasReaper = asRoot || process || request.program !== null
   const mounts = planMounts(machine, request, FIRST_BIND)
   const channel = FIRST_BIND + mounts.binds.length
   return {

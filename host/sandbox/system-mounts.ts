@@ -20,7 +20,7 @@ export function systemMounts(
     ...programs,
     ...needed.filter((mount) => !programs.some(({ at }) => contains(at, mount.at))),
     program(ENTRY_INSIDE, ENTRY_DESCRIPTOR),
-    ...procMounts(machine, policy.process),
+    ...procMounts(machine, policy.process || (own !== null && machine.uid !== 0)),
     ...DEVICES,
     scratch('/tmp', temporaryMb(limits) * MIB),
   ]
@@ -50,14 +50,14 @@ function programMounts({ programFolders }: Machine): Mount[] {
 }
 
 /** Of the runner's own pid namespace; what tells of the host, or sets it, is not in it. */
-function procMounts({ hostFiles }: Machine, hasPrograms: boolean): Mount[] {
+function procMounts({ hostFiles }: Machine, hidesReaper: boolean): Mount[] {
   return [
     { kind: 'proc', at: '/proc' },
     // A uid that is root on the host could write there.
     empty('/proc/sys'),
     // The reaper has neither filter nor limits, and under an ordinary daemon the uid of everybody else: whoever could
     // write its memory would be rid of both.
-    ...(hasPrograms ? [empty('/proc/1')] : []),
+    ...(hidesReaper ? [empty('/proc/1')] : []),
     // The device itself can't be opened: a mount that is read-only has none.
     ...hostFiles.map((file) => system('/dev/null', file)),
   ]

@@ -119,6 +119,14 @@ describe('planRunner()', () => {
     }
   })
 
+  it('lets a program of the plugin be no first process, whose signals to itself do nothing, and hides the one that is', () => {
+    const program = { command: ['/ws/plugins/a/mine/main'], systemPaths: [], systemLinks: [] }
+    const ordinary = planRunner(MACHINE, { ...REQUEST, program })
+    expect(ordinary.args).not.to.include('--as-pid-1')
+    expect(ordinary.hasReaper).to.equal(true)
+    expect(ordinary.args.join(' ')).to.include('--tmpfs /proc/1 ')
+  })
+
   it('uses a user namespace for an ordinary daemon, and mounts by root and drops the uid for root', () => {
     const ordinary = planRunner(MACHINE, REQUEST)
     expect(ordinary.args).to.include.members(['--unshare-user', '--as-pid-1'])
