@@ -21,6 +21,8 @@ const REST_MS = 300
 const THREADED_MS = 5
 /** Once one has half of what it may have. */
 const NEAR_MS = 1
+/** However many processes a plugin has to be looked at: the daemon's loop is for calls. */
+const PAUSE_PER_LOOK = 9
 
 /**
  * The backstop behind RLIMIT_DATA: it sees memory that is held, so also what that limit does not count (shared memory,
@@ -86,7 +88,9 @@ export class MemoryGuard {
 
   #lookAtThreadedIn(delayMs: number): void {
     this.#threadedTimer = setTimeout(() => {
-      this.#lookAtThreadedIn(this.#lookAtThreaded() ? NEAR_MS : THREADED_MS)
+      const startMs = performance.now()
+      const pauseMs = this.#lookAtThreaded() ? NEAR_MS : THREADED_MS
+      this.#lookAtThreadedIn(Math.max(pauseMs, (performance.now() - startMs) * PAUSE_PER_LOOK))
     }, delayMs).unref()
   }
 
