@@ -32,6 +32,7 @@ export class MemoryGuard {
   readonly #lanes: () => Iterable<InstanceLane>
   readonly #timer: NodeJS.Timeout
   #threadedTimer: NodeJS.Timeout | null = null
+  #pausesUntilMs = -Infinity
   /** When they were looked at last. */
   readonly #cpuTimes = new WeakMap<RunnerFigures, number>()
 
@@ -67,6 +68,7 @@ export class MemoryGuard {
   /** A process that dies of its memory should have been seen near its end: its error says what it held. */
   #lookAtBusy(): void {
     const nowMs = performance.now()
+    if (nowMs < this.#pausesUntilMs) return
     let hasThreaded = false
     // No list of them all, twenty times a second: most of hundreds have nothing to do.
     for (const lane of this.#lanes()) {
@@ -77,6 +79,8 @@ export class MemoryGuard {
       }
     }
     this.#watchThreaded(hasThreaded)
+    const endMs = performance.now()
+    this.#pausesUntilMs = endMs + (endMs - nowMs) * PAUSE_PER_LOOK
   }
 
   #watchThreaded(hasThreaded: boolean): void {

@@ -6,32 +6,37 @@ import { until } from '../../../helpers/daemon.ts'
 describe('MemoryGuard', function () {
   this.timeout(20_000)
 
-  it('leaves the loop to others, however long a look at a plugin with threads takes', async () => {
-    const LOOK_MS = 20
-    let looks = 0
-    const instance = {
-      spec: { initialize: { threads: 1 } },
-      inFlightCount: 0,
-      state: 'starting',
-      generation: {},
-      // Of a plugin with a thousand processes.
-      get figures() {
-        const endMs = performance.now() + LOOK_MS
-        while (performance.now() < endMs);
-        looks += 1
-        return { hasFamily: false, sampler: null }
-      },
-    }
-    const lane = { instances: () => [instance] } as unknown as InstanceLane
-    const guard = new MemoryGuard({ lanes: () => [lane] })
-    try {
-      await until(() => looks > 0, 'the first look')
-      const [before, startMs] = [looks, performance.now()]
-      await until(() => looks >= before + 8, 'some looks more')
-      const share = ((looks - before) * LOOK_MS) / (performance.now() - startMs)
-      expect(share).to.be.below(0.3)
-    } finally {
-      guard.close()
-    }
-  })
+  for (const [what, threads, inFlightCount] of [
+    ['threads', 1, 0],
+    ['calls', 0, 1],
+  ] as const) {
+    it(`leaves the loop to others, however long a look at a plugin with ${what} takes`, async () => {
+      const LOOK_MS = 20
+      let looks = 0
+      const instance = {
+        spec: { initialize: { threads } },
+        inFlightCount,
+        state: 'starting',
+        generation: {},
+        // Of a plugin with a thousand processes.
+        get figures() {
+          const endMs = performance.now() + LOOK_MS
+          while (performance.now() < endMs);
+          looks += 1
+          return { hasFamily: false, sampler: null }
+        },
+      }
+      const lane = { instances: () => [instance] } as unknown as InstanceLane
+      const guard = new MemoryGuard({ lanes: () => [lane] })
+      try {
+        await until(() => looks > 0, 'the first look')
+        const [before, startMs] = [looks, performance.now()]
+        await until(() => looks >= before + 8, 'some looks more')
+        const share = ((looks - before) * LOOK_MS) / (performance.now() - startMs)
+        expect(share).to.be.below(0.3)
+      } finally {
+        guard.close()
+      }
+    })
+  }
 })
