@@ -151,7 +151,7 @@ describe('a plugin of the crate phantom_ml_core, as a module', () => {
       const built = fs.readFileSync(path.join(folder, 'plugin.wasm'))
       expect(behaviourOf(built)).to.deep.equal(behaviourOf(code))
       // Cargo orders what it makes after the path that it is made at.
-      if (os.homedir() !== MADE_IN) return
+      if (os.homedir() !== MADE_IN || process.env['XDG_CACHE_HOME'] !== undefined) return
       expect(built.equals(code), 'whether node .scripts/build-guests.mjs was run').to.equal(true)
     } finally {
       fs.rmSync(folder, { recursive: true })
