@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { LAUNCHER_NAMES, type LauncherName } from './design.ts'
+import type { LauncherName } from './design.ts'
 import type { Findings } from './findings.ts'
 import { startPinned, type PinnedProcess } from './pinned-process.ts'
 import type { LauncherQuestions } from './questions.ts'
@@ -12,12 +12,23 @@ const QUICK_LAUNCHES = 2
 /** V8 gives memory back some time after the last work; the notes' figures were taken after as long. */
 const SETTLE_MS = 2_000
 
-/** Start time and idle memory: our sandboxed runners and bare Node processes, launched in turn. */
+/** What has no part in the goal of another: alone, since whoever is launched in turn also takes turns at the caches. */
+const GROUPS: readonly (readonly LauncherName[])[] = [['bare-node', 'ours'], ['wasm']]
+
+/** Start time and idle memory: our sandboxed runners and bare Node processes, launched in turn; then those of WebAssembly. */
 export async function measureProcesses(setting: Setting, findings: Findings): Promise<void> {
+  for (const names of GROUPS) await measureGroup(names, setting, findings)
+}
+
+async function measureGroup(
+  names: readonly LauncherName[],
+  setting: Setting,
+  findings: Findings,
+): Promise<void> {
   const launches = setting.isQuick ? QUICK_LAUNCHES : LAUNCHES
   const launchers = new Map<LauncherName, PinnedProcess<LauncherQuestions>>()
   try {
-    for (const name of LAUNCHER_NAMES) {
+    for (const name of names) {
       const folder = path.join(setting.folder, `launcher-${name}`)
       const launcher = startPinned<LauncherQuestions>(ENTRY, name, { core: setting.core, folder })
       launchers.set(name, launcher)
@@ -27,7 +38,7 @@ export async function measureProcesses(setting: Setting, findings: Findings): Pr
         await launcher.ask('launch', null)
       })
     }
-    setting.tell(`processes: ${launches} launches each`)
+    setting.tell(`processes: ${launches} launches of ${names.join(' and ')}`)
     for (let round = 1; round <= launches; round += 1) {
       for (const [name, launcher] of launchers) {
         await findings.attempt(name, round, async () => {
