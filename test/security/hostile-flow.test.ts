@@ -160,11 +160,11 @@ describe('A client that sends or takes too slowly, too much or not at all', func
   it('(more than 10,000 calls at once) gets QUEUE_FULL for those beyond, and an answer for each', async () => {
     const client = await daemon.connect()
     const calls = 12_000
-    const wait = { plugin_id: 'echoes', operation: 'wait', input: 1, timeout_ms: 2000 }
+    const wait = { plugin_id: 'echoes', operation: 'wait', input: 1, timeout_ms: 10_000 }
     client.send(
       Array.from({ length: calls }, (_, id) => line({ id, method: 'execute_plugin', params: wait })).join(''),
     )
-    await until(() => client.messages.length >= calls, 'an answer for each')
+    await until(() => client.messages.length >= calls, 'an answer for each', 30_000)
     const names = client.messages.map(({ error }) => error?.data?.name ?? 'ok')
     expect(new Set(client.messages.map(({ id }) => id)).size).to.equal(calls)
     expect(names.filter((name) => name === 'QUEUE_FULL')).to.have.length.above(0)

@@ -45,7 +45,7 @@ async function fetchInTurn(
   options: FetchOptions,
 ): Promise<{ path: string; version: string }> {
   await makeFolder(runtimesFolder())
-  const turn = await askForTurn(runtimesFolder())
+  const turn = askForTurn(runtimesFolder())
   try {
     while (!(await turn.isFirst())) {
       options.onProgress?.({ fraction: null, message: 'another process fetches it' })

@@ -3,8 +3,8 @@
  * never taken over, and one whose process is gone is removed, so a killed fetch leaves nothing for ever.
  */
 import { createHash, randomBytes } from 'node:crypto'
-import { readlinkSync } from 'node:fs'
-import { mkdir, readdir, rm, stat, utimes } from 'node:fs/promises'
+import { mkdirSync, readlinkSync } from 'node:fs'
+import { readdir, rm, stat, utimes } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 
@@ -23,11 +23,12 @@ export interface FetchTurn {
   readonly end: () => Promise<void>
 }
 
-export async function askForTurn(parent: string): Promise<FetchTurn> {
-  const parts = [Date.now(), process.pid, pidScope(), randomBytes(4).toString('hex')]
-  const name = `.fetching-${parts.join('-')}`
+export function askForTurn(parent: string): FetchTurn {
+  const who = [process.pid, pidScope(), randomBytes(4).toString('hex')].join('-')
+  const name = `.fetching-${Date.now()}-${who}`
   const folder = path.join(parent, name)
-  await mkdir(folder, { mode: 0o700 })
+  // At once: who asks between the moment that the name tells and the folder's would not see it, and be first as well.
+  mkdirSync(folder, { mode: 0o700 })
   const heart = setInterval(() => {
     const now = new Date()
     void utimes(folder, now, now).catch(() => undefined)

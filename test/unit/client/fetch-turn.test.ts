@@ -14,7 +14,7 @@ describe('whose turn it is to fetch', () => {
 
   beforeEach(async () => {
     parent = fs.mkdtempSync(path.join(os.tmpdir(), 'phantom-turn-'))
-    own = await askForTurn(parent)
+    own = askForTurn(parent)
   })
   afterEach(async () => {
     await own.end()
@@ -34,7 +34,7 @@ describe('whose turn it is to fetch', () => {
   const ownScope = (): string => path.basename(own.folder).split('-')[3] ?? ''
 
   it('is the first one that asked', async () => {
-    const later = await askForTurn(parent)
+    const later = askForTurn(parent)
     const [first, second] = own.folder < later.folder ? [own, later] : [later, own]
     expect([await first.isFirst(), await second.isFirst()]).to.deep.equal([true, false])
     await first.end()
