@@ -61,15 +61,20 @@ async function run(tier: IsolationTier | null, only: readonly string[]): Promise
   const probes = selectProbes(only)
   using line = new ProgressLine(process.stderr, 'selftest')
   using interrupt = new Interrupt(() => line.say('Ending the probe that runs, and removing what was made'))
-  const report = await runSuite({
+  const running = runSuite({
     tier,
     probes,
     signal: interrupt.signal,
     onProbe: (probe, at) =>
       line.update({ execution_id: probe.id, fraction: at / probes.length, message: probe.id }),
   })
+  const report = await running.catch((error: unknown) => {
+    // A terminal's Ctrl-C goes to all that the suite has started, too: what ended by it is no fault of the suite's.
+    if (!interrupt.signal.aborted) throw error
+    return null
+  })
   if (!interrupt.signal.aborted) return report
-  noteLine(`Ended after ${report.results.length} of ${probes.length} probes`)
+  noteLine(`Ended after ${report?.results.length ?? 0} of ${probes.length} probes`)
   process.exitCode = CLI_EXIT_CODES.interrupted
   return null
 }
