@@ -30,6 +30,9 @@ const frames = fc.oneof(
   messages.map((line) => Buffer.from(line)),
 )
 
+/** Each is a call of a real instance, and made anew where it ends it. */
+const CASES = 25_000
+
 describe('Frames of a WebAssembly plugin', function () {
   this.timeout(60_000)
 
@@ -43,6 +46,7 @@ describe('Frames of a WebAssembly plugin', function () {
         if (answer.error === null) expect(answer.result).not.to.equal(undefined)
         else expect(answer.error.data?.name).to.be.oneOf(NAMES)
       }),
+      CASES,
     )
     expect({}).not.to.have.property('polluted')
   })
@@ -64,6 +68,7 @@ describe('Frames of a WebAssembly plugin', function () {
           expect(error === undefined ? result : error.code).not.to.equal(undefined)
         } else expect(answer.error.data?.name).to.equal('fault')
       }),
+      CASES,
     )
   })
 })
