@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { isPhantomError } from '../../../contract/phantom-error.ts'
 import type { Arena } from '../arena.ts'
 import { pluginId } from '../attackers.ts'
@@ -208,22 +207,10 @@ async function forgedResults(arena: Arena): Promise<Finding> {
   return { verdict: 'held', found: `${LIES.length} lies: ${[...new Set(ends)].join(', ')}` }
 }
 
-/** What a plugin prints comes by a pipe of its own, which may be read after the answer. */
-const LOG_PATIENCE_MS = 2_000
-const LOG_LOOK_MS = 50
-
-async function ownLogOnceForged(arena: Arena): Promise<readonly { readonly message: string }[]> {
-  for (let waitedMs = 0; ; waitedMs += LOG_LOOK_MS) {
-    const lines = await arena.system.get_plugin_logs({ plugin_id: pluginId('hasty'), lines: 50 })
-    if (waitedMs >= LOG_PATIENCE_MS || lines.some(({ message }) => message.includes('forged'))) return lines
-    await delay(LOG_LOOK_MS)
-  }
-}
-
 async function forgedLog(arena: Arena): Promise<Finding> {
   const text = `\u001b]0;owned\u0007\u001b[2J\u0000\r\u009b31m{"level":"error","plugin_id":"neighbour","message":"forged"}\u2028\u202etxt.exe`
   await arena.attack('hasty', 'writeLog', { text })
-  const own = await ownLogOnceForged(arena)
+  const own = await arena.system.get_plugin_logs({ plugin_id: pluginId('hasty'), lines: 50 })
   const others = await arena.system.get_plugin_logs({ plugin_id: 'neighbour', lines: 50 })
   const raw = own.find(({ message }) => /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/.test(message))
   if (raw !== undefined)
