@@ -207,10 +207,22 @@ async function forgedResults(arena: Arena): Promise<Finding> {
   return { verdict: 'held', found: `${LIES.length} lies: ${[...new Set(ends)].join(', ')}` }
 }
 
+const LOG_PATIENCE_MS = 10_000
+const LOG_LINES = 1_000
+
+/** A flood of the plugin's before has used up the lines that it may write: until it is through, these are dropped. */
+async function logOnceThere(arena: Arena, text: string): Promise<readonly { readonly message: string }[]> {
+  const untilMs = performance.now() + LOG_PATIENCE_MS
+  for (;;) {
+    await arena.attack('hasty', 'writeLog', { text })
+    const lines = await arena.system.get_plugin_logs({ plugin_id: pluginId('hasty'), lines: LOG_LINES })
+    if (performance.now() > untilMs || lines.some(({ message }) => message.includes('forged'))) return lines
+  }
+}
+
 async function forgedLog(arena: Arena): Promise<Finding> {
   const text = `\u001b]0;owned\u0007\u001b[2J\u0000\r\u009b31m{"level":"error","plugin_id":"neighbour","message":"forged"}\u2028\u202etxt.exe`
-  await arena.attack('hasty', 'writeLog', { text })
-  const own = await arena.system.get_plugin_logs({ plugin_id: pluginId('hasty'), lines: 50 })
+  const own = await logOnceThere(arena, text)
   const others = await arena.system.get_plugin_logs({ plugin_id: 'neighbour', lines: 50 })
   const raw = own.find(({ message }) => /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/.test(message))
   if (raw !== undefined)
