@@ -9,7 +9,7 @@ export interface LibraryFolder {
 }
 
 /**
- * Copies of the libraries, one folder for each that they lie in: two mounts in place of nine, each of which takes
+ * Copies of the libraries, one folder for each that they lie in: two mounts in place of eight, each of which takes
  * bubblewrap 0.1 ms, since it reads the whole table of mounts for every one. What is not of the runtime stays out, as it
  * would not if the host's own folders were mounted. Made anew when the host's libraries are others.
  *
