@@ -1,15 +1,14 @@
 import type { Command } from 'commander'
-import { PINNED_VERSION } from '../client/runtime/pinned-runtime.ts'
 import type { ErrorCode } from '../contract/error-codes.ts'
 import { CLI_EXIT_CODES } from '../contract/exit-codes.ts'
 import { isPhantomError, type PhantomError } from '../contract/phantom-error.ts'
-import { RUNTIME_SOURCES } from '../contract/runtime-source.ts'
 import type { DoctorCheck, DoctorReport } from '../contract/system-methods.ts'
 import { commonOptions, type CommonOptions } from './common-options.ts'
 import { examples } from './help-examples.ts'
 import { openSystemAnywhere } from './open-system.ts'
 import { paint, printJson, printLine } from './output.ts'
 import { printable, printableLine } from './printable.ts'
+import { runtimeWords } from './runtime-words.ts'
 import { formatTable } from './table.ts'
 
 const START_FAILURES: ReadonlySet<ErrorCode> = new Set([
@@ -74,12 +73,9 @@ export function formatDoctorReport(report: Report): string[] {
   })
   const table = formatTable([{ cells: ['', 'CHECK', 'HELD BY', 'FOUND'] }, ...rows])
   if (report.tier === null) return [...table, '', 'No daemon could start, so nothing else was examined']
-  const { path, version, source } = report.runtime
-  const decided = source == null ? '' : `: ${RUNTIME_SOURCES[source]}`
-  const tested = version === PINNED_VERSION ? '' : `; this release is tested with ${PINNED_VERSION}`
   return [
     `isolation ${paint('bold', report.tier)}, required at least ${report.required_tier}`,
-    `runtime   Node ${version}, ${printableLine(path)}${decided}${tested}`,
+    `runtime   ${runtimeWords(report.runtime)}`,
     '',
     ...table,
   ]

@@ -4,13 +4,17 @@ import { constants } from 'node:os'
 import { PhantomError } from '../contract/phantom-error.ts'
 
 const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const
-/** What a shell reports for a program that a signal ended: 128 and the signal's number. */
 const SIGNAL_EXIT_BASE = 128
 
 export interface ForegroundProgram {
   file: string
   args: readonly string[]
   env?: NodeJS.ProcessEnv
+}
+
+/** What a shell reports for a program that a signal ended: 128 and the signal's number. */
+export function exitCodeOfSignal(signal: NodeJS.Signals): number {
+  return SIGNAL_EXIT_BASE + constants.signals[signal]
 }
 
 /** Resolves with the exit code. */
@@ -25,7 +29,7 @@ export function runInForeground(program: ForegroundProgram): Promise<number> {
     })
     child.once('exit', (code, signal) => {
       stop()
-      resolve(code ?? SIGNAL_EXIT_BASE + (signal === null ? 0 : constants.signals[signal]))
+      resolve(signal === null ? (code ?? SIGNAL_EXIT_BASE) : exitCodeOfSignal(signal))
     })
   })
 }

@@ -1,15 +1,14 @@
 /** On a Node that is too old for the command line: the one on which it is started again. The launcher carries it. */
-import { constants } from 'node:os'
-import { checkRuntime, findRuntime, type FoundRuntime } from '../client/find-runtime.ts'
+import { findRuntime, type FoundRuntime } from '../client/find-runtime.ts'
 import { provideRuntime } from '../client/provide-runtime.ts'
 import { CLI_EXIT_CODES } from '../contract/exit-codes.ts'
 import { isPhantomError } from '../contract/phantom-error.ts'
 import { PACKAGE_VERSION } from '../contract/version.ts'
+import { exitCodeOfSignal } from './foreground.ts'
 
 /** Common options that are followed by a value: the first word after them is the command. */
-const WITH_VALUE = new Set(['--plugins', '--socket', '--environment', '--config'])
+const WITH_VALUE: ReadonlySet<string> = new Set(['--plugins', '--socket', '--environment', '--config'])
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-const SIGNAL_EXIT_BASE = 128
 
 type Runtime = Pick<FoundRuntime, 'path' | 'version'>
 
@@ -29,7 +28,12 @@ export async function runtimeFor(args: readonly string[]): Promise<Runtime | num
 async function runtimeForSetup(args: readonly string[]): Promise<Runtime | number> {
   const isDryRun = args.includes('--dry-run')
   const chosen = valueOf(args, '--runtime')
-  if (chosen !== null) return await checkRuntime(chosen, 'the runtime', 'Name a Node 26 or newer executable')
+  if (chosen !== null) {
+    const { chooseRuntime } = await import('./setup-runtime.ts')
+    // Only looked at here: the command writes it down, when it runs on it.
+    const { runtime } = await chooseRuntime(chosen, true)
+    return runtime
+  }
   if (args.includes('--remove-runtime')) {
     const { printRemoval } = await import('./setup-runtime.ts')
     await printRemoval({ isDryRun, json: args.includes('--json') })
@@ -70,7 +74,7 @@ async function fetchVisibly(args: readonly string[], isAsked: boolean): Promise<
     return await provideRuntime({ signal: interrupt.signal, onProgress: line.update, isAsked })
   } catch (error) {
     if (ended === null) throw error
-    return SIGNAL_EXIT_BASE + constants.signals[ended]
+    return exitCodeOfSignal(ended)
   } finally {
     for (const stop of listeners) stop()
     line.end()

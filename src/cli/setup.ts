@@ -1,14 +1,13 @@
 import type { Command } from 'commander'
 import { findRuntime } from '../client/find-runtime.ts'
 import { PhantomError } from '../contract/phantom-error.ts'
-import { PINNED_VERSION } from '../client/runtime/pinned-runtime.ts'
 import type { IsolationTier } from '../contract/life.ts'
-import { RUNTIME_SOURCES } from '../contract/runtime-source.ts'
 import { decideInstall, examineMachine, installByApt, tryBubblewrap, type Machine } from './bubblewrap.ts'
 import { commonOptions } from './common-options.ts'
 import { examples } from './help-examples.ts'
 import { paint, printJson, printLine } from './output.ts'
 import { printableLine } from './printable.ts'
+import { runtimeWords } from './runtime-words.ts'
 import { chooseRuntime, removalStep, type RuntimeStep } from './setup-runtime.ts'
 
 /** What a kernel that refuses user namespaces to ordinary users needs (Ubuntu 24.04's AppArmor, older Debian). */
@@ -88,10 +87,9 @@ async function setup(options: SetupOptions): Promise<SetupReport> {
 /** One that is missing was fetched by the launcher: this runs on it. */
 async function runtimeStep(chosen: string | undefined, isDryRun: boolean) {
   if (chosen !== undefined) return await chooseRuntime(chosen, isDryRun)
-  const { path, version, source } = await findRuntime()
-  const tested = version === PINNED_VERSION ? '' : `; this release is tested with ${PINNED_VERSION}`
-  const found = `Node ${version}, ${path}: ${RUNTIME_SOURCES[source]}${tested}`
-  return { runtime: { path, version }, step: { name: 'runtime', ok: true, found, remedy: null } as const }
+  const runtime = await findRuntime()
+  const step = { name: 'runtime', ok: true, found: runtimeWords(runtime), remedy: null } as const
+  return { runtime: { path: runtime.path, version: runtime.version }, step }
 }
 
 function contradiction(): PhantomError {
