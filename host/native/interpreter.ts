@@ -9,7 +9,8 @@ import type { NativeMachine } from './machine-names.ts'
 import { openRegular } from './open-executable.ts'
 import { isElf, readElf } from './read-elf.ts'
 import { isScript, type ScriptLine } from './script-line.ts'
-import { isSystemPlace, PROGRAM_PATH } from './system-places.ts'
+import { SYSTEM_PATH } from '../sandbox/host-folders.ts'
+import { isSystemPlace } from './system-places.ts'
 
 /** No plugin's: only files of the system belong to an interpreter. */
 const NO_FOLDER = { path: '/nonexistent', inside: '/nonexistent' }
@@ -43,12 +44,12 @@ export async function findInterpreter(line: ScriptLine, machine: NativeMachine):
 
 /** Where env(1) would find it, had it the system's PATH. */
 async function lookUp(name: string): Promise<string> {
-  for (const folder of PROGRAM_PATH) {
+  for (const folder of SYSTEM_PATH) {
     const path = join(folder, name)
     const found = await stat(path).catch(() => null)
     if (found !== null && found.isFile() && (found.mode & 0o111) !== 0) return path
   }
-  const problem = `its interpreter ${quoteText(name)} is not installed (looked in ${PROGRAM_PATH.join(', ')})`
+  const problem = `its interpreter ${quoteText(name)} is not installed (looked in ${SYSTEM_PATH.join(', ')})`
   throw new ExecutableError(problem, 'Install it, or name another interpreter in the first line')
 }
 

@@ -1,3 +1,4 @@
+import { SYSTEM_PATH } from '../sandbox/host-folders.ts'
 import { contains } from '../sandbox/paths.ts'
 
 /**
@@ -21,13 +22,10 @@ export function isSystemPlace(canonical: string): boolean {
   return SYSTEM_FOLDERS.some((folder) => contains(folder, canonical))
 }
 
-/** For the names of interpreters: a daemon's own PATH may lead into somebody's home. */
-export const PROGRAM_PATH: readonly string[] = ['/usr/local/bin', '/usr/bin', '/bin', '/usr/sbin', '/sbin']
-
 /**
  * Whether a project lies in one of them, as deployments below /opt do: whoever writes there is no administrator. A folder
  * with programs of the system in it is no project's alone.
  */
 export function isProjectPlace(folder: string): boolean {
-  return isSystemPlace(folder) && ![...SYSTEM_FOLDERS, ...PROGRAM_PATH].some((own) => contains(folder, own))
+  return isSystemPlace(folder) && ![...SYSTEM_FOLDERS, ...SYSTEM_PATH].some((own) => contains(folder, own))
 }

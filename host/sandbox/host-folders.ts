@@ -1,5 +1,8 @@
 import fs from 'node:fs'
 
+/** Where programs are looked for whatever the daemon's environment says: its own PATH may be bare, or lead into a home. */
+export const SYSTEM_PATH: readonly string[] = ['/usr/local/bin', '/usr/bin', '/bin', '/usr/sbin', '/sbin']
+
 export interface ProgramFolder {
   readonly path: string
   /** Where it is a link, as on most systems /bin is one to usr/bin. */

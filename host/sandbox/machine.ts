@@ -6,14 +6,12 @@ import { execa } from 'execa'
 
 import type { IsolationTier } from '../../src/contract/life.ts'
 import { messageOf } from '../../src/contract/phantom-error.ts'
-import { findHostFiles, findProgramFolders, type ProgramFolder } from './host-folders.ts'
+import { findHostFiles, findProgramFolders, SYSTEM_PATH, type ProgramFolder } from './host-folders.ts'
 import { copyLibraries, type LibraryFolder } from './library-folders.ts'
 import { explainNamespaceFailure, INSTALL_BUBBLEWRAP } from './remedies.ts'
 import { isSeccompArch, type SeccompArch } from './seccomp/seccomp-program.ts'
 import { tryNamespace } from './trial.ts'
 
-/** Of a daemon started with a bare environment. */
-const SYSTEM_PATH = ['/usr/local/bin', '/usr/bin', '/bin', '/usr/sbin', '/sbin']
 const TOOL_TIMEOUT_MS = 10_000
 /** The kernel's sets have 64 bits. */
 const HIGHEST_CAPABILITY = 63
