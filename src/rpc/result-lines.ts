@@ -1,5 +1,6 @@
 import type { PluginExecutionResult } from '../contract/execution.ts'
 import type { Message } from './frame-decoder.ts'
+import { parseHostileJson } from './hostile-json.ts'
 
 /**
  * The answer to `execute_plugin` between our own daemon and client. What differs from call to call stands first, what
@@ -38,16 +39,8 @@ export class ResultLines {
   #readSteady(text: string): Steady | null {
     const known = this.#known.get(text)
     if (known !== undefined) return known
-    let steady: Steady
-    try {
-      steady = JSON.parse(text) as Steady
-    } catch {
-      return null
-    }
-    // Just what our own daemon writes, or else the real parser's. Lists are handed to the application, which may
-    // change them: shared ones must be empty, and are made anew.
-    if (text.length > MAX_KNOWN_CHARS || toSteadyText(steady) !== text.slice(1)) return null
-    if (!hasEmptyLists(steady)) return null
+    const steady = text.length > MAX_KNOWN_CHARS ? null : parseSteady(text)
+    if (steady === null) return null
     if (this.#known.size >= MAX_KNOWN) this.#known.clear()
     this.#known.set(text, steady)
     return steady
@@ -97,8 +90,32 @@ function toSteadyText(result: Steady): string {
   } satisfies Steady).slice(1)
 }
 
+/**
+ * Null for all but what our own daemon writes: the real parser takes that. Lists and metadata are handed to the
+ * application, which may change them: they are made anew for each answer, so they must be what they are copied as.
+ */
+function parseSteady(text: string): Steady | null {
+  try {
+    const steady = parseHostileJson(text) as Steady
+    if (toSteadyText(steady) !== text.slice(1)) return null
+    return hasEmptyLists(steady) && isFlatObject(steady.metadata) ? steady : null
+  } catch {
+    // It says what is wrong, too.
+    return null
+  }
+}
+
 function hasEmptyLists(steady: Steady): boolean {
-  return steady.warnings.length === 0 && steady.logs.length === 0 && steady.created_files.length === 0
+  return isEmptyList(steady.warnings) && isEmptyList(steady.logs) && isEmptyList(steady.created_files)
+}
+
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0
+}
+
+function isFlatObject(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  return Object.values(value).every((inner) => typeof inner !== 'object' || inner === null)
 }
 
 function toResult(steady: Steady, head: RegExpExecArray): PluginExecutionResult {

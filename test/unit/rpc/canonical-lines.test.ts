@@ -101,4 +101,19 @@ describe('ResultLines', () => {
     expect(lines.read(lineOf({ ...result, logs: ['info: a'] }))).to.equal(null)
     expect(lines.read('{"jsonrpc":"2.0","id":3,"result":{}}')).to.equal(null)
   })
+
+  for (const [name, written, forged] of [
+    ['a number for metadata', '"metadata":{"figures":"window","generation":1}', '"metadata":1'],
+    ['a list for metadata', '"metadata":{"figures":"window","generation":1}', '"metadata":[]'],
+    ['nothing for metadata', '"metadata":{"figures":"window","generation":1}', '"metadata":null'],
+    ['objects in metadata', '"figures":"window"', '"figures":{}'],
+    ['a text for a list', '"warnings":[]', '"warnings":""'],
+    ['a key of poison', '"figures":"window"', '"__proto__":"window"'],
+  ] as const) {
+    it(`leaves a result with ${name} to the real parser`, () => {
+      const line = lineOf(result)
+      expect(line).to.include(written)
+      expect(new ResultLines().read(line.replace(written, forged))).to.equal(null)
+    })
+  }
 })
