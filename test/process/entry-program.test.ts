@@ -87,6 +87,19 @@ describe('entryProgram()', () => {
     expect(status['NoNewPrivs']).to.equal('1')
   })
 
+  it('is another uid in each program, whatever was kept of those before it', function () {
+    if (!isRoot) skipBecause.call(this, 'only root can become somebody else')
+    for (const uid of [70_001, 0x1234_5678, 70_001]) {
+      const status = statusOf(run({ identity: { uid, gid: uid + 1 } }, ['/bin/cat', '/proc/self/status']))
+      expect(status['Uid']).to.equal(Array(4).fill(uid).join('\t'))
+      expect(status['Gid']).to.equal(
+        Array(4)
+          .fill(uid + 1)
+          .join('\t'),
+      )
+    }
+  })
+
   it('runs nothing, and says why, when the kernel refuses a step', () => {
     const refused = run({ rlimits: { ...LIMITS, nofile: 2 ** 40 } }, ['/bin/echo', 'it runs'])
     expect(refused.status).to.equal(126)

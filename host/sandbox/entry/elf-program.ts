@@ -36,6 +36,23 @@ export function elfProgram(architecture: SeccompArch, steps: readonly Step[]): B
   return Buffer.concat([elfHeaders(set.elfMachine, { entry, fileBytes: HEADER_BYTES + body.length }), body])
 }
 
+/**
+ * Gives the one call in a program that has the numbers `from` the numbers `to`, in place.
+ * @throws TypeError where there is no such call
+ */
+export function replaceCall(
+  architecture: SeccompArch,
+  program: Buffer,
+  { call, from, to }: { call: CallName; from: readonly number[]; to: readonly number[] },
+): void {
+  const set = INSTRUCTION_SETS[architecture]
+  const before = callBytes(set, call, from.map(BigInt))
+  const after = set.call(set.numbers[call], to.map(BigInt))
+  const at = program.indexOf(before)
+  if (at === -1) throw new TypeError(`a program that calls ${call} with other numbers than it was made with`)
+  program.set(after, at)
+}
+
 /** What lies before the code. */
 class DataSection {
   readonly parts: Uint8Array[] = []

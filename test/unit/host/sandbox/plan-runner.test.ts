@@ -211,7 +211,6 @@ describe('planRunner()', () => {
       'ro-bind /ws/plugins/a/mine /ws/plugins/a/mine',
       'ro-bind /ws/.phantom/validators /ws/.phantom/validators',
       'remount-ro /proc/sys',
-      'remount-ro /dev',
       'remount-ro /ws/.phantom',
       'remount-ro /',
     ])
