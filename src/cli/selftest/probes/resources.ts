@@ -49,7 +49,6 @@ const TIME: readonly (readonly [id: string, attack: string, tries: string])[] = 
   ['microtasks', 'microtasks', 'queues microtasks for ever'],
   ['immediates', 'immediates', 'keeps its event loop busy and never answers'],
   ['silence', 'silence', 'never answers'],
-  ['swallow', 'swallowing', 'takes memory for ever and swallows each refusal'],
 ]
 
 /** For each the name of the limit that must end it. */
@@ -110,6 +109,17 @@ export const RESOURCE_PROBES: readonly Probe[] = [
       run: async (arena) => judgeTime(await bomb(arena, 'hasty', attack, {})),
     }),
   ),
+  defineProbe({
+    id: 'time-swallow',
+    area: 'resources',
+    tries: 'takes memory for ever and swallows each refusal',
+    plugins: ['hasty'],
+    run: async (arena) => {
+      const watched = await bomb(arena, 'hasty', 'swallowing', {})
+      // What is looked at may be over its limit in one moment between two refusals: then that ends it first.
+      return watched.value.limit === 'max_memory_mb' ? judgeMemory(watched) : judgeTime(watched)
+    },
+  }),
   attackProbe({
     id: 'files-large',
     area: 'resources',
