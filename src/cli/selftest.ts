@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { Option, type Command } from 'commander'
 import { CLI_EXIT_CODES } from '../contract/exit-codes.ts'
 import type { IsolationTier } from '../contract/life.ts'
@@ -56,6 +57,8 @@ export function defineSelftest(program: Command): void {
     })
 }
 
+const SIGNAL_MS = 20
+
 async function run(tier: IsolationTier | null, only: readonly string[]): Promise<SuiteReport | null> {
   const { runSuite, selectProbes } = await import('./selftest/run-suite.ts')
   const probes = selectProbes(only)
@@ -68,8 +71,10 @@ async function run(tier: IsolationTier | null, only: readonly string[]): Promise
     onProbe: (probe, at) =>
       line.update({ execution_id: probe.id, fraction: at / probes.length, message: probe.id }),
   })
-  const report = await running.catch((error: unknown) => {
-    // A terminal's Ctrl-C goes to all that the suite has started, too: what ended by it is no fault of the suite's.
+  const report = await running.catch(async (error: unknown) => {
+    // A terminal's Ctrl-C goes to all that the suite has started, too: what ended by it is no fault of the suite's. And
+    // of a program that was waited for we hear before the event loop hears of the signal.
+    await delay(SIGNAL_MS)
     if (!interrupt.signal.aborted) throw error
     return null
   })
