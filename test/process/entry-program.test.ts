@@ -132,4 +132,18 @@ describe('entryProgram()', () => {
     expect(stderr).to.include('Cannot start the runner with a filter of system calls')
     expect(status).to.equal(126)
   })
+
+  it('becomes its own uid on arm64 as well', function () {
+    if (!isRoot) skipBecause.call(this, 'only root can become somebody else')
+    if (spawnSync('qemu-aarch64', ['--version']).error !== undefined)
+      skipBecause.call(this, 'qemu-aarch64 is not installed')
+    const filter = { arch: 'arm64', process: false, network: false } as const
+    const rlimits = { ...LIMITS, data: 8 * 1024 * MIB }
+    for (const uid of [70_001, 0x1234_5678]) {
+      const request = { filter, rlimits, identity: { uid, gid: uid + 1 } }
+      const { stderr } = run(request, ['/bin/echo', 'it runs'], ['qemu-aarch64', '-strace'])
+      expect(stderr).to.include(`setresgid(${Array(3).fill(request.identity.gid).join(',')}) = 0`)
+      expect(stderr).to.include(`setresuid(${Array(3).fill(uid).join(',')}) = 0`)
+    }
+  })
 })

@@ -48,7 +48,8 @@ export function replaceCall(
   const set = INSTRUCTION_SETS[architecture]
   const before = callBytes(set, call, from.map(BigInt))
   const after = set.call(set.numbers[call], to.map(BigInt))
-  const at = program.indexOf(before)
+  // From the end, where the code is: what lies before it holds a manifest's figures.
+  const at = program.lastIndexOf(before)
   if (at === -1) throw new TypeError(`a program that calls ${call} with other numbers than it was made with`)
   program.set(after, at)
 }

@@ -63,7 +63,7 @@ const NOBODY: RunnerIdentity = { uid: 65_534, gid: 65_534 }
 const MAX_TEMPLATES = 64
 const templates = new Map<string, Buffer>()
 
-/** Making a program takes 0.3 ms, and each process has an uid of its own: what they share is made once. */
+/** Making a program takes 0.3 ms, and each process has a uid of its own: what they share is made once. */
 function templateOf(request: EntryRequest): Buffer {
   const key = JSON.stringify(request)
   const kept = templates.get(key)
