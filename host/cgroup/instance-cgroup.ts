@@ -16,7 +16,9 @@ const SLACK_BYTES = 16 * MEGABYTE
 /** A process that appears while the others are moved was started by one of them: it is moved in the next round. */
 const MAX_ROUNDS = 10
 /** What is read back before a plugin's code runs. */
-const HELD_TO = ['memory.max', 'memory.swap.max', 'memory.oom.group', 'pids.max'] as const
+const HELD_TO = ['memory.max', 'memory.swap.max', 'memory.oom.group', 'pids.max', 'cpu.max'] as const
+/** The kernel's own, in microseconds; its shortest quota is a hundredth of it. */
+const CPU_PERIOD_USEC = 100_000
 const LARGEST_PAGE_BYTES = 64 * 1024
 const REMOVE_LOOK_MS = 20
 const REMOVE_PATIENCE_MS = 2_000
@@ -26,7 +28,7 @@ export class InstanceCgroup implements CpuMeter {
   readonly #folder: string
   #idleBytes: number | null = null
   /** What each file was told last. */
-  readonly #told = new Map<string, number>()
+  readonly #told = new Map<string, number | string>()
 
   /** @param folder empty: made for it */
   constructor(folder: string, limits: ManifestLimits) {
@@ -60,7 +62,7 @@ export class InstanceCgroup implements CpuMeter {
     }
     this.#idleBytes = this.#number('memory.current') ?? 0
     this.limit(limits)
-    for (const file of HELD_TO) this.#attest(file)
+    for (const file of HELD_TO) if (this.#told.has(file)) this.#attest(file)
   }
 
   /** Sets what holds from now on, while it runs. */
@@ -68,6 +70,8 @@ export class InstanceCgroup implements CpuMeter {
     const aboveBytes = this.#idleBytes === null ? STARTING_BYTES : this.#idleBytes + SLACK_BYTES
     this.#write('memory.max', aboveBytes + limits.maxMemoryMb * MEGABYTE)
     this.#write('pids.max', OWN_PROCESSES + (limits.maxProcesses ?? DEFAULT_MAX_PROCESSES))
+    // Not before: what starts is ours. And a kernel without the file holds all that ask for none.
+    if (limits.maxCpuPercent !== null) this.#write('cpu.max', cpuMax(limits.maxCpuPercent))
   }
 
   /** In the words of setpriority(2), which the kernel turns into a weight. */
@@ -113,19 +117,15 @@ export class InstanceCgroup implements CpuMeter {
   #attest(file: string): void {
     const told = this.#told.get(file) ?? 0
     const found = this.#read(file).trim()
+    if (found === String(told)) return
     const holds = Number(found)
     // Memory is held to whole pages, of which no machine of ours has larger ones than these.
-    if (
-      found !== '' &&
-      holds <= told &&
-      holds > told - LARGEST_PAGE_BYTES &&
-      (file === 'memory.max' || holds === told)
-    )
-      return
+    const isInPages = file === 'memory.max' && typeof told === 'number' && found !== ''
+    if (isInPages && holds <= told && holds > told - LARGEST_PAGE_BYTES) return
     throw new Error(`${file} was told ${told} and says "${found}"`)
   }
 
-  #write(file: string, value: number): void {
+  #write(file: string, value: number | string): void {
     this.#told.set(file, value)
     writeFileSync(join(this.#folder, file), String(value))
   }
@@ -143,4 +143,9 @@ export class InstanceCgroup implements CpuMeter {
     const value = Number.parseInt(this.#read(file), 10)
     return Number.isNaN(value) ? null : value
   }
+}
+
+/** `QUOTA PERIOD`: so much processor time of each period, all cores together. */
+function cpuMax(percent: number): string {
+  return `${(percent * CPU_PERIOD_USEC) / 100} ${CPU_PERIOD_USEC}`
 }

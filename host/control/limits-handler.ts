@@ -12,13 +12,14 @@ import { TableReader } from '../../src/contract/manifest/table-reader.ts'
 import { PhantomError } from '../../src/contract/phantom-error.ts'
 import type { PluginLimits } from '../../src/contract/plugin-info.ts'
 import { applyLimits } from '../process/apply-limits.ts'
+import { requireCpuHold } from '../process/require-tier.ts'
 import type { PluginRecord } from '../registry/plugin-record.ts'
 import { describeLimits } from './describe-limits.ts'
 import type { HandlerPowers } from './system-handlers.ts'
 
 /** Sets limits of a plugin that is loaded, within those of its manifest, for the generation that serves. */
 export async function setLimits(
-  powers: Pick<HandlerPowers, 'machine' | 'maxPayloadBytes' | 'hasCgroups'>,
+  powers: Pick<HandlerPowers, 'machine' | 'maxPayloadBytes' | 'hasCgroups' | 'facts'>,
   record: PluginRecord,
   asked: Readonly<Record<string, unknown>>,
 ): Promise<PluginLimits> {
@@ -29,6 +30,8 @@ export async function setLimits(
       `Cannot limit "${record.id}": it has no valid manifest. Mend it first`,
     )
   const limits = merge(generation.manifest.limits, { asked, current: generation.limits })
+  const { id, manifest } = generation
+  requireCpuHold('limit', { ...powers, requiredTier: powers.facts.required_tier }, { id, manifest, limits })
   generation.setLimits(limits)
   const instances = [...record.lanes.values()].flatMap((lane) => [...lane.instances()])
   const processes = await Promise.all(

@@ -92,7 +92,8 @@ export class InstanceKeeper {
 
   async #ask(instance: RunnerInstance, watched: Watched): Promise<void> {
     watched.isAsked = true
-    const isThere = await isResponsive(instance, this.#options.config().execution.livenessTimeoutMs)
+    const { livenessTimeoutMs } = this.#options.config().execution
+    const isThere = await isResponsive(instance, livenessTimeoutMs * slownessOf(instance))
     watched.isAsked = false
     watched.answeredAtMs = performance.now()
     // A call that came meanwhile keeps its loop busy, and has a deadline of its own.
@@ -116,6 +117,11 @@ export class InstanceKeeper {
     watched.isNiced = makeNicer(instance, instance.pid, nice)
     if (watched.isNiced) this.#options.onThrottled(lane, instance, share)
   }
+}
+
+/** What may use a part of a core needs that much longer for the same. */
+function slownessOf({ generation }: RunnerInstance): number {
+  return Math.max(1, 100 / (generation.limits.maxCpuPercent ?? 100))
 }
 
 const UNRESPONSIVE: EndCause = 'unresponsive'

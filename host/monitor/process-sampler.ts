@@ -34,6 +34,11 @@ export class ProcessSampler {
     this.#descriptor = open(pid)
   }
 
+  /** False when the process is gone; until then its pid is no other's. */
+  get isOpen(): boolean {
+    return this.#descriptor !== null
+  }
+
   /** The most that a sample has seen. */
   get peakRssBytes(): number {
     return this.#peakRssBytes

@@ -22,9 +22,11 @@ export async function applyLimits(
   const { pid, spec } = instance
   try {
     spec.cgroup?.limit(limits)
-  } catch {
-    // Its group goes with the process.
+  } catch (error) {
+    // Its group may have gone with the process, and then so may its limits.
+    return messageOf(error)
   }
+  instance.figures.throttle?.follow()
   if (pid === null) return 'it is not ready yet'
   if (machine.prlimitPath === null) return 'prlimit is not installed'
   const rlimits = rlimitArguments(rlimitsOf(machine, { baseDataBytes: spec.baseDataBytes, limits }))

@@ -3,12 +3,15 @@ import type {
   AttestationSummary,
   PluginAttestation,
 } from '../../src/contract/attestation.ts'
+import { cpuHoldOf } from '../monitor/cpu-hold.ts'
+import type { InstanceSpec } from './instance-spec.ts'
 import type { RunnerInstance } from './runner-instance.ts'
 
 /** Null before the process was looked at. */
 export function describeAttestation({ attestation, spec, pid }: RunnerInstance): PluginAttestation | null {
-  const { at, items } = attestation
+  const { at } = attestation
   if (at === null) return null
+  const items = [...attestation.items, ...processorNotHeld(spec)]
   const { plugin_id, workspace, generation } = spec.initialize
   return {
     plugin_id,
@@ -18,14 +21,15 @@ export function describeAttestation({ attestation, spec, pid }: RunnerInstance):
     pid,
     at: at.toISOString(),
     holds: !items.some(({ verdict }) => verdict === 'differs'),
-    items: [...items],
+    items,
   }
 }
 
 /** The same in a line. */
-export function summarizeAttestation({ attestation }: RunnerInstance): AttestationSummary | null {
-  const { at, items } = attestation
+export function summarizeAttestation({ attestation, spec }: RunnerInstance): AttestationSummary | null {
+  const { at } = attestation
   if (at === null) return null
+  const items = [...attestation.items, ...processorNotHeld(spec)]
   const named = (verdict: AttestationItem['verdict']): string[] =>
     items.filter((item) => item.verdict === verdict).map(({ name }) => name)
   return {
@@ -34,4 +38,12 @@ export function summarizeAttestation({ attestation }: RunnerInstance): Attestati
     not_readable: named('not_readable'),
     not_held: named('not_held'),
   }
+}
+
+/** No wall of the plan: it depends on control groups, and may be set while the process runs. */
+function processorNotHeld({ generation, plan, cgroup }: InstanceSpec): AttestationItem[] {
+  const hold = cpuHoldOf({ tier: plan.tier, hasCgroups: cgroup !== null }, generation.manifest)
+  if (generation.limits.maxCpuPercent === null || hold.by !== null) return []
+  const nothing = { effective: null, mechanism: null, proof: null }
+  return [{ name: 'max_cpu_percent', declared: hold.problem, ...nothing, verdict: 'not_held' }]
 }

@@ -1,5 +1,6 @@
 import { PhantomError } from '../../src/contract/phantom-error.ts'
 import type { Generation } from '../generations/generation.ts'
+import { cpuHoldOf } from '../monitor/cpu-hold.ts'
 import type { LauncherOptions } from './launcher-options.ts'
 
 /**
@@ -9,13 +10,36 @@ import type { LauncherOptions } from './launcher-options.ts'
  * @throws PhantomError SANDBOX_UNAVAILABLE, PLUGIN_RUNTIME_UNAVAILABLE
  */
 export function requireTier(
-  options: Pick<LauncherOptions, 'machine' | 'requiredTier' | 'onObserved'>,
-  generation: Pick<Generation, 'id' | 'manifest'>,
+  options: Pick<LauncherOptions, 'machine' | 'requiredTier' | 'onObserved' | 'cgroups'>,
+  generation: Pick<Generation, 'id' | 'manifest' | 'limits'>,
 ): void {
-  const { requiredTier } = options
+  const { requiredTier, machine, cgroups } = options
   if (generation.manifest.type === 'native') requireWalls(options, generation.id)
   if (requiredTier === 'namespace')
     requireNamespace(options, generation.id, 'security.required_tier is "namespace"')
+  const powers = { requiredTier, machine, hasCgroups: cgroups !== null }
+  requireCpuHold('start', powers, generation)
+}
+
+/**
+ * The one limit that a sandbox alone does not hold: who requires sandboxes wants what is declared to be so.
+ *
+ * @throws PhantomError SANDBOX_UNAVAILABLE
+ */
+export function requireCpuHold(
+  verb: 'start' | 'limit',
+  powers: Pick<LauncherOptions, 'machine' | 'requiredTier'> & { readonly hasCgroups: boolean },
+  { id, manifest, limits: { maxCpuPercent } }: Pick<Generation, 'id' | 'manifest' | 'limits'>,
+): void {
+  if (powers.requiredTier !== 'namespace' || maxCpuPercent === null) return
+  const hold = cpuHoldOf({ tier: powers.machine.tier, hasCgroups: powers.hasCgroups }, manifest)
+  if (hold.by !== null) return
+  throw new PhantomError(
+    'SANDBOX_UNAVAILABLE',
+    `Cannot ${verb} "${id}": security.required_tier is "namespace" and its max_cpu_percent is ${hold.problem}. ` +
+      hold.remedy,
+    { details: { plugin_id: id, limit: 'max_cpu_percent', declared: maxCpuPercent } },
+  )
 }
 
 /** Node's permission model, which is all that tier `process` has, and all that can tell of what it lets pass. */

@@ -1,11 +1,16 @@
 import type { InstanceSpec } from './instance-spec.ts'
+import type { SpawnedRunner } from './spawn-runner.ts'
+import { cpuHoldOf } from '../monitor/cpu-hold.ts'
 import { meterProcess, meterTree, type CpuMeter } from '../monitor/cpu-meter.ts'
+import { CpuThrottle } from '../monitor/cpu-throttle.ts'
 import { DataWatch } from '../monitor/data-watch.ts'
 import { heldBytes } from '../monitor/held-memory.ts'
 import { ProcessSampler } from '../monitor/process-sampler.ts'
 import { processesBelow } from '../monitor/process-tree.ts'
 
-type Origin = Pick<InstanceSpec, 'mayStartProcesses' | 'cgroup' | 'plan'>
+type Origin = Pick<InstanceSpec, 'mayStartProcesses' | 'cgroup' | 'plan' | 'generation'>
+
+type Found = Pick<SpawnedRunner, 'findPid' | 'findRootPid'>
 
 /** What the host measures of one process; nothing before its pid is known. */
 export class RunnerFigures {
@@ -14,10 +19,12 @@ export class RunnerFigures {
   #sampler: ProcessSampler | null = null
   #cpu: CpuMeter | null = null
   #data: DataWatch | null = null
+  #throttle: CpuThrottle | null = null
   #idleRssBytes = 0
   #idleHeldBytes = 0
   #peakHeldBytes = 0
   #hasFamily = false
+  #isClosed = false
 
   get pid(): number | null {
     return this.#pid
@@ -31,6 +38,10 @@ export class RunnerFigures {
   /** Null for a runner. */
   get data(): DataWatch | null {
     return this.#data
+  }
+  /** Null where a control group holds it, or nothing does. */
+  get throttle(): CpuThrottle | null {
+    return this.#throttle
   }
   /** The most that was ever seen above an idle one: by samples of the runner, and by looks at all that is held. */
   get peakUsedBytes(): number {
@@ -51,8 +62,12 @@ export class RunnerFigures {
     return this.#rootPid
   }
 
-  learn(pid: number, rootPid: number | null, { mayStartProcesses, cgroup, plan }: Origin): void {
-    if (this.#pid !== null) return
+  /** @param onLost the process can't be held to its share of the processor */
+  learn(found: Found, origin: Origin, onLost: (why: string) => void): void {
+    const pid = found.findPid()
+    if (this.#isClosed || this.#pid !== null || pid === null) return
+    const rootPid = found.findRootPid()
+    const { mayStartProcesses, cgroup, plan, generation } = origin
     this.#pid = pid
     this.#rootPid = rootPid
     this.#hasFamily = mayStartProcesses && rootPid !== null
@@ -62,6 +77,10 @@ export class RunnerFigures {
     if (isGated && rlimits !== null) this.#data = new DataWatch(pid, rlimits.data)
     this.#cpu =
       cgroup ?? (this.#hasFamily && rootPid !== null ? meterTree(rootPid) : meterProcess(this.#sampler))
+    const percent = (): number | null => generation.limits.maxCpuPercent
+    const hold = cpuHoldOf({ tier: plan.tier, hasCgroups: cgroup !== null }, generation.manifest)
+    if (hold.by === 'stops')
+      this.#throttle = new CpuThrottle({ pid, sampler: this.#sampler, percent, onLost })
   }
 
   becameReady(nowMs: number): void {
@@ -77,6 +96,8 @@ export class RunnerFigures {
   }
 
   close(): void {
+    this.#isClosed = true
+    this.#throttle?.close()
     this.#sampler?.close()
     this.#data?.close()
   }

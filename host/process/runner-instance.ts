@@ -136,7 +136,6 @@ export class RunnerInstance {
     await this.#attest()
     // Behind a gate nothing of the plugin may run ahead: that it is held there is all.
     if (!this.#isGated) await this.#askToStart('preload', preloadParams(this.spec))
-    this.#learnPid(this.#runner.findPid())
     this.#isPreloaded = true
   }
 
@@ -155,7 +154,6 @@ export class RunnerInstance {
     this.#hooks = hooksIn((result as { hooks?: unknown } | null)?.hooks)
     this.#readyAtMs = performance.now()
     this.#readyMs = this.#readyAtMs - startedAtMs
-    this.#learnPid(this.#runner.findPid())
     this.figures.becameReady(this.#readyAtMs)
     if (this.#state === 'starting') this.#move('initialized')
   }
@@ -268,7 +266,7 @@ export class RunnerInstance {
     const error =
       attestationError(this.spec.initialize.plugin_id, differences) ??
       (await this.#runner.seal(this.generation.limits))
-    if (error === null) return
+    if (error === null) return this.#learnPid()
     await this.end('not_attested')
     this.#events.onNotAttested(error)
     throw error
@@ -303,9 +301,11 @@ export class RunnerInstance {
     clearTimeout(late)
   }
 
-  #learnPid(pid: number | null): void {
-    if (pid === null || this.#state === 'stopped') return
-    this.figures.learn(pid, this.#runner.findRootPid(), this.spec)
+  #learnPid(): void {
+    this.figures.learn(this.#runner, this.spec, (why) => {
+      this.#words.ofHost('error', `it can't be held to its max_cpu_percent, the process is ended: ${why}`)
+      void this.end('not_attested')
+    })
   }
 
   #violated(what: string): void {

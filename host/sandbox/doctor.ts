@@ -27,6 +27,7 @@ export async function doctorChecks(machine: Machine): Promise<DoctorCheck[]> {
     await memoryCheck(machine, idle),
     permissionModelCheck(idle),
     cgroupCheck(),
+    processorCheck(machine),
   ]
 }
 
@@ -37,6 +38,9 @@ interface Observation {
   readonly namespaces: readonly string[]
 }
 
+const DELEGATE =
+  'Start the machine with systemd.unified_cgroup_hierarchy=1, and the daemon as a unit with Delegate=cpu memory pids'
+const SEE_CGROUP = 'See "cgroup v2"'
 const MEND_START = 'Mend what keeps a runner from starting'
 const REPORTING_PROGRAM = `
 const channel = new (require('node:net').Socket)({ fd: 3 })
@@ -248,12 +252,23 @@ function cgroupCheck(): DoctorCheck {
     ok: true,
     found:
       reason === null ? 'delegated: a group for each process of a plugin' : `not delegated here: ${reason}`,
-    mechanism: reason === null ? 'memory.max, pids.max, cgroup.kill' : null,
-    remedy:
-      reason === null
-        ? null
-        : 'Start the machine with systemd.unified_cgroup_hierarchy=1, and the daemon as a unit with Delegate=cpu memory pids',
+    mechanism: reason === null ? 'memory.max, pids.max, cpu.max, cgroup.kill' : null,
+    remedy: reason === null ? null : DELEGATE,
   }
+}
+
+/** `max_cpu_percent`: whose plugins ask for none lack nothing. */
+function processorCheck({ tier }: Machine): DoctorCheck {
+  const name = 'processor limit'
+  if (describeCgroups() === null)
+    return { name, ok: true, found: 'held for every plugin', mechanism: 'cpu.max', remedy: null }
+  const without = 'not held on this machine: no delegated cgroup v2'
+  if (tier === 'process')
+    return { name, ok: false, found: `max_cpu_percent is ${without}`, mechanism: null, remedy: SEE_CGROUP }
+  const found =
+    'max_cpu_percent holds JavaScript and WebAssembly; for native plugins, and those with the permission "process", ' +
+    `runtime.addons, sqlite, inspector or ffi, it is ${without}`
+  return { name, ok: true, found, mechanism: 'SIGSTOP by the daemon', remedy: SEE_CGROUP }
 }
 
 /** Why none starts stands there once: what is not known for it refers to it. */

@@ -52,12 +52,12 @@ function formatLimits({ limits, processes }: PluginLimits): string[] {
 }
 
 export function limitTable(limits: readonly LimitInfo[]): string[] {
-  const rows = limits.map(({ name, declared, effective, mechanism }) => ({
+  const rows = limits.map(({ name, declared, effective, mechanism, not_held }) => ({
     cells: [
       name,
       String(declared ?? ''),
       String(effective ?? 'none'),
-      mechanism ?? (declared === null ? '' : 'nothing enforces it here'),
+      mechanism ?? (not_held === null ? '' : `nothing: ${printableLine(not_held)}`),
     ],
   }))
   return rows.length === 0 ? [] : formatTable([{ cells: ['LIMIT', 'DECLARED', 'HOLDS', 'HELD BY'] }, ...rows])

@@ -85,7 +85,7 @@ function summaryOf(items: readonly AttestationItem[]): string {
       ? []
       : [paint('red', `${count('differs')} differ: no code of the plugin has run`)]),
     ...(count('not_readable') === 0 ? [] : [`${count('not_readable')} not readable`]),
-    ...(count('not_held') === 0 ? [] : [`${count('not_held')} not held in this tier`]),
+    ...(count('not_held') === 0 ? [] : [`${count('not_held')} not held here`]),
   ]
   return words.join(', ')
 }

@@ -36,6 +36,8 @@ export interface ManifestLimits {
   maxCallsPerSecond: number | null
   /** CPU time of the process over one call. Null: bounded by the deadline alone. */
   maxCpuTimeMs: number | null
+  /** Share of the processor that the process has in the long run, 100 is one core. Null: as much as there is. */
+  maxCpuPercent: number | null
   /** Null in what follows: the house's own default, see `src/contract/limits.ts`. */
   maxOpenFiles: number | null
   /** Threads count as well. */

@@ -59,6 +59,8 @@ export interface LimitInfo {
   effective: number | null
   /** `RLIMIT_DATA`, `host deadline`, …; null when nothing enforces it here. */
   mechanism: string | null
+  /** Why nothing holds what is declared, set or the house's default; null where something does, or there is nothing to. */
+  not_held: string | null
 }
 
 /** What `set_plugin_limits` answers. */

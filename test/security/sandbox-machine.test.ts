@@ -120,6 +120,7 @@ describe('measureMemoryBase() and doctorChecks()', () => {
       ['memory limit', true],
       ['node permission model', true],
       ['cgroup v2', true],
+      ['processor limit', true],
     ])
   })
 

@@ -8,6 +8,7 @@ export const MANIFEST_KEYS = {
     'max_memory_mb',
     'max_execution_time_ms',
     'max_cpu_time_ms',
+    'max_cpu_percent',
     'max_open_files',
     'max_processes',
     'max_file_size_mb',

@@ -27,6 +27,8 @@ const MAX_COUNT = 2_147_483_647
 /** The kernel's own ceilings: fs.nr_open as it comes, PID_MAX_LIMIT. */
 const MAX_OPEN_FILES = 1_048_576
 const MAX_PROCESSES = 4_194_304
+/** A thousand cores. */
+const MAX_CPU_PERCENT = 100_000
 const MAX_CONCURRENCY = 1024
 /** Whoever stops a daemon waits for it. */
 const MAX_SHUTDOWN_MS = 600_000
@@ -46,6 +48,7 @@ export function parseLimits(reader: TableReader): ManifestLimits {
     maxExecutionTimeMs: integer('max_execution_time_ms', 1, DAY_MS) ?? maxExecutionTimeMs,
     maxCallsPerSecond: integer('max_calls_per_second', 1, MAX_CALLS_PER_SECOND),
     maxCpuTimeMs: integer('max_cpu_time_ms', 1, DAY_MS),
+    maxCpuPercent: integer('max_cpu_percent', 1, MAX_CPU_PERCENT),
     maxOpenFiles: integer('max_open_files', MIN_OPEN_FILES, MAX_OPEN_FILES),
     maxProcesses: integer('max_processes', MIN_PROCESSES, MAX_PROCESSES),
     maxFileSizeMb: integer('max_file_size_mb', 1, TEBIBYTE_IN_MB),

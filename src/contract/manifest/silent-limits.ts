@@ -7,6 +7,7 @@ export const SILENT_LIMITS: ManifestLimits = {
   maxExecutionTimeMs: DEFAULT_MAX_EXECUTION_TIME_MS,
   maxCallsPerSecond: null,
   maxCpuTimeMs: null,
+  maxCpuPercent: null,
   maxOpenFiles: null,
   maxProcesses: null,
   maxFileSizeMb: null,

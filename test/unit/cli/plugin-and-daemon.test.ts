@@ -38,7 +38,15 @@ const info: PluginInfo = {
     { declared: 'fs_read:./data', effective: '/w/data', mechanism: 'mount namespace', refused: null },
     { declared: 'network:*', effective: null, mechanism: null, refused: 'comes later' },
   ],
-  limits: [{ name: 'max_memory_mb', declared: 256, effective: null, mechanism: null }],
+  limits: [
+    {
+      name: 'max_memory_mb',
+      declared: 256,
+      effective: null,
+      mechanism: null,
+      not_held: 'prlimit is not installed',
+    },
+  ],
   configuration_schema: null,
   issues: [
     { file: '/p/echo/plugin.toml', line: 1, column: 2, field: '', severity: 'warning', message: 'odd' },
@@ -102,7 +110,7 @@ Rights
 
 Limits
   LIMIT          DECLARED  HOLDS  HELD BY
-  max_memory_mb  256       none   nothing enforces it here
+  max_memory_mb  256       none   nothing: prlimit is not installed
 
 Operations
   echo  input unchecked, idempotent, at most 2.0 s  Answers its input

@@ -70,6 +70,7 @@ describe('parseManifest()', () => {
       maxExecutionTimeMs: 30_000,
       maxCallsPerSecond: null,
       maxCpuTimeMs: null,
+      maxCpuPercent: null,
       maxOpenFiles: null,
       maxProcesses: null,
       maxFileSizeMb: null,

@@ -88,13 +88,30 @@ describe('CgroupTree on a folder that stands in for cgroup v2', () => {
     }
   })
 
+  it('writes a share of the processor before the plugin runs, as a quota of each period, and another while it does', () => {
+    const nobody = 2 ** 22
+    const cgroup = create({ maxCpuPercent: 50 })
+    expect(fs.existsSync(at('instance-1/cpu.max')), 'what starts is ours').to.be.false
+    cgroup.seal(nobody, { ...SILENT_LIMITS, maxCpuPercent: 50 })
+    expect(read('instance-1/cpu.max')).to.equal('50000 100000')
+    cgroup.limit({ ...SILENT_LIMITS, maxCpuPercent: 1 })
+    expect(read('instance-1/cpu.max')).to.equal('1000 100000')
+    cgroup.limit({ ...SILENT_LIMITS, maxCpuPercent: 250 })
+    expect(read('instance-1/cpu.max')).to.equal('250000 100000')
+  })
+
+  it('asks nothing of the kernel for a plugin without a share', () => {
+    create().seal(2 ** 22, SILENT_LIMITS)
+    expect(fs.existsSync(at('instance-1/cpu.max'))).to.be.false
+  })
+
   it('refuses the start where the kernel does not say what it was told', () => {
     const nobody = 2 ** 22
-    const limits = { ...SILENT_LIMITS, maxMemoryMb: 100 }
+    const limits = { ...SILENT_LIMITS, maxMemoryMb: 100, maxCpuPercent: 50 }
     // What is written there is not what is read: so a kernel would answer that takes a limit and does not hold it.
-    for (const file of ['memory.max', 'memory.swap.max', 'memory.oom.group', 'pids.max']) {
+    for (const file of ['memory.max', 'memory.swap.max', 'memory.oom.group', 'pids.max', 'cpu.max']) {
       const cgroup = create()
-      fs.rmSync(at('instance-1', file))
+      fs.rmSync(at('instance-1', file), { force: true })
       fs.symlinkSync('/dev/null', at('instance-1', file))
       expect(() => cgroup.seal(nobody, limits), file).to.throw(`${file} was told`)
       fs.rmSync(at('instance-1'), { recursive: true })

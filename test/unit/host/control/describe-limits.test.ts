@@ -34,9 +34,15 @@ describe('describeLimits()', () => {
       declared: null,
       effective: 256,
       mechanism: 'RLIMIT_NOFILE',
+      not_held: null,
     })
     expect(found['max_disk_mb']).to.deep.include({ declared: null, effective: 1024 })
-    expect(found['max_cpu_time_ms']).to.deep.equal({ declared: null, effective: null, mechanism: null })
+    expect(found['max_cpu_time_ms']).to.deep.equal({
+      declared: null,
+      effective: null,
+      mechanism: null,
+      not_held: null,
+    })
     expect(found['max_output_bytes']).to.deep.include({ declared: null, effective: 1000 })
   })
 
@@ -44,9 +50,34 @@ describe('describeLimits()', () => {
     const bare = { ...MACHINE, tier: 'process', prlimitPath: null } as const
     const found = rows(bare, 'max_processes = 20\nmax_open_files = 40\n')
     for (const name of ['max_processes', 'max_open_files', 'max_memory_mb'])
-      expect(found[name], name).to.deep.include({ effective: null, mechanism: null })
+      expect(found[name], name).to.deep.include({
+        effective: null,
+        mechanism: null,
+      })
+    expect(found['max_open_files']?.not_held).to.equal('prlimit is not installed')
     const ordinary = rows({ ...MACHINE, tier: 'process' }, 'max_processes = 20\n')
-    expect(ordinary['max_processes']).to.deep.equal({ declared: 20, effective: null, mechanism: null })
+    expect(ordinary['max_processes']).to.deep.equal({
+      declared: 20,
+      effective: null,
+      mechanism: null,
+      not_held: 'the kernel would count the other programs of the same user',
+    })
+  })
+
+  it('tells of a share of the processor by what it is held, or that it is not', () => {
+    const share = (machine: Machine, more = '', hasCgroups = false) =>
+      rows(machine, `max_cpu_percent = 50\n${more}`, hasCgroups)['max_cpu_percent']
+    const programs = '[permissions]\npermissions = ["process"]\n'
+    const held = { declared: 50, effective: 50, not_held: null }
+    expect(share(MACHINE)).to.deep.include({
+      ...held,
+      mechanism: 'stopped by the daemon (SIGSTOP) beyond it',
+    })
+    expect(share(MACHINE, programs, true)).to.deep.include({ ...held, mechanism: 'cgroup v2 cpu.max' })
+    for (const unheld of [share(MACHINE, programs), share({ ...MACHINE, tier: 'process' })]) {
+      expect(unheld).to.deep.include({ declared: 50, effective: null, mechanism: null })
+      expect(unheld?.not_held).to.match(/^not held on this machine: no delegated cgroup v2/)
+    }
   })
 
   it('names the group of cgroup v2 where each process has one', () => {
