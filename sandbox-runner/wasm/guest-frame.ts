@@ -9,15 +9,18 @@ const NEWLINE = 0x0a
 const NEAR_BYTES = 128
 const HEAD = Buffer.from('{"jsonrpc":"2.0","id":')
 const RESULT = Buffer.from(',"result":null,"payload_bytes":')
+const PAYLOAD_BYTES = Buffer.from(',"payload_bytes":')
 const TAIL = Buffer.from('}\n')
+const EMPTY = Buffer.alloc(0)
 const LEAST_RESULT_BYTES = HEAD.length + RESULT.length + TAIL.length + 2
 const ZERO = 0x30
 const MAX_DIGITS = 15
 
-/** One message between loader and plugin: a line of JSON-RPC without its newline, and the payload behind it. */
+/** One message for a plugin: a line of JSON-RPC with its newline, and the payload behind it. */
 export interface GuestFrame {
-  readonly line: string
-  readonly payload: Uint8Array | null
+  readonly byteLength: number
+  /** Writes all of it; there is room for that from `at` on. */
+  write(into: Buffer, at: number): void
 }
 
 export interface ReadFrame {
@@ -25,20 +28,100 @@ export interface ReadFrame {
   readonly payload: Buffer | null
 }
 
-/** The line of a frame, with what it announces of its payload. `head` lacks the closing brace. */
+/** A frame of any kind, with what it announces of its payload. `head` is its line, and lacks the closing brace. */
 export function toFrame(head: string, payload: Uint8Array | null): GuestFrame {
-  return { line: payload === null ? `${head}}` : `${head},"payload_bytes":${payload.length}}`, payload }
+  const line = payload === null ? `${head}}\n` : `${head},"payload_bytes":${payload.length}}\n`
+  const lineBytes = Buffer.byteLength(line)
+  return {
+    byteLength: lineBytes + (payload?.length ?? 0),
+    write(into, at) {
+      into.write(line, at)
+      if (payload !== null) into.set(payload, at + lineBytes)
+    },
+  }
 }
 
-export function frameBytes({ line, payload }: GuestFrame): number {
-  return Buffer.byteLength(line) + 1 + (payload?.length ?? 0)
+interface FrameOfRequest {
+  readonly id: number
+  readonly method: string
+  readonly params: object
+  readonly payload: Uint8Array | null
 }
 
-/** @param into with `frameBytes(frame)` bytes from `at` on */
-export function writeFrame({ line, payload }: GuestFrame, into: Buffer, at: number): void {
-  const end = at + into.write(line, at)
-  into[end] = NEWLINE
-  if (payload !== null) into.set(payload, end + 1)
+/**
+ * Makes the frames of requests. Calls of one operation mostly follow each other: then the bytes between id and payload
+ * are those of the one before, and no text is made of them.
+ */
+export class RequestFrames {
+  #method = ''
+  #params: object | null = null
+  #behindId = EMPTY
+
+  frameOf({ id, method, params, payload }: FrameOfRequest): GuestFrame {
+    const behindId = this.#behindIdOf(method, params)
+    if (Number.isSafeInteger(id) && id >= 0) return new RequestFrame(id, behindId, payload)
+    return toFrame(`{"jsonrpc":"2.0","id":${id}${behindId.toString()}`, payload)
+  }
+
+  /** The reader of lines hands out the same params again for the same text, frozen. */
+  #behindIdOf(method: string, params: object): Buffer {
+    if (params === this.#params && method === this.#method) return this.#behindId
+    const bytes = Buffer.from(`,"method":"${method}","params":${JSON.stringify(params)}`)
+    if (Object.isFrozen(params)) {
+      this.#method = method
+      this.#params = params
+      this.#behindId = bytes
+    }
+    return bytes
+  }
+}
+
+class RequestFrame implements GuestFrame {
+  readonly byteLength: number
+  readonly #id: number
+  readonly #behindId: Buffer
+  readonly #payload: Uint8Array | null
+
+  constructor(id: number, behindId: Buffer, payload: Uint8Array | null) {
+    this.#id = id
+    this.#behindId = behindId
+    this.#payload = payload
+    const behindParams =
+      payload === null ? 0 : PAYLOAD_BYTES.length + digitsOf(payload.length) + payload.length
+    this.byteLength = HEAD.length + digitsOf(id) + behindId.length + TAIL.length + behindParams
+  }
+
+  write(into: Buffer, start: number): void {
+    into.set(HEAD, start)
+    let at = writeDigits(into, start + HEAD.length, this.#id)
+    into.set(this.#behindId, at)
+    at += this.#behindId.length
+    if (this.#payload !== null) {
+      into.set(PAYLOAD_BYTES, at)
+      at = writeDigits(into, at + PAYLOAD_BYTES.length, this.#payload.length)
+    }
+    into.set(TAIL, at)
+    if (this.#payload !== null) into.set(this.#payload, at + TAIL.length)
+  }
+}
+
+/** How many a whole number has. */
+function digitsOf(value: number): number {
+  let count = 1
+  for (let least = 10; least <= value; least *= 10) count += 1
+  return count
+}
+
+/** Returns where they end. */
+function writeDigits(into: Buffer, start: number, value: number): number {
+  const end = start + digitsOf(value)
+  let rest = value
+  for (let at = end - 1; at >= start; at -= 1) {
+    const more = Math.floor(rest / 10)
+    into[at] = ZERO + (rest - more * 10)
+    rest = more
+  }
+  return end
 }
 
 /** Where a frame lies in the plugin's memory. */

@@ -1,12 +1,4 @@
-import {
-  frameBytes,
-  GuestFrameReader,
-  quoted,
-  writeFrame,
-  type GuestFrame,
-  type GuestRange,
-  type ReadFrame,
-} from './guest-frame.ts'
+import { GuestFrameReader, quoted, type GuestFrame, type GuestRange, type ReadFrame } from './guest-frame.ts'
 import { HOST_MODULE, WASI_MODULE } from '../../src/contract/wasm/abi.ts'
 import type { CompiledModule } from './compile-module.ts'
 import { GuestMemory } from './guest-memory.ts'
@@ -79,8 +71,8 @@ export class GuestInstance {
 
   /** Passes a request; its answer is a copy. */
   handle(request: GuestFrame): ReadFrame | Promise<ReadFrame> {
-    const length = frameBytes(request)
-    const address = this.#give(request, length)
+    const length = request.byteLength
+    const address = this.#give(request)
     this.#isRunning = true
     const packed = this.#handle(address, length)
     if (typeof packed === 'bigint') return this.#take(packed, address, length)
@@ -100,10 +92,11 @@ export class GuestInstance {
   }
 
   /** The address of a frame that was written into the plugin's memory. */
-  #give(frame: GuestFrame, length: number): number {
+  #give(frame: GuestFrame): number {
+    const length = frame.byteLength
     const address = this.#exports.phantom_alloc(length) >>> 0
     if (address === 0) throw new GuestOutOfMemory(`its phantom_alloc gave no room for ${length} bytes`)
-    writeFrame(frame, this.memory.holding(address, length, 'what its phantom_alloc gave'), address)
+    frame.write(this.memory.holding(address, length, 'what its phantom_alloc gave'), address)
     return address
   }
 
@@ -125,16 +118,15 @@ export class GuestInstance {
   }
 
   #reply(answer: GuestFrame): bigint {
-    const length = frameBytes(answer)
-    const packed = pack(this.#giveOrNothing(answer, length), length)
+    const packed = pack(this.#giveOrNothing(answer), answer.byteLength)
     this.#isRunning = true
     return packed
   }
 
   /** The plugin learns by a 0 that it had no room. */
-  #giveOrNothing(answer: GuestFrame, length: number): number {
+  #giveOrNothing(answer: GuestFrame): number {
     try {
-      return this.#give(answer, length)
+      return this.#give(answer)
     } catch (error) {
       if (error instanceof GuestOutOfMemory) return 0
       throw error

@@ -46,10 +46,9 @@ export class GuestMemory {
     }
   }
 
-  /** Growing moves the bytes into another buffer. */
+  /** Growing moves the bytes into another buffer, and empties the one from before: asking the memory costs more. */
   #now(): Buffer {
-    const { buffer } = this.#memory
-    if (this.#bytes.buffer !== buffer) this.#bytes = Buffer.from(buffer)
+    if (this.#bytes.length === 0) this.#bytes = Buffer.from(this.#memory.buffer)
     return this.#bytes
   }
 }

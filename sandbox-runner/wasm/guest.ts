@@ -2,7 +2,7 @@ import type { RunnerParams } from '../../src/contract/runner-methods.ts'
 import type { Call } from '../call.ts'
 import { runnerError } from '../runner-error.ts'
 import { endOfGuest } from './end-of-guest.ts'
-import { toFrame, type ReadFrame } from './guest-frame.ts'
+import { RequestFrames, type ReadFrame } from './guest-frame.ts'
 import { GuestInstance } from './guest-instance.ts'
 import type { CompiledModule } from './compile-module.ts'
 import { readGuestAnswer, type GuestAnswer } from './guest-answer.ts'
@@ -47,7 +47,7 @@ export class Guest {
   #system: Wasi | null = null
   #isBusy = false
   #waiting: (() => void)[] = []
-  readonly #params = new ParamsText()
+  readonly #frames = new RequestFrames()
   #nextHookId = 1
 
   constructor(module: CompiledModule, start: RunnerParams['initialize'], powers: RunnerPowers) {
@@ -142,13 +142,12 @@ export class Guest {
   }
 
   #run(instance: GuestInstance, request: GuestRequest): GuestAnswer | Promise<GuestAnswer> {
-    const { id, method, params, payload, call } = request
+    const { id, call } = request
     this.#words.forget()
     this.#refused.forget()
     this.#host.begin(call)
-    const head = `{"jsonrpc":"2.0","id":${id},"method":"${method}","params":${this.#params.textOf(params)}`
     try {
-      const answer = instance.handle(toFrame(head, payload))
+      const answer = instance.handle(this.#frames.frameOf(request))
       if (!(answer instanceof Promise)) return this.#read(answer, id)
       return answer
         .then((late) => this.#read(late, id))
@@ -181,21 +180,5 @@ export class Guest {
     if (instance === null) return
     const { gc } = globalThis as { gc?: (options: object) => void }
     if (instance.memory.byteLength >= COLLECTED_BYTES) setImmediate(() => gc?.({ type: 'major' }))
-  }
-}
-
-/** The reader of lines hands out the same params again for the same text, frozen. */
-class ParamsText {
-  #params: object | null = null
-  #text = ''
-
-  textOf(params: object): string {
-    if (params === this.#params) return this.#text
-    const text = JSON.stringify(params)
-    if (Object.isFrozen(params)) {
-      this.#params = params
-      this.#text = text
-    }
-    return text
   }
 }

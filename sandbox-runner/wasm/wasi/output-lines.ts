@@ -5,12 +5,15 @@ export class OutputLines {
   readonly #onLine: (line: string) => void
   readonly #decoder = new TextDecoder()
   #begun = ''
+  /** A call mostly prints nothing, and then has nothing to decode at its end. */
+  #isFlushed = true
 
   constructor(onLine: (line: string) => void) {
     this.#onLine = onLine
   }
 
   write(bytes: Uint8Array): void {
+    this.#isFlushed = false
     // Bounded steps: what is decoded at once is memory, too, and a module's own may be large.
     for (let at = 0; at < bytes.length; at += MAX_PLUGIN_TEXT_CHARS) {
       const piece = bytes.subarray(at, at + MAX_PLUGIN_TEXT_CHARS)
@@ -20,6 +23,8 @@ export class OutputLines {
 
   /** Gives out a line that was begun, as at the end of a call. */
   flush(): void {
+    if (this.#isFlushed) return
+    this.#isFlushed = true
     const rest = this.#begun + this.#decoder.decode()
     this.#begun = ''
     if (rest !== '') this.#onLine(rest)

@@ -1,5 +1,10 @@
 import { expect } from 'chai'
-import { GuestFrameReader } from '../../../../sandbox-runner/wasm/guest-frame.ts'
+import {
+  GuestFrameReader,
+  RequestFrames,
+  toFrame,
+  type GuestFrame,
+} from '../../../../sandbox-runner/wasm/guest-frame.ts'
 
 const BEFORE = 'xx'
 
@@ -16,6 +21,50 @@ function read(frame: string, after = '}\n{"jsonrpc"'): { message: object; payloa
 function result(id: string, bytes: string, payload: string): string {
   return `{"jsonrpc":"2.0","id":${id},"result":null,"payload_bytes":${bytes}}\n${payload}`
 }
+
+/** What is written of a frame; nothing around it may be touched. */
+function written(frame: GuestFrame): string {
+  const memory = Buffer.alloc(frame.byteLength + 2, 'x')
+  frame.write(memory, 1)
+  expect([memory[0], memory.at(-1)]).to.deep.equal([0x78, 0x78])
+  return memory.toString('utf8', 1, memory.length - 1)
+}
+
+describe('the frames for a guest', () => {
+  it('are written as JSON would be, whatever their ids, params and payloads', () => {
+    const frames = new RequestFrames()
+    const params = [
+      Object.freeze({ operation: 'echo' }),
+      Object.freeze({ operation: 'grüß' }),
+      { config: {} },
+    ]
+    const ids = [0, 7, 9, 10, 99, 100, 1_234_567, Number.MAX_SAFE_INTEGER, -1, 1.5, 1e21]
+    const sizes = [null, 0, 1, 9, 10, 99, 100, 1000]
+    const said = params.flatMap((one) => ['execute', 'configure'].map((method) => ({ method, params: one })))
+    for (const id of ids) {
+      for (const size of sizes) {
+        const payload = size === null ? null : Buffer.alloc(size, 'p')
+        const announced = size === null ? {} : { payload_bytes: size }
+        for (const request of said) {
+          const line = JSON.stringify({ jsonrpc: '2.0', id, ...request, ...announced })
+          const text = written(frames.frameOf({ id, payload, ...request }))
+          expect(text).to.equal(`${line}\n${payload?.toString() ?? ''}`)
+        }
+      }
+    }
+    expect(written(toFrame('{"grüß":1', Buffer.from('[1]')))).to.equal('{"grüß":1,"payload_bytes":3}\n[1]')
+    expect(written(toFrame('{"id":1', null))).to.equal('{"id":1}\n')
+  })
+
+  it('have the params as they are, where those may change', () => {
+    const frames = new RequestFrames()
+    const params = { operation: 'a' }
+    const text = (): string => written(frames.frameOf({ id: 1, method: 'execute', params, payload: null }))
+    expect(text()).to.include('"operation":"a"')
+    params.operation = 'b'
+    expect(text()).to.include('"operation":"b"')
+  })
+})
 
 describe('the frames of a guest', () => {
   it('are read with a copy of their payload', () => {
