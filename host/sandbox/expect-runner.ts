@@ -39,7 +39,7 @@ export function expectRunner(machine: Machine, request: RunnerRequest, plan: Wal
     seccompMode: plan.entry === null ? null : 2,
     namespaces: isNamespace ? namespacesFor(machine) : [],
     rlimits: isNamespace || machine.prlimitPath !== null ? rlimitsFor(machine, request) : null,
-    mounts: isNamespace ? mountsIn(plan.args, plan.binds, FIRST_BIND) : null,
+    mounts: isNamespace ? mountsIn(plan.args, plan.binds, FIRST_BIND, plan.entry?.mounts ?? []) : null,
     env: plan.env,
     node: nodeScopes(plan.args),
     notHeld: isNamespace ? [] : notHeldBy(machine, request),

@@ -22,6 +22,12 @@ interface Program {
   readonly at: string
 }
 
+/** An empty file over one of /proc. */
+interface Cover {
+  readonly kind: 'cover'
+  readonly at: string
+}
+
 interface Link {
   readonly kind: 'link'
   readonly to: string
@@ -34,7 +40,7 @@ interface Made {
   readonly at: string
 }
 
-export type Mount = Bind | Empty | Link | Made | Program
+export type Mount = Bind | Cover | Empty | Link | Made | Program
 
 /** Of the host's own: nobody but its administrator can put something else there. */
 export function system(from: string, at = from): Mount {
@@ -55,6 +61,10 @@ export function device(at: string): Mount {
 
 export function program(at: string, descriptor: number): Mount {
   return { kind: 'program', descriptor, at }
+}
+
+export function cover(at: string): Mount {
+  return { kind: 'cover', at }
 }
 
 export function link(at: string, to: string): Mount {
@@ -85,6 +95,9 @@ export function mountArgument(mount: Mount, descriptorOf: ((path: string) => num
     }
     case 'device':
       return ['--dev-bind', mount.from, mount.at]
+    case 'cover':
+      // The device itself can't be opened: a mount that is read-only has none.
+      return ['--ro-bind', '/dev/null', mount.at]
     case 'empty':
       return [...mount.options, '--tmpfs', mount.at]
     case 'program':

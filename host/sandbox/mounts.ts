@@ -1,4 +1,5 @@
 import fs from 'node:fs'
+import type { ClosingMount } from './entry/mount-steps.ts'
 import type { Machine } from './machine.ts'
 import { empty, isSealed, mountArgument, read, write, type Mount } from './mount.ts'
 import { ancestors, contains, foldersBetween } from './paths.ts'
@@ -13,12 +14,17 @@ export interface MountPlan {
   readonly args: string[]
   /** Paths to open for bubblewrap, the first one as descriptor `firstDescriptor`; see `openBind`. */
   readonly binds: readonly string[]
+  /** What is not bubblewrap's work but the entry program's. */
+  readonly closing: readonly ClosingMount[]
 }
 
 /** bubblewrap's arguments for the file system of one runner: nothing is there but what stands here. */
 export function planMounts(machine: Machine, request: RunnerRequest, firstDescriptor: number): MountPlan {
   const outer = [...grantMounts(machine, request), ...ownMounts(request)]
-  const mounts = [...systemMounts(machine, request), ...temporaryFolders(outer, request), ...outer]
+  const all = [...systemMounts(machine, request), ...temporaryFolders(outer, request), ...outer]
+  // Of an ordinary user's sandbox nobody has a capability: a system may allow that to bubblewrap alone.
+  const isClosedInside = machine.uid === 0
+  const [mounts, last] = isClosedInside ? split(all) : [all, []]
   const binds: string[] = []
   const descriptorOf = (path: string): number => firstDescriptor + binds.push(path) - 1
   const placed: Mount[] = []
@@ -30,8 +36,18 @@ export function planMounts(machine: Machine, request: RunnerRequest, firstDescri
     placed.push(mount)
   }
   args.push(...foldersAbove(`${request.workspace}/x`, placed, made))
-  for (const mount of mounts) if (isSealed(mount)) args.push('--remount-ro', mount.at)
-  return { args: [...args, '--remount-ro', '/', '--chdir', request.workspace], binds }
+  const sealed = [...mounts.filter((mount) => isSealed(mount)).map(({ at }) => at), '/']
+  if (!isClosedInside) args.push(...sealed.flatMap((at) => ['--remount-ro', at]))
+  const seals = isClosedInside ? sealed.map((at): ClosingMount => ({ kind: 'seal', at })) : []
+  return { args: [...args, '--chdir', request.workspace], binds, closing: [...last, ...seals] }
+}
+
+/** What covers something of /proc has nothing in it, and comes from nowhere: it can be mounted when all else is. */
+function split(mounts: readonly Mount[]): [Mount[], ClosingMount[]] {
+  const covers = mounts.flatMap(({ kind, at }): ClosingMount[] =>
+    kind === 'cover' || (kind === 'empty' && contains('/proc', at)) ? [{ kind, at }] : [],
+  )
+  return [mounts.filter(({ at }) => !covers.some((closing) => closing.at === at)), covers]
 }
 
 /**

@@ -49,6 +49,7 @@ export function planNamespace(machine: Machine, request: RunnerRequest): WallPla
     statusFd: 4,
     hasReaper,
     entry: {
+      mounts: mounts.closing,
       rlimits: rlimitsOf(machine, request),
       identity: request.identity,
       lastCapability: machine.lastCapability,
@@ -133,6 +134,9 @@ const ROOT_NAMESPACES = [
   // Enters a workspace that only its owner may; the runner then starts there and is told what it can't read.
   '--cap-add',
   'CAP_DAC_READ_SEARCH',
+  // For the mounts that the entry program makes, see `mountSteps`.
+  '--cap-add',
+  'CAP_SYS_ADMIN',
 ]
 
 const USER_NAMESPACES = ['--unshare-user', '--uid', NOBODY, '--gid', NOBODY, '--cap-drop', 'ALL']

@@ -1,5 +1,5 @@
 import type { Machine } from './machine.ts'
-import { device, empty, link, program, scratch, system, type Mount } from './mount.ts'
+import { cover, device, empty, link, program, scratch, system, type Mount } from './mount.ts'
 import { contains } from './paths.ts'
 import type { OwnProgram, RunnerRequest } from './plan-runner.ts'
 import { temporaryMb } from './temporary-size.ts'
@@ -58,8 +58,7 @@ function procMounts({ hostFiles }: Machine, hidesReaper: boolean): Mount[] {
     // The reaper has neither filter nor limits, and under an ordinary daemon the uid of everybody else: whoever could
     // write its memory would be rid of both.
     ...(hidesReaper ? [empty('/proc/1')] : []),
-    // The device itself can't be opened: a mount that is read-only has none.
-    ...hostFiles.map((file) => system('/dev/null', file)),
+    ...hostFiles.map((file) => cover(file)),
   ]
 }
 

@@ -40,6 +40,7 @@ describe('entryProgram()', () => {
     const bytes = entryProgram({
       rlimits: LIMITS,
       identity: null,
+      mounts: [],
       lastCapability,
       filter,
       listener: null,
@@ -110,6 +111,37 @@ describe('entryProgram()', () => {
     const missing = run({}, ['/nonexistent'])
     expect(missing.status).to.equal(126)
     expect(missing.stderr).to.equal('Cannot start the runner: the kernel refused to execute it\n')
+  })
+
+  it('closes files and folders before anything else, and runs nothing where that is refused', function () {
+    if (!isRoot) skipBecause.call(this, 'only root can mount')
+    const own = ['unshare', '--mount', '--propagation', 'private']
+    const [file, inner, way] = ['secret', 'settings', 'way'].map((name) => path.join(folder, name)) as [
+      string,
+      string,
+      string,
+    ]
+    fs.writeFileSync(file, 'of the host')
+    for (const each of [inner, way]) fs.mkdirSync(each)
+    const mounts: EntryRequest['mounts'] = [
+      { kind: 'cover', at: file },
+      { kind: 'empty', at: way },
+      { kind: 'empty', at: inner },
+      { kind: 'seal', at: inner },
+    ]
+    const { stdout, stderr } = run({ mounts, identity: IDENTITY }, ['/bin/cat', '/proc/self/mountinfo'], own)
+    expect(stderr).to.equal('')
+    const flagsAt = (at: string): string | undefined =>
+      stdout
+        .split('\n')
+        .findLast((line) => line.split(' ')[4] === at)
+        ?.split(' ')[5]
+    for (const at of [file, way, inner]) expect(flagsAt(at), at).to.match(/^ro,nosuid,nodev/)
+    expect(run({ mounts, identity: IDENTITY }, ['/bin/cat', file], own).stdout).to.equal('')
+    expect(fs.readFileSync(file, 'utf8'), 'in that namespace alone').to.equal('of the host')
+    const refused = run({ mounts: [{ kind: 'seal', at: way }] }, ['/bin/echo', 'it runs'], own)
+    expect([refused.status, refused.stdout]).to.deep.equal([126, ''])
+    expect(refused.stderr).to.equal(`Cannot start the runner with ${way} closed: the kernel refused it\n`)
   })
 
   it('does not go on as root where it may not become the uid', function () {

@@ -1,3 +1,5 @@
+import type { ClosingMount } from '../entry/mount-steps.ts'
+
 /** A mount that a plan asks for. */
 export interface ExpectedMount {
   readonly at: string
@@ -17,11 +19,13 @@ type Draft = { -readonly [K in keyof ExpectedMount]: ExpectedMount[K] }
  * no value is taken for an option.
  *
  * @param binds what the descriptors from `firstDescriptor` on are open for
+ * @param closing what the entry program mounts then
  */
 export function mountsIn(
   args: readonly string[],
   binds: readonly string[],
   firstDescriptor: number,
+  closing: readonly ClosingMount[],
 ): readonly ExpectedMount[] {
   const mounts: Draft[] = [{ ...EMPTY, at: '/', type: 'tmpfs' }]
   let sizeBytes: number | null = null
@@ -50,16 +54,24 @@ export function mountsIn(
       case '--proc':
         mounts.push({ ...EMPTY, at: first, type: 'proc' })
         break
-      case '--remount-ro': {
-        const remounted = mounts.findLast(({ at }) => at === first)
-        if (remounted !== undefined) remounted.readOnly = true
+      case '--remount-ro':
+        seal(mounts, first)
         break
-      }
       default:
         break
     }
   }
+  for (const { kind, at } of closing) {
+    if (kind === 'seal') seal(mounts, at)
+    else if (kind === 'cover') mounts.push({ ...EMPTY, at, from: '/dev/null', readOnly: true })
+    else mounts.push({ ...EMPTY, at, type: 'tmpfs', readOnly: true })
+  }
   return mounts
+}
+
+function seal(mounts: readonly Draft[], path: string): void {
+  const sealed = mounts.findLast(({ at }) => at === path)
+  if (sealed !== undefined) sealed.readOnly = true
 }
 
 const EMPTY = { from: null, type: null, readOnly: false, sizeBytes: null } as const

@@ -21,6 +21,7 @@ export const ARM64: InstructionSet = {
     setresuid: 147,
     prctl: 167,
     capset: 91,
+    mount: 40,
     read: 63,
     recvfrom: 207,
     openat: 56,

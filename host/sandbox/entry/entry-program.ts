@@ -5,8 +5,11 @@ import { elfProgram, replaceCall } from './elf-program.ts'
 import { type Gate, gateSteps } from './gate-steps.ts'
 import { type Listener, listenerSteps } from './listener-steps.ts'
 import type { Step, Structure } from './machine-code.ts'
+import { type ClosingMount, mountSteps } from './mount-steps.ts'
 
 export interface EntryRequest {
+  /** What to mount last; nothing where the program has no capability for it. */
+  readonly mounts: readonly ClosingMount[]
   readonly rlimits: Rlimits
   /** Whom to become; null keeps the uid, and then there is no capability to lose either. */
   readonly identity: RunnerIdentity | null
@@ -35,7 +38,7 @@ const SECCOMP_MODE_FILTER = 2
 const CAPABILITY_VERSION_3 = 0x2008_0522
 
 /**
- * The program between bubblewrap and the runner: takes the limits, drops every capability for good, becomes the
+ * The program between bubblewrap and the runner: closes the file system, takes the limits, drops every capability for good, becomes the
  * runner's uid, forbids new privileges, loads the filter of system calls, and executes its arguments. It does what
  * `setpriv … prlimit …` would, in one start without a dynamic loader instead of two with (0.1 ms against 2.3, and five
  * mounts fewer); and the filter comes last, so that it need not allow what only the way to the runner takes. Behind it
@@ -74,8 +77,10 @@ function templateOf(request: EntryRequest): Buffer {
   return made
 }
 
-function makeProgram({ rlimits, identity, lastCapability, filter, listener, gate }: EntryRequest): Buffer {
+function makeProgram(request: EntryRequest): Buffer {
+  const { mounts, rlimits, identity, lastCapability, filter, listener, gate } = request
   return elfProgram(filter.arch, [
+    ...mountSteps(mounts),
     ...(listener === null ? [] : listenerSteps(listener)),
     ...limitSteps(rlimits),
     ...(identity === null ? [] : identitySteps(identity, lastCapability)),

@@ -47,6 +47,7 @@ export type CallName =
   | 'setresuid'
   | 'prctl'
   | 'capset'
+  | 'mount'
   | GateCall
   | ListenerCall
   | EndingCall

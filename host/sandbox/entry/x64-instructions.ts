@@ -23,6 +23,7 @@ export const X64: InstructionSet = {
     setresuid: 117,
     prctl: 157,
     capset: 126,
+    mount: 165,
     read: 0,
     recvfrom: 45,
     openat: 257,

@@ -45,7 +45,7 @@ describe('mountsIn()', () => {
       '--unshare-net --ro-bind /usr/lib/a.so /lib/a.so --perms 0755 --tmpfs /tmp --proc /proc --bind-fd 6 /data ' +
       '--ro-bind-fd 7 /plugin --dev-bind /dev/null /dev/null --remount-ro / -- /run --bind /etc /etc'
     const args = line.split(' ')
-    const found = mountsIn(args, ['/host/data', '/host/plugin'], 6)
+    const found = mountsIn(args, ['/host/data', '/host/plugin'], 6, [])
     expect(found.map(({ at, from, type, readOnly }) => [at, from ?? type, readOnly])).to.deep.equal([
       ['/', 'tmpfs', true],
       ['/lib/a.so', '/usr/lib/a.so', true],
@@ -54,6 +54,24 @@ describe('mountsIn()', () => {
       ['/data', '/host/data', false],
       ['/plugin', '/host/plugin', true],
       ['/dev/null', '/dev/null', false],
+    ])
+  })
+
+  it('adds what the entry program mounts and seals', () => {
+    const closing = [
+      { kind: 'empty', at: '/proc/sys' },
+      { kind: 'cover', at: '/proc/keys' },
+      { kind: 'seal', at: '/way' },
+      { kind: 'seal', at: '/' },
+    ] as const
+    const found = mountsIn(['--proc', '/proc', '--tmpfs', '/way', '--tmpfs', '/tmp'], [], 6, closing)
+    expect(found.map(({ at, from, type, readOnly }) => [at, from ?? type, readOnly])).to.deep.equal([
+      ['/', 'tmpfs', true],
+      ['/proc', 'proc', false],
+      ['/way', 'tmpfs', true],
+      ['/tmp', 'tmpfs', false],
+      ['/proc/sys', 'tmpfs', true],
+      ['/proc/keys', '/dev/null', true],
     ])
   })
 })
@@ -74,6 +92,7 @@ describe('compareMounts()', () => {
     ],
     [],
     6,
+    [],
   )
   const inside = [
     lineOf('0:90', '/newroot', '/', 'ro tmpfs'),
@@ -118,7 +137,7 @@ describe('compareMounts()', () => {
     ))
 
   it('names a bound in memory that is another, or none', () => {
-    const wanted = mountsIn(['--size', '16777216', '--tmpfs', '/tmp'], [], 6)
+    const wanted = mountsIn(['--size', '16777216', '--tmpfs', '/tmp'], [], 6, [])
     const root = '1 2 0:9 / / rw - tmpfs tmpfs rw'
     const effectiveOf = (options: string): string | null => {
       const text = `${root}\n1 2 0:10 / /tmp rw - tmpfs tmpfs ${options}`
@@ -143,7 +162,7 @@ describe('compareMounts()', () => {
     ))
 
   it('knows what was mounted over a deeper mount, and takes what is behind chroot(2) for unknown', () => {
-    const wanted = mountsIn(['--bind', '/srv/deep/plugin', '/plugin'], [], 6)
+    const wanted = mountsIn(['--bind', '/srv/deep/plugin', '/plugin'], [], 6, [])
     const heldBy = (table: readonly string[]): boolean => {
       const text = [lineOf('0:90', '/', '/', 'rw tmpfs'), lineOf('8:5', '/deep/plugin', '/plugin', 'rw ext4')]
       const lines = parseMountinfo(table.join('\n'))!
