@@ -1,5 +1,6 @@
 import { isPhantomError, PhantomError, type WireError } from '../../src/contract/phantom-error.ts'
 import type { Answer } from '../../src/rpc/connection.ts'
+import { closedFile } from './closed-file.ts'
 import type { EndCause } from './exit-reason.ts'
 import type { InstanceSpec } from './instance-spec.ts'
 
@@ -46,6 +47,11 @@ export function startError(failed: FailedStart): PhantomError {
     )
   }
   if (failed.answer !== null && failed.answer.error !== null) {
+    const closed = closedFile(failed.spec, failed.answer.error)
+    if (closed !== null) {
+      const details = { plugin_id: id, deterministic: true }
+      return new PhantomError('PLUGIN_START_FAILED', `Cannot start "${id}": ${closed}`, { details })
+    }
     const denial = failed.denied(failed.answer.error)
     if (denial !== null) return denial
     return new PhantomError(
