@@ -253,6 +253,7 @@ export class DaemonCore {
       loadConfiguration: async (generation) => void (await configs.load(generation)),
       checkDisk: (generation, dataDir) => this.#disk.assertRoom(generation, dataDir),
       configurationOf: (generation) => configs.of(generation)!.forProcess,
+      logLevelOf: (generation) => configs.commonOf(generation)?.logLevel ?? generation.runtime.logLevel,
       redactor: this.redactor,
       variables: this.variables,
       onSpawned: (generation) => this.#files.watchRunning(generation.directory),

@@ -198,6 +198,7 @@ export class InstanceLauncher {
         inputRules: prepared.inputRules,
         egress,
         configuration: () => this.#options.configurationOf(generation),
+        logLevel: () => this.#options.logLevelOf(generation),
       },
       {
         onAnswer: (execution, answer) => lane.answered(instance, execution, answer),

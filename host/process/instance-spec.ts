@@ -1,4 +1,4 @@
-import type { PluginLogLine } from '../../src/contract/execution.ts'
+import type { LogLevel, PluginLogLine } from '../../src/contract/execution.ts'
 import type { ExitInfo } from '../../src/contract/plugin-info.ts'
 import type { PhantomError } from '../../src/contract/phantom-error.ts'
 import type { RunnerParams } from '../../src/contract/runner-methods.ts'
@@ -43,6 +43,8 @@ export interface InstanceSpec {
   readonly egress: EgressDoor | null
   /** Asked when it starts: a standby may have waited for long. */
   readonly configuration: () => InstanceConfig
+  /** The least that is kept of what it logs, now. */
+  readonly logLevel: () => LogLevel
   readonly startTimeoutMs: number
   readonly shutdownMs: number
 }

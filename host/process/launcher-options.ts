@@ -1,4 +1,4 @@
-import type { PluginLogLine } from '../../src/contract/execution.ts'
+import type { LogLevel, PluginLogLine } from '../../src/contract/execution.ts'
 import type { AuditEvent } from '../audit/audit-log.ts'
 import type { CgroupTree } from '../cgroup/cgroup-tree.ts'
 import type { DenialDesk } from '../denials/denial-desk.ts'
@@ -43,6 +43,7 @@ export interface LauncherOptions {
   readonly checkDisk: (generation: Generation, dataDir: string) => Promise<void>
   /** What the plugin gets as its configuration now, secrets and all. It was loaded before. */
   readonly configurationOf: (generation: Generation) => InstanceConfig
+  readonly logLevelOf: (generation: Generation) => LogLevel
   readonly redactor: Redactor
   /** What `env:NAME` gives. */
   readonly variables: Variables

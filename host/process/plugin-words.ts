@@ -1,6 +1,7 @@
 import { LOG_LEVELS, type LogLevel } from '../../src/contract/execution.ts'
 import { MAX_PLUGIN_TEXT_CHARS } from '../../src/contract/limits.ts'
 import type { Answer } from '../../src/rpc/connection.ts'
+import type { IdTable } from '../../src/rpc/id-table.ts'
 import type { Execution } from '../execution/execution.ts'
 import { escapeControl } from '../observe/escape-control.ts'
 import type { InstanceEvents } from './instance-spec.ts'
@@ -8,9 +9,7 @@ import type { OutputLine } from './runner-output.ts'
 
 /** The calls that a process runs, as its words are attributed to them. */
 export interface CallsInFlight {
-  size(): number
-  get(channelId: number): Execution | undefined
-  values(): IterableIterator<Execution>
+  readonly inFlight: IdTable<Execution>
   byExecutionId(executionId: string): Execution | null
 }
 
@@ -18,10 +17,17 @@ export interface CallsInFlight {
 export class PluginWords {
   readonly #events: Pick<InstanceEvents, 'onLog' | 'redactor'>
   readonly #calls: CallsInFlight
+  readonly #level: () => LogLevel
 
-  constructor(events: Pick<InstanceEvents, 'onLog' | 'redactor'>, calls: CallsInFlight) {
+  /** @param level the least that is kept of what it logs; asked for each line, for it may change */
+  constructor(
+    events: Pick<InstanceEvents, 'onLog' | 'redactor'>,
+    calls: CallsInFlight,
+    level: () => LogLevel,
+  ) {
     this.#events = events
     this.#calls = calls
+    this.#level = level
   }
 
   /** What the host itself has to say about the process, in the plugin's log. */
@@ -56,7 +62,8 @@ export class PluginWords {
 
   /** What says nothing of its call belongs to the one that runs; null where none or several do. */
   onlyCall(): Execution | null {
-    return this.#calls.size() === 1 ? (this.#calls.values().next().value ?? null) : null
+    const { inFlight } = this.#calls
+    return inFlight.size === 1 ? (inFlight.values().next().value ?? null) : null
   }
 
   /** A plugin's own words may hold what its configuration told it in confidence; a call's result may, too, and stays. */
@@ -66,14 +73,16 @@ export class PluginWords {
     return { ...answer, result: this.#redacted(answer.result) }
   }
 
+  /** A runner leaves out by itself what is below the plugin's level; a native plugin may not, nor one that lies. */
   #logged(level: LogLevel, message: string, executionId: unknown): void {
+    if (LOG_LEVELS.indexOf(level) < LOG_LEVELS.indexOf(this.#level())) return
     const execution = typeof executionId === 'string' ? this.#calls.byExecutionId(executionId) : null
     execution?.addLog(level, escapeControl(message))
     this.#events.onLog({ level, source: 'log', execution_id: execution?.executionId ?? null, message })
   }
 
   #progressed(id: number, fraction: unknown, message: unknown): void {
-    const execution = Number.isSafeInteger(id) && id >= 0 ? this.#calls.get(id) : undefined
+    const execution = Number.isSafeInteger(id) && id >= 0 ? this.#calls.inFlight.get(id) : undefined
     if (execution === undefined || execution.isSettled) return
     execution.call.onProgress?.({
       execution_id: execution.executionId!,

@@ -65,12 +65,11 @@ export class RunnerInstance {
   constructor(spec: InstanceSpec, events: InstanceEvents) {
     this.spec = spec
     this.#events = events
-    this.#words = new PluginWords(events, {
-      get: (id) => this.#inFlight.get(id),
-      values: () => this.#inFlight.values(),
-      size: () => this.#inFlight.size,
-      byExecutionId: (id) => this.findInFlight(id),
-    })
+    this.#words = new PluginWords(
+      events,
+      { inFlight: this.#inFlight, byExecutionId: (id) => this.findInFlight(id) },
+      spec.logLevel,
+    )
     this.denials = DenialWatch.of(spec.reach, events)
     this.#runner = spawnRunner(spec.plan, spec)
     this.attestation = spec.attestor.begin(spec.generation, spec.plan.expected, () => this.#runner.findPid())

@@ -111,6 +111,23 @@ describe('A native plugin', function () {
     expect(said.find(({ source }) => source === 'log')?.execution_id).to.equal(executionId)
   })
 
+  it('has of its log no more than its level says, which may change, whatever it sends', async () => {
+    const levels = ['debug', 'info', 'warn', 'error']
+    const logged = async (round: string): Promise<string[]> => {
+      const found = []
+      for (const level of levels)
+        found.push(...(await daemon!.call(ID, 'log', { level, message: round })).logs)
+      const kept = await daemon!.system.get_plugin_logs({ plugin_id: ID })
+      expect(kept.filter(({ message }) => message === round)).to.have.length(found.length)
+      return found
+    }
+    expect(await logged('first')).to.deep.equal(['info: first', 'warn: first', 'error: first'])
+    await daemon!.system.update_plugin_config(ID, { log_level: 'error' })
+    expect(await logged('second')).to.deep.equal(['error: second'])
+    await daemon!.system.update_plugin_config(ID, { log_level: 'debug' })
+    expect(await logged('third')).to.have.length(levels.length)
+  })
+
   it('of an older minor version of the protocol goes on working', async () =>
     expect(await call('shout', 'hello', 'native_of_1_0')).to.equal('HELLO'))
 
