@@ -54,7 +54,7 @@ const BAIT_KEPT_MS = 5_000
 export class InstanceLauncher {
   readonly snapshots: SnapshotFolder
   readonly refused: RefusedStarts
-  readonly inputs = new InputChecker()
+  readonly inputs: InputChecker
   readonly #options: LauncherOptions
   readonly #attestor: Attestor
   readonly #idPrefix = randomBytes(4).toString('hex')
@@ -63,6 +63,7 @@ export class InstanceLauncher {
 
   constructor(options: LauncherOptions) {
     this.#options = options
+    this.inputs = new InputChecker({ maxPayloadBytes: options.maxPayloadBytes })
     this.refused = new RefusedStarts(options.record)
     this.#attestor = new Attestor({
       forbiddenFile: join(options.stateDirectory, 'state.db'),

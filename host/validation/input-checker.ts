@@ -22,11 +22,17 @@ export type CheckedInput =
   | { readonly problem: InputProblem }
   | { readonly problem: null; readonly input: Buffer | null }
 
+interface InputCheckerOptions {
+  readonly maxPayloadBytes: number
+  readonly timeoutMs?: number
+}
+
 /**
  * Checks inputs of plugins that have no runner to do it, in threads that are ended when one takes too long. Those of one
  * plugin take turns, so that whatever its schema does, another plugin's are checked.
  */
 export class InputChecker {
+  readonly #maxPayloadBytes: number
   readonly #timeoutMs: number
   readonly #free: CheckThread[] = Array.from({ length: THREADS }, () => new CheckThread())
   readonly #threads = [...this.#free]
@@ -34,7 +40,8 @@ export class InputChecker {
   readonly #turns = new Map<string, Promise<unknown>>()
   #isClosed = false
 
-  constructor({ timeoutMs = DEFAULT_TIMEOUT_MS }: { readonly timeoutMs?: number } = {}) {
+  constructor({ maxPayloadBytes, timeoutMs = DEFAULT_TIMEOUT_MS }: InputCheckerOptions) {
+    this.#maxPayloadBytes = maxPayloadBytes
     this.#timeoutMs = timeoutMs
   }
 
@@ -67,10 +74,8 @@ export class InputChecker {
       this.#free.pop() ?? (await new Promise<CheckThread>((resolve) => this.#waiting.push(resolve)))
     try {
       if (this.#isClosed) throw shuttingDown()
-      return readOutcome(
-        await thread.run({ kind: 'check', rule, bytes: copyOf(input) }, this.#timeoutMs),
-        input,
-      )
+      const task = { kind: 'check', rule, bytes: copyOf(input), maxBytes: this.#maxPayloadBytes } as const
+      return readOutcome(await thread.run(task, this.#timeoutMs), input)
     } catch (error) {
       if (this.#isClosed) throw shuttingDown()
       throw error

@@ -10,7 +10,13 @@ export interface InputRule {
 /** What passes between the daemon and the thread that checks an input. */
 export type InputTask =
   | { readonly kind: 'warm_up' }
-  | { readonly kind: 'check'; readonly rule: InputRule; readonly bytes: Uint8Array | null }
+  | {
+      readonly kind: 'check'
+      readonly rule: InputRule
+      readonly bytes: Uint8Array | null
+      /** What no input of the daemon's is larger than, its defaults filled in. */
+      readonly maxBytes: number
+    }
 
 export type InputOutcome =
   | { readonly kind: 'warm' }

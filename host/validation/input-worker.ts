@@ -39,10 +39,9 @@ export default function runInputTask(task: InputTask): InputOutcome {
   if (problem !== null) return { kind: 'refused', problem }
   if (!hasDefaults) return { kind: 'fits', text: null }
   const text = JSON.stringify(value)
-  const most = (task.bytes?.length ?? 0) + MAX_DEFAULTS_BYTES
-  return text.length > most
-    ? { kind: 'refused', problem: grownInput(text.length, most) }
-    : { kind: 'fits', text }
+  const bytes = Buffer.byteLength(text)
+  const most = Math.min(task.maxBytes, (task.bytes?.length ?? 0) + MAX_DEFAULTS_BYTES)
+  return bytes > most ? { kind: 'refused', problem: grownInput(bytes, most) } : { kind: 'fits', text }
 }
 
 function grownInput(bytes: number, most: number): InputProblem {

@@ -8,6 +8,7 @@ import { SchemaCompiler } from '../../../../host/validation/schema-compiler.ts'
 import { refusalOf } from '../../../helpers/daemon.ts'
 
 const SLOW = { type: 'string', pattern: '^(a+)+$' }
+const MAX_PAYLOAD_BYTES = 64 * 1024 * 1024
 const SLOW_INPUT = `${'a'.repeat(40)}!`
 
 describe('InputChecker', function () {
@@ -20,7 +21,7 @@ describe('InputChecker', function () {
     folder = fs.mkdtempSync(path.join(os.tmpdir(), 'phantom-inputs-'))
     compiler = new SchemaCompiler({ cacheDirectory: folder })
   })
-  beforeEach(() => (checker = new InputChecker({ timeoutMs: 300 })))
+  beforeEach(() => (checker = new InputChecker({ timeoutMs: 300, maxPayloadBytes: MAX_PAYLOAD_BYTES })))
   afterEach(() => checker.close())
   after(async () => {
     await compiler.close()
@@ -60,6 +61,23 @@ describe('InputChecker', function () {
       /^input: with the defaults of its schema it has 20001201 bytes, at most/,
     )
     expect(problem?.details).to.deep.equal({ path: 'input', keyword: 'default' })
+  })
+
+  it('lets no input with its defaults be larger than any payload may be, in bytes', async () => {
+    const small = new InputChecker({ maxPayloadBytes: 200 })
+    const filledWith = async (text: string): Promise<CheckedInput> => {
+      const schema = { type: 'object', properties: { text: { type: 'string', default: text } } }
+      return await small.check('one', await ruleOf(schema), Buffer.from('{}'))
+    }
+    try {
+      expect(textOf(await filledWith('x'.repeat(189)))).to.have.lengthOf(200)
+      for (const text of ['x'.repeat(190), 'é'.repeat(95)]) {
+        const { problem } = await filledWith(text)
+        expect(problem?.message).to.match(/ it has 201 bytes, at most 200 are allowed$/)
+      }
+    } finally {
+      await small.close()
+    }
   })
 
   it('takes no input for null', async () => {
