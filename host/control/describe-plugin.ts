@@ -10,6 +10,7 @@ import type { IsolationTier } from '../../src/contract/life.ts'
 import type { RightsVerdict } from '../approvals/judge-rights.ts'
 import { heldOf, rightsOfPermission, rightText } from '../approvals/right.ts'
 import type { InstanceLane } from '../execution/instance-lane.ts'
+import type { ProcessSample, ProcessSampler } from '../monitor/process-sampler.ts'
 import type { Machine } from '../sandbox/machine.ts'
 import { describeCapabilities } from './describe-capabilities.ts'
 import { describeLimits } from './describe-limits.ts'
@@ -21,6 +22,8 @@ import type { Policy } from '../sandbox/policy.ts'
 
 /** How long a plugin's own `health()` may take before it is left out. */
 const HEALTH_TIMEOUT_MS = 500
+/** The monitor looks at idle processes every two seconds. */
+const IDLE_SAMPLE_MS = 2_500
 
 export function describeSummary(record: PluginRecord): PluginSummary {
   const { manifest } = record
@@ -121,7 +124,7 @@ async function describeInstance(
   instance: RunnerInstance,
   tier: IsolationTier,
 ): Promise<InstanceInfo> {
-  const sample = instance.figures.sampler?.sample(performance.now()) ?? null
+  const sample = sampleOf(instance, performance.now())
   return {
     role: instance === lane.instance ? 'active' : instance === lane.standby ? 'standby' : 'draining',
     pid: instance.pid,
@@ -138,4 +141,21 @@ async function describeInstance(
     attestation: summarizeAttestation(instance),
     health: await askHealth(instance, HEALTH_TIMEOUT_MS),
   }
+}
+
+/** There may be hundreds: one without a call since it was looked at last is what it was then. */
+export function sampleOf(
+  {
+    figures: { sampler },
+    inFlightCount,
+    lastCallAtMs,
+  }: Pick<RunnerInstance, 'inFlightCount' | 'lastCallAtMs'> & {
+    readonly figures: { readonly sampler: ProcessSampler | null }
+  },
+  nowMs: number,
+): ProcessSample | null {
+  if (sampler === null) return null
+  const { atMs } = sampler.last
+  const isKnown = inFlightCount === 0 && lastCallAtMs < atMs && nowMs - atMs < IDLE_SAMPLE_MS
+  return isKnown ? sampler.last : sampler.sample(nowMs)
 }

@@ -42,8 +42,9 @@ export function summarizeAttestation({ attestation, spec }: RunnerInstance): Att
 
 /** No wall of the plan: it depends on control groups, and may be set while the process runs. */
 function processorNotHeld({ generation, plan, cgroup }: InstanceSpec): AttestationItem[] {
+  if (generation.limits.maxCpuPercent === null) return []
   const hold = cpuHoldOf({ tier: plan.tier, hasCgroups: cgroup !== null }, generation.manifest)
-  if (generation.limits.maxCpuPercent === null || hold.by !== null) return []
+  if (hold.by !== null) return []
   const nothing = { effective: null, mechanism: null, proof: null }
   return [{ name: 'max_cpu_percent', declared: hold.problem, ...nothing, verdict: 'not_held' }]
 }
