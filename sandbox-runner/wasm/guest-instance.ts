@@ -14,7 +14,7 @@ const WAITING = [`${HOST_MODULE}.call`, `${WASI_MODULE}.poll_oneoff`]
 export type AnswerHostCall = (request: ReadFrame) => GuestFrame | Promise<GuestFrame>
 
 /** What a module finds beside its host. */
-export type GuestSystem = Pick<Wasi, 'imports' | 'bind'>
+export type GuestSystem = Pick<Wasi, 'imports' | 'bind' | 'ended'>
 
 interface GuestExports {
   readonly memory: WebAssembly.Memory
@@ -36,6 +36,7 @@ export class GuestInstance {
   readonly #exports: GuestExports
   readonly #handle: Handle
   readonly #answerHostCall: AnswerHostCall
+  readonly #system: GuestSystem
   readonly #reader = new GuestFrameReader()
   /** Whether its `phantom_handle` runs and is not waiting for its host. */
   #isRunning = false
@@ -45,6 +46,7 @@ export class GuestInstance {
   /** @throws whatever the module's own start throws, and GuestViolation */
   constructor({ module, facts }: CompiledModule, answerHostCall: AnswerHostCall, system: GuestSystem) {
     this.#answerHostCall = answerHostCall
+    this.#system = system
     const call = new WebAssembly.Suspending((address: number, length: number) =>
       this.#hostCall(address >>> 0, length >>> 0),
     )
@@ -63,6 +65,7 @@ export class GuestInstance {
   begin(): void {
     this.#exports._initialize?.()
     const version = this.#exports.phantom_abi_version()
+    this.#rethrow()
     if (version === ABI_VERSION) return
     throw new GuestViolation(
       `it speaks phantom-wasm version ${quoted(version)}, this loader version ${ABI_VERSION}. Build it with the SDK of this version`,
@@ -81,14 +84,20 @@ export class GuestInstance {
 
   #take(packed: bigint, requestAddress: number, requestLength: number): ReadFrame {
     this.#isRunning = false
-    // What was thrown inside, and caught there, still ends the call.
-    if (this.#broken !== null) throw this.#broken
+    this.#rethrow()
     const range = unpack(packed)
     if (range.length === 0) throw new GuestViolation('its answer is empty')
     const answer = this.#read(range, 'its answer')
     this.#exports.phantom_free(range.address, range.length)
     this.#exports.phantom_free(requestAddress, requestLength)
+    this.#rethrow()
     return answer
+  }
+
+  /** What was thrown inside, and caught there, still ends the call. */
+  #rethrow(): void {
+    const broken = this.#broken ?? this.#system.ended
+    if (broken !== null) throw broken
   }
 
   /** The address of a frame that was written into the plugin's memory. */

@@ -41,13 +41,16 @@ describe('A machine without bubblewrap', function () {
         files: {
           'data/given.txt': 'given',
           'secret.txt': 'secret',
+          'alone.txt': 'a longer text',
           ...wasmPlugin(
             'in_wasm',
             fs.readFileSync(GUEST),
-            '[permissions]\npermissions = ["fs_read:./data"]\n',
+            '[permissions]\npermissions = ["fs_read:./data", "fs_write:./alone.txt"]\n',
           ),
         },
         environment: { ...NO_BUBBLEWRAP, GIVEN_TO_PLUGIN: 'given' },
+        // A daemon of root gives its plugins other uids.
+        prepare: (world) => fs.chmodSync(world.path('alone.txt'), 0o666),
       })
     })
     after(() => plain.stop())
@@ -66,6 +69,13 @@ describe('A machine without bubblewrap', function () {
     it('gives a WebAssembly plugin the files that it was granted, and no other', async () => {
       const read = { path: 'data/given.txt' }
       expect((await plain.call('in_wasm', 'read_file', read)).result).to.deep.equal({ text: 'given' })
+      const alone = { path: 'alone.txt' }
+      expect((await plain.call('in_wasm', 'read_file', alone)).result).to.deep.equal({
+        text: 'a longer text',
+      })
+      const written = await plain.call('in_wasm', 'write_file', { ...alone, text: 'short' })
+      expect(written.error).to.equal(null)
+      expect((await plain.call('in_wasm', 'read_file', alone)).result).to.deep.equal({ text: 'short' })
       for (const path of ['secret.txt', '/etc/passwd', '/proc/self/environ']) {
         const error = await plain.refusal('in_wasm', 'read_file', { path })
         expect(error.code, path).to.equal('PERMISSION_DENIED')

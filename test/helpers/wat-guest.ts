@@ -8,6 +8,7 @@ const FEATURES = {
   sign_extension: true,
   mutable_globals: true,
   multi_value: true,
+  exceptions: true,
 }
 
 /** Compiles WebAssembly's text format (https://webassembly.github.io/spec/core/text/). */

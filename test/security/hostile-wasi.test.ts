@@ -134,7 +134,7 @@ describe('A hostile WebAssembly module, by WASI and in its sandbox,', function (
         ...wasmPlugin(
           'reaching',
           REACHES,
-          '[permissions]\npermissions = ["fs_read:./given", "fs_write:./out", "env:GREETING"]\n',
+          '[permissions]\npermissions = ["fs_read:./given", "fs_write:./out", "fs_write:./alone.txt", "env:GREETING"]\n',
         ),
         ...wasmPlugin(
           'exhausting',
@@ -145,6 +145,7 @@ describe('A hostile WebAssembly module, by WASI and in its sandbox,', function (
         ...wasmPlugin('neighbour', {}),
         'given/a.txt': 'hello',
         'out/old.txt': 'old',
+        'alone.txt': 'a longer text',
         'plugins/reaching/note.txt': 'mine',
         'secret.txt': 'not yours',
       },
@@ -154,6 +155,7 @@ describe('A hostile WebAssembly module, by WASI and in its sandbox,', function (
         fs.symlinkSync(world.path('secret.txt'), world.path('out/link.txt'))
         execFileSync('mkfifo', [world.path('given/fifo')])
         fs.chmodSync(world.path('out'), 0o777)
+        fs.chmodSync(world.path('alone.txt'), 0o666)
       },
     })
     expect((await daemon.call('neighbour', 'echo', 1)).result).to.equal(1)
@@ -173,6 +175,9 @@ describe('A hostile WebAssembly module, by WASI and in its sandbox,', function (
     if ((await daemon.system.get_status()).tier === 'namespace')
       expect((await reach('w/tmp/mine')).result).to.equal('00')
     expect((await reach(`r${at('plugins/reaching/note.txt')}`)).result).to.equal('mine')
+    expect((await reach('ralone.txt')).result).to.equal('a longer text')
+    expect((await reach('walone.txt')).result).to.equal('00')
+    expect(fs.readFileSync(at('alone.txt'), 'utf8')).to.equal('alone.txt')
   })
 
   const CAPABILITY = '76'

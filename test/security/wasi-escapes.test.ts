@@ -194,6 +194,62 @@ describe('a WebAssembly module that wants out of its grants', () => {
     expect(guest.content(at('allowed/a.txt'))).to.equal('a')
   })
 
+  it('moves no folder in which another grant lies, and nothing into its place', () => {
+    fs.mkdirSync(at('out/a/kept'), { recursive: true })
+    fs.writeFileSync(at('out/a/kept/k.txt'), 'kept')
+    fs.mkdirSync(at('out/b'))
+    const grants = [
+      { path: at('out'), write: true },
+      { path: at('out/a/kept'), write: false },
+      { path: at('out/later/kept'), write: false },
+    ]
+    const nested = new WasiGuest({ grants })
+    const { fd } = nested.open(at('out'), { folder: true })
+    const rename = (from: string, to: string, below = 3) =>
+      nested.call('path_rename', below, ...nested.text(from), below, ...nested.text(to, 2048))
+    try {
+      expect(rename(at('out/a'), at('out/c'))).to.equal('busy')
+      expect(rename('a', 'c', fd)).to.equal('busy')
+      expect(rename(at('out/b'), at('out/later'))).to.equal('busy')
+      expect(nested.put(at('out/a/kept/k.txt'), 'changed')).to.equal('notcapable')
+      expect(nested.put('a/kept/k.txt', 'changed', fd)).to.equal('notcapable')
+      expect(rename(at('out/b'), at('out/c'))).to.equal('success')
+      expect(fs.readFileSync(at('out/a/kept/k.txt'), 'utf8')).to.equal('kept')
+    } finally {
+      nested.close()
+    }
+  })
+
+  it('reads and cuts no other file where a link takes the place of a folder above one that was granted', () => {
+    for (const folder of ['above', 'elsewhere']) {
+      fs.mkdirSync(at(folder))
+      fs.writeFileSync(at(folder, 'f.txt'), `from ${folder}`)
+    }
+    const single = new WasiGuest({ grants: [{ path: at('above/f.txt'), write: true }] })
+    const stat = () => single.call('path_filestat_get', 3, 0, ...single.text(at('above/f.txt')), 4096)
+    try {
+      expect(single.content(at('above/f.txt'))).to.equal('from above')
+      expect(stat()).to.equal('success')
+      expect(single.put(at('above/f.txt'), 'changed')).to.equal('success')
+      expect(fs.readFileSync(at('above/f.txt'), 'utf8')).to.equal('changed')
+      fs.renameSync(at('above'), at('aside'))
+      fs.symlinkSync('elsewhere', at('above'))
+      expect(single.content(at('above/f.txt'))).to.equal('notcapable')
+      expect(stat()).to.equal('notcapable')
+      expect(single.put(at('above/f.txt'), 'x')).to.equal('notcapable')
+      expect(single.open(at('above/f.txt'), { truncate: true }).errno).to.equal('notcapable')
+      expect(() => single.wasi.files.read(at('above/f.txt')))
+        .to.throw()
+        .with.property('code', 'ERR_ACCESS_DENIED')
+      expect(fs.readFileSync(at('elsewhere/f.txt'), 'utf8')).to.equal('from elsewhere')
+      expect(new Set(single.denied.map((told) => told.split(' ')[1]))).to.deep.equal(
+        new Set([at('above/f.txt')]),
+      )
+    } finally {
+      single.close()
+    }
+  })
+
   it('has the same walls by path of the host, as the host calls ask for files', () => {
     const { files } = guest.wasi
     expect(files.read(at('allowed/a.txt')).toString()).to.equal('a')

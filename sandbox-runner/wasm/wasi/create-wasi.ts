@@ -31,6 +31,8 @@ export interface Wasi {
   /** For `WebAssembly.instantiate`: every function of preview 1. `poll_oneoff` suspends the module while it sleeps. */
   readonly imports: Readonly<Record<string, Readonly<Record<string, unknown>>>>
   readonly files: Pick<WholeFiles, 'read' | 'write'>
+  /** What ended the module inside of one of these functions, whether or not code of the module caught it; null until then. */
+  readonly ended: Error | null
   /** What is printed from now on by whoever runs it has somewhere to come from. */
   bind(memory: { readonly buffer: ArrayBuffer }): void
   /** Gives out what was printed without an end of line. */
@@ -73,7 +75,15 @@ export function createWasi(options: WasiOptions): Wasi {
     ...pathFunctions(memory, { descriptors, grants }),
     ...Object.fromEntries(UNSUPPORTED.map((name) => [name, () => ERRNO.notsup])),
   }
-  const answer = (run: () => unknown): unknown => answered(run, options.onDenied)
+  let ended: Error | null = null
+  const answer = (run: () => unknown): unknown => {
+    try {
+      return answered(run, options.onDenied)
+    } catch (error) {
+      ended ??= error as Error
+      throw error
+    }
+  }
   const imports: Record<string, unknown> = {
     poll_oneoff: new WebAssembly.Suspending((...args: Parameters<typeof poll>) =>
       answer(() => poll(...args)),
@@ -88,6 +98,9 @@ export function createWasi(options: WasiOptions): Wasi {
     files: {
       read: (path, maxBytes) => told(() => files.read(path, maxBytes), options.onDenied),
       write: (path, data, how) => told(() => files.write(path, data, how), options.onDenied),
+    },
+    get ended() {
+      return ended
     },
     bind: (bound) => memory.bind(bound),
     flush() {

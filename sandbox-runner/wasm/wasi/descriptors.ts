@@ -1,5 +1,6 @@
 import { closeSync, type Dirent } from 'node:fs'
 
+import { closeAnyway } from './close-anyway.ts'
 import { WasiError } from './errno.ts'
 import type { OpenFolder } from './grants.ts'
 import type { OutputLines } from './output-lines.ts'
@@ -94,7 +95,7 @@ export class Descriptors {
   }
 
   closeAll(): void {
-    for (const open of this.#open.values()) if ('fd' in open) closeSync(open.fd)
+    for (const open of this.#open.values()) if ('fd' in open) closeAnyway(open.fd)
     this.#open.clear()
   }
 }

@@ -1,7 +1,8 @@
-import { closeSync, constants, lstatSync, openSync } from 'node:fs'
+import { constants, lstatSync, openSync } from 'node:fs'
 import { posix } from 'node:path'
 
 import { AccessDenied, type DeniedPermission } from './access-denied.ts'
+import { closeAnyway } from './close-anyway.ts'
 import { errnoOf, WasiError, type Errno } from './errno.ts'
 
 export interface Grant {
@@ -199,5 +200,5 @@ function openFolder(path: string): number | Errno {
 }
 
 function closeAll(grants: readonly OpenGrant[]): void {
-  for (const { folder } of grants) if (typeof folder === 'number') closeSync(folder)
+  for (const { folder } of grants) if (typeof folder === 'number') closeAnyway(folder)
 }

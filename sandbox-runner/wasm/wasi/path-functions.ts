@@ -1,7 +1,6 @@
 import {
   closeSync,
   constants,
-  fstatSync,
   lstatSync,
   lutimesSync,
   mkdirSync,
@@ -28,7 +27,7 @@ import {
 import { timesOf } from './file-times.ts'
 import type { Grants, Place } from './grants.ts'
 import type { WasiMemory } from './wasi-memory.ts'
-import { atName, openAt } from './walk.ts'
+import { atName, openAt, statGrant } from './walk.ts'
 
 const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_DIRECTORY, O_EXCL, O_TRUNC, O_APPEND, O_DSYNC, O_SYNC } =
   constants
@@ -157,6 +156,8 @@ export function pathFunctions(
     ) {
       const from = placeOf(fd, text(address, length), WRITE)
       const to = placeOf(newFd, text(newAddress, newLength), WRITE)
+      // A grant inside would be found by its path no more, and what that one does not allow would be allowed.
+      if (grants.isAbove(from.path) || grants.isAbove(to.path)) throw new WasiError('busy')
       atName(from, WRITE, (source) => atName(to, WRITE, (target) => renameSync(source, target)))
     },
     path_readlink(fd: number, address: number, length: number) {
@@ -172,17 +173,13 @@ export function pathFunctions(
 }
 
 function statAt(place: Place, follows: boolean): BigIntStats {
-  if (place.names.length === 0) return statOfGrant(place)
+  if (place.names.length === 0) return statGrant(place)
   return atName(place, READ, (target) => {
     const stat = lstatSync(target, { bigint: true })
     if (follows && stat.isSymbolicLink()) throw new AccessDenied(READ, place.path)
     if (place.isFolder && !stat.isDirectory()) throw new WasiError('notdir')
     return stat
   })
-}
-
-function statOfGrant({ base, path }: Place): BigIntStats {
-  return base === null ? lstatSync(path, { bigint: true }) : fstatSync(base, { bigint: true })
 }
 
 function openRequest(openFlags: number, rights: bigint, fdFlags: number): OpenRequest {

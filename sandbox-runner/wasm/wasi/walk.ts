@@ -1,13 +1,24 @@
-import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, type BigIntStats } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  truncateSync,
+  type BigIntStats,
+} from 'node:fs'
 import { posix } from 'node:path'
 
 import { AccessDenied, type DeniedPermission } from './access-denied.ts'
 import { WasiError } from './errno.ts'
 import type { Place } from './grants.ts'
 
-const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants
+const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY, O_TRUNC } = constants
+/** Opens a place without what lies there, so it takes no right and does nothing; Node has no name for it. */
+const O_PATH = 0o10000000
 const STEP = O_RDONLY | O_DIRECTORY | O_NOFOLLOW
-/** Each is open while the next one is. */
+/** Of one path; the walk takes so many steps at most. */
 const MAX_NAMES = 256
 
 /**
@@ -71,14 +82,57 @@ export function openAt(
   }
 }
 
-function openGrant(place: Place, right: DeniedPermission, flags: number): number {
-  if (place.base !== null) return openSync(below(place.base, '.'), flags)
+/** What is known of a place that is a grant itself. */
+export function statGrant({ base, path }: Place): BigIntStats {
+  if (base !== null) return fstatSync(base, { bigint: true })
+  const fd = openWhereGranted(path, 'FileSystemRead', O_PATH | O_NOFOLLOW)
   try {
-    return openSync(place.path, flags, CREATED)
+    return fstatSync(fd, { bigint: true })
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function openGrant({ base, path }: Place, right: DeniedPermission, flags: number): number {
+  if (base !== null) return openSync(below(base, '.'), flags)
+  // Nothing is cut before it is known to be what was granted.
+  const fd = openWhereGranted(path, right, flags & ~O_TRUNC)
+  try {
+    if ((flags & O_TRUNC) !== 0) truncateSync(opened(fd))
+    return fd
   } catch (error) {
-    if (codeOf(error) === 'ELOOP') throw new AccessDenied(right, place.path)
+    closeSync(fd)
     throw error
   }
+}
+
+/**
+ * Opens what was granted by itself: no folder of it is held open, and one above it may be a link by now. The host named
+ * it without any, so what is open lies elsewhere then, and the kernel says where.
+ */
+function openWhereGranted(path: string, right: DeniedPermission, flags: number): number {
+  const fd = openLinkless(path, right, flags)
+  try {
+    if (readlinkSync(opened(fd)) !== path) throw new AccessDenied(right, path)
+    return fd
+  } catch (error) {
+    closeSync(fd)
+    throw error
+  }
+}
+
+function openLinkless(path: string, right: DeniedPermission, flags: number): number {
+  try {
+    return openSync(path, flags, CREATED)
+  } catch (error) {
+    if (codeOf(error) === 'ELOOP') throw new AccessDenied(right, path)
+    throw error
+  }
+}
+
+/** Also what it was opened as, whatever has its name by now. */
+function opened(fd: number): string {
+  return `/proc/self/fd/${fd}`
 }
 
 /** The umask is the runner's. */

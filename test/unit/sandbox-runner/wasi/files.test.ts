@@ -55,6 +55,21 @@ describe('files by WASI', () => {
     return found
   }
 
+  it('are closed at the end, whatever one of them ends with', () => {
+    const other = new WasiGuest({
+      grants: [{ path: at('work/out'), write: true }],
+      workspace: at('work/out'),
+    })
+    for (const name of ['one.txt', 'two.txt']) other.open(name, { write: true, create: true })
+    const ofOwn = () => openFiles().filter(({ to }) => to.endsWith('.txt') && to.startsWith(folder))
+    const [first, ...others] = ofOwn()
+    expect(others).to.have.length(1)
+    // As the kernel has it where a disk is full: the number is gone, and closing it is an error.
+    fs.closeSync(first!.fd)
+    other.close()
+    expect(ofOwn()).to.deep.equal([])
+  })
+
   it('are made, written, read, grown, cut and removed', () => {
     expect(guest.at('path_create_directory', 'sub')).to.equal('success')
     expect(guest.at('path_create_directory', 'sub')).to.equal('exist')
@@ -232,3 +247,15 @@ describe('files by WASI', () => {
     expect(() => files.read('')).to.throw(TypeError)
   })
 })
+
+/** Of this process. */
+function openFiles(): { fd: number; to: string }[] {
+  return fs.readdirSync('/proc/self/fd').flatMap((name) => {
+    try {
+      return [{ fd: Number(name), to: fs.readlinkSync(`/proc/self/fd/${name}`) }]
+    } catch {
+      // The one that listed them.
+      return []
+    }
+  })
+}

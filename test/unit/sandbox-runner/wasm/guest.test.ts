@@ -94,6 +94,27 @@ const HOSTILE: Readonly<Record<string, WatGuest & { words: RegExp }>> = {
     more: '(func $deep (param i32) (result i32) (i32.add (call $deep (local.get 0)) (i32.const 1)))',
     words: /^fault: the plugin trapped: Maximum call stack size exceeded$/,
   },
+  'calls its host with no frame, and catches what comes of it': {
+    callsHost: true,
+    execute: `(try (do (drop (call $call (i32.const 0) (i32.const 4)))) (catch_all))
+      (call $result (local.get $payload) (local.get $length))`,
+    words: /^fault: .*its host call has no newline behind its JSON/,
+  },
+  'exits where its answer is freed, and catches that': {
+    wasi: ['proc_exit'],
+    without: ['phantom_free'],
+    more: `(global $ran (mut i32) (i32.const 0))
+      (func (export "phantom_free") (param i32 i32) (if (global.get $ran)
+        (then (try (do (call $proc_exit (i32.const 3))) (catch_all)))))`,
+    execute: '(global.set $ran (i32.const 1)) (call $result (local.get $payload) (local.get $length))',
+    words: /^fault: The plugin called exit\(3\)$/,
+  },
+  'exits, and catches that': {
+    wasi: ['proc_exit'],
+    execute: `(try (do (call $proc_exit (i32.const 3))) (catch_all))
+      (call $result (local.get $payload) (local.get $length))`,
+    words: /^fault: The plugin called exit\(3\)$/,
+  },
   'traps when its answer is freed': {
     without: ['phantom_free'],
     more: `(global $ran (mut i32) (i32.const 0))
@@ -229,6 +250,12 @@ describe('Guest, a plugin of phantom-wasm v1', () => {
     expect(failureOf(await bounded.execute('1')), 'a maximum of its own is no limit of ours').to.match(
       /^fault: /,
     )
+  })
+
+  it('does not begin where _initialize exits, and catches that', async () => {
+    const more = `(func (export "_initialize") (try (do (call $proc_exit (i32.const 3))) (catch_all)))`
+    const world = new GuestWorld(watGuest({ wasi: ['proc_exit'], more }))
+    expect(failureOf(await world.guest.begin())).to.equal('fault: The plugin called exit(3)')
   })
 
   it('refuses another version of the ABI by name', async () => {
