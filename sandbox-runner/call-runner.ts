@@ -7,6 +7,7 @@ import type { Connection, IncomingRequest, Payload, RequestId } from '../src/rpc
 import { RequestTable } from '../src/rpc/request-table.ts'
 import { parseHostileJson, toJsonText } from '../src/rpc/hostile-json.ts'
 import { Call } from './call.ts'
+import { MessageCall } from './message-call.ts'
 import { nonJsonKind } from './json-report.ts'
 import type { SendProgress } from './progress-throttle.ts'
 import type { BytesAnswer, BytesOperation, LoadedOperation, LoadedPlugin } from './loaded-plugin.ts'
@@ -54,6 +55,21 @@ export class CallRunner {
     const call = new Call(request.id, params, this.#options.environment, this.#sendProgress)
     this.#running.set(request.id, call)
     this.#run(request, operation, call)
+  }
+
+  message(request: IncomingRequest): void {
+    const params = request.params as RunnerParams['message']
+    const { plugin, environment, permissions } = this.#options
+    permissions.forget()
+    const handler = plugin.messages.get(params.type)
+    if (handler === undefined) {
+      const words = `Cannot take ${quoteText(params.type)}: the plugin has no such message`
+      this.#answerError(request.id, runnerError('operation_not_found', words))
+      return
+    }
+    const call = new MessageCall(request.id, params, environment)
+    this.#running.set(request.id, call)
+    this.#run(request, handler, call)
   }
 
   cancel(id: RequestId): void {

@@ -1,5 +1,5 @@
 import type { RunnerParams } from '../src/contract/runner-methods.ts'
-import type { ExecutionContext, Parallel, PluginLog } from '../src/plugin/plugin-context.ts'
+import type { ExecutionContext, Parallel, PluginLog, SendMessage } from '../src/plugin/plugin-context.ts'
 import type { RequestId } from '../src/rpc/connection.ts'
 import type { PluginEnvironment } from './plugin-environment.ts'
 import { ProgressThrottle, type SendProgress } from './progress-throttle.ts'
@@ -73,6 +73,10 @@ export class Call implements ExecutionContext {
 
   get parallel(): Parallel {
     return this.#plugin.parallelFor(this)
+  }
+
+  get send_message(): SendMessage {
+    return this.#plugin.send_message
   }
 
   get remaining_ms(): () => number {

@@ -26,12 +26,14 @@ export interface ParallelCall {
 export interface LoadedPlugin {
   /** Those that may be called. */
   readonly operations: ReadonlyMap<string, LoadedOperation>
+  /** What it takes from other plugins, by type. */
+  readonly messages: ReadonlyMap<string, LoadedOperation>
   /** The version of contract Runner that it was written for; the host judges it. */
   readonly protocolVersion: string
   /** Takes every name that `operations` lacks; null where the plugin says which names it knows. */
   readonly anyOperation: LoadedOperation | null
   /** Those of a WebAssembly plugin are known when it has started. */
-  readonly hooks: Omit<PluginDefinition, 'operations'>
+  readonly hooks: Omit<PluginDefinition, 'operations' | 'messages'>
   /** What the author should know, in words. */
   readonly notices: readonly string[]
   /**

@@ -5,10 +5,12 @@ import type {
   Parallel,
   ParallelOptions,
   PluginLog,
+  SendMessage,
 } from '../src/plugin/plugin-context.ts'
 import type { RequestId } from '../src/rpc/connection.ts'
 import { runParallel } from './javascript/threads.ts'
 import type { Threads } from './loaded-plugin.ts'
+import type { Outbox } from './outbox.ts'
 import type { LogSender } from './plugin-log.ts'
 
 /** The context of `initialize`, and what every call's context looks up. */
@@ -20,6 +22,7 @@ export class PluginEnvironment implements InitializeContext {
   readonly data_dir: string
   readonly workspace: string
   readonly generation: number
+  readonly send_message: SendMessage
   /** May be large, so it is let go when the plugin has started. */
   previous_state: unknown
   /** Set when its code is loaded. */
@@ -28,7 +31,7 @@ export class PluginEnvironment implements InitializeContext {
   readonly #executionIdPrefix: string
   readonly #shutdown = new AbortController()
 
-  constructor(params: RunnerParams['initialize'], sender: LogSender) {
+  constructor(params: RunnerParams['initialize'], sender: LogSender, outbox: Outbox) {
     this.plugin_id = params.plugin_id
     this.config = params.config
     this.data_dir = params.data_dir
@@ -38,6 +41,7 @@ export class PluginEnvironment implements InitializeContext {
     this.#sender = sender
     this.#executionIdPrefix = params.execution_id_prefix
     this.log = sender.logFor()
+    this.send_message = (recipient, type, payload) => outbox.send(recipient, type, payload)
   }
 
   get signal(): AbortSignal {

@@ -11,6 +11,7 @@ import { runCanary } from './canary.ts'
 import { HOOK_CALLS, hooksOf, isHook, type HookTarget } from './hook-calls.ts'
 import { toJsonReport } from './json-report.ts'
 import type { LoadedPlugin } from './loaded-plugin.ts'
+import { Outbox } from './outbox.ts'
 import { PluginEnvironment } from './plugin-environment.ts'
 import { LogSender } from './plugin-log.ts'
 import { ReadBuffer } from '../src/rpc/read-buffer.ts'
@@ -53,6 +54,7 @@ class PluginServer {
   #isInitialized = false
   #isLeaving = false
   #served: Served | null = null
+  #outbox: Outbox | null = null
 
   constructor(socket: Socket, options: { reading: ReadBuffer; exit: Exit }) {
     this.#socket = socket
@@ -81,6 +83,7 @@ class PluginServer {
       quietly: (run) => this.#permissions.quietly(run),
       createInputCheck,
       toRunnerError,
+      sendMessage: (recipient, type, payload) => this.#outbox!.sendText(recipient, type, payload),
       refuseStart: (message) => new StartRefused(message),
     }
     socket.on('end', () => this.#closed(null))
@@ -127,8 +130,12 @@ class PluginServer {
       case 'shutdown':
         void this.#shutDown(request)
         return
+      case 'message':
+        if (this.#served === null) throw calledTooEarly(request)
+        this.#served.calls.message(request)
+        return
       case 'execute':
-        throw violation('"execute" came before "initialize" was answered with success')
+        throw calledTooEarly(request)
       default:
         if (isHook(request.method)) {
           this.#serveHook(request, request.method)
@@ -170,7 +177,9 @@ class PluginServer {
   async #initialize(request: IncomingRequest): Promise<void> {
     const params = request.params as RunnerParams['initialize']
     if (!this.#agree(request, params)) return
-    const environment = new PluginEnvironment(params, this.#log)
+    const outbox = new Outbox(this.#connection, params.max_payload_bytes)
+    this.#outbox = outbox
+    const environment = new PluginEnvironment(params, this.#log, outbox)
     try {
       const plugin = await (this.#preloaded?.code ?? loadCode(params, this.#powers))
       this.#preloaded = null
@@ -180,6 +189,7 @@ class PluginServer {
         operations: [...plugin.operations.keys()],
         hooks: hooksOf(plugin),
       }
+      if (plugin.messages.size > 0) result.messages = [...plugin.messages.keys()]
       for (const hook of ['metadata', 'capabilities'] as const) {
         const report = await this.#report(plugin, hook)
         if (report !== undefined) result[hook] = report
@@ -212,7 +222,7 @@ class PluginServer {
   }
 
   #serveHook(request: IncomingRequest, hook: RunnerHook): void {
-    if (this.#served === null) throw violation(`"${hook}" came before "initialize" was answered with success`)
+    if (this.#served === null) throw calledTooEarly(request)
     // Each takes its own params; which they are is the host's word.
     const call = HOOK_CALLS[hook] as (target: HookTarget, params: unknown) => Promise<unknown>
     void call(this.#served, request.params).then(
@@ -272,11 +282,15 @@ class PluginServer {
 /** A module is imported once in a process, and eval is forbidden for good: nothing of it can be taken back. */
 function assertSameCode(preloaded: Preloaded | null, params: RunnerParams['initialize']): void {
   if (preloaded === null || codeOf(preloaded.params) === codeOf(params)) return
-  throw violation('"initialize" has another entry, eval, threads or operations than "preload" had')
+  throw violation('"initialize" has another entry, eval, threads, operations or messages than "preload" had')
 }
 
-function codeOf({ entry, eval: mayEval, threads, operations }: RunnerParams['preload']): string {
-  return JSON.stringify([entry, mayEval, threads, operations])
+function codeOf({ entry, eval: mayEval, threads, operations, messages }: RunnerParams['preload']): string {
+  return JSON.stringify([entry, mayEval, threads, operations, messages])
+}
+
+function calledTooEarly({ method }: IncomingRequest): PhantomError {
+  return violation(`"${method}" came before "initialize" was answered with success`)
 }
 
 function violation(what: string): PhantomError {

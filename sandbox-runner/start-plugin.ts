@@ -23,7 +23,7 @@ export async function loadCode(params: RunnerParams['preload'], powers: LoaderPo
   if (!params.eval) forbidEval()
   if (!params.entry.endsWith('.wasm'))
     return await loadPlugin(params.entry, {
-      declared: params.operations,
+      declared: params,
       // Before the plugin's code, which from then on can start no thread by itself.
       threads: params.threads === 0 ? null : await openThreads(params, powers),
     })

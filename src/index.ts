@@ -18,6 +18,7 @@ export type {
 } from './contract/audit.ts'
 export { isPhantomError, PhantomError, type ErrorDetails } from './contract/phantom-error.ts'
 export { ERROR_CODES, type ErrorCode } from './contract/error-codes.ts'
+export type { MessageOrigin, SentMessage } from './contract/messages.ts'
 export type {
   ExecutionMetadata,
   ExecutionProgress,
@@ -63,9 +64,11 @@ export type {
   InstanceInfo,
   LimitInfo,
   ManifestIssue,
+  MessageInfo,
   OperationInfo,
   PermissionInfo,
   PluginInfo,
   PluginSummary,
 } from './contract/plugin-info.ts'
-export type { DaemonStatus, DoctorCheck, DoctorReport, PluginValidation } from './contract/system-methods.ts'
+export type { DoctorCheck, DoctorReport } from './contract/doctor-report.ts'
+export type { DaemonStatus, PluginValidation } from './contract/system-methods.ts'

@@ -44,6 +44,7 @@ serveQuestions<WasmQuestions>({
       unheard: (run) => run(),
       createInputCheck: () => null,
       refuseStart: (message) => new Error(message),
+      sendMessage: () => Promise.reject(new Error('nobody is there')),
       toRunnerError,
     })
     await plugin.start({} as PluginEnvironment, START)

@@ -18,12 +18,14 @@ import type { HeldInput } from './held-input.ts'
 import { operatorOnly } from './operator-only.ts'
 import { checkMethod, checkParams } from './param-checks.ts'
 
+/** The payload of `send_plugin_message`; null for any other. */
+type Asked = [session: ClientSession, id: RequestId, payload: Buffer | null]
+
 /** Every method but `execute_plugin` and `cancel`, which the session itself takes care of. */
 export type SystemHandlers = {
   [M in Exclude<SystemMethod, 'execute_plugin' | 'cancel'>]: (
     params: SystemParams<M>,
-    session: ClientSession,
-    id: RequestId,
+    ...asked: Asked
   ) => SystemResults[M] | Promise<SystemResults[M]>
 }
 
@@ -235,19 +237,19 @@ export class ClientSession implements Caller {
     const { id, payload } = request
     if (this.role !== 'operator' && METHOD_ROLES[method] === 'operator')
       throw operatorOnly(method, this.#powers.adminSocketPath)
-    if (payload !== null) {
+    if (payload !== null && method !== 'send_plugin_message') {
       throw new PhantomError(
         'PARAMS_INVALID',
-        `Cannot call "${method}": it takes no input. Only execute_plugin does`,
+        `Cannot call "${method}": it takes no input. Only execute_plugin and send_plugin_message do`,
       )
     }
     const params = checkParams(method, request.params)
     const handler =
       method === 'cancel'
         ? () => ({ cancelled: this.#cancel(params as SystemParams<'cancel'>) })
-        : (this.#powers.handlers[method] as (...request: [unknown, ClientSession, RequestId]) => unknown)
+        : (this.#powers.handlers[method] as (...request: [unknown, ...Asked]) => unknown)
     this.#open += 1
-    void this.#answer({ id, method, params }, async () => await handler(params, this, id))
+    void this.#answer({ id, method, params }, async () => await handler(params, this, id, payload))
   }
 
   async #answer(request: Request, handle: () => Promise<unknown>): Promise<void> {

@@ -22,6 +22,7 @@ interface Asker {
 /** Codes with which somebody is told that he may not. */
 const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'PERMISSION_DENIED',
+  'MESSAGE_REFUSED',
   'PLUGIN_BLOCKED',
   'WORKSPACE_DENIED',
   'SANDBOX_UNAVAILABLE',

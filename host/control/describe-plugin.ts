@@ -1,11 +1,12 @@
 import type {
   InstanceInfo,
+  MessageInfo,
   OperationInfo,
   PermissionInfo,
   PluginInfo,
   PluginSummary,
 } from '../../src/contract/plugin-info.ts'
-import type { Manifest } from '../../src/contract/manifest.ts'
+import type { Manifest, ManifestMessage } from '../../src/contract/manifest.ts'
 import type { IsolationTier } from '../../src/contract/life.ts'
 import type { RightsVerdict } from '../approvals/judge-rights.ts'
 import { heldOf, rightsOfPermission, rightText } from '../approvals/right.ts'
@@ -70,6 +71,7 @@ export async function describePlugin(
     dependencies: { ...manifest?.dependencies },
     plugin_dependencies: { ...manifest?.pluginDependencies },
     operation_details: (manifest?.operations ?? []).map(describeOperation),
+    messages: (manifest?.messages ?? []).map(describeMessage),
     permissions: [
       ...(options.policy?.permissions ?? []),
       ...notHeld(record, options.verdict),
@@ -117,6 +119,10 @@ function describeOperation(operation: Manifest['operations'][number]): Operation
     idempotent: operation.idempotent,
     timeout_ms: operation.timeoutMs,
   }
+}
+
+function describeMessage({ type, description, from, inputSchema }: ManifestMessage): MessageInfo {
+  return { type, description, from: from === null ? null : [...from], input_schema: inputSchema }
 }
 
 async function describeInstance(

@@ -83,6 +83,16 @@ export function createSystemHandlers(powers: HandlerPowers): SystemHandlers {
         hasCgroups: powers.hasCgroups,
       })
     },
+    send_plugin_message: ({ sender, recipient, type, workspace }, session, _id, payload) =>
+      powers.engine.messages.send({
+        sender,
+        origin: 'application',
+        recipient,
+        type,
+        payload,
+        workspace: powers.workspaces.canonical(workspace ?? session.workspace),
+        caller: session,
+      }),
     get_status: () => describeStatus(powers),
     get_plugin_logs: async ({ plugin_id: id, lines = 100, follow = false }, session, requestId) => {
       if (id !== undefined) registry.get(id)

@@ -1,6 +1,7 @@
 import type { ExecutionProgress } from '../../src/contract/execution.ts'
 import { MAX_RESULT_LOG_LINES } from '../../src/contract/limits.ts'
 import type { ProcessSample } from '../monitor/process-sampler.ts'
+import type { RunnerParams } from '../../src/contract/runner-methods.ts'
 import type { NetworkFigures, Priority } from '../../src/contract/health.ts'
 import type { Generation, RunLimit } from '../generations/generation.ts'
 import type { RunnerInstance } from '../process/runner-instance.ts'
@@ -18,6 +19,8 @@ export interface Caller {
 export interface CallRequest {
   readonly plugin: RunnablePlugin
   readonly operation: string
+  /** What is handed over in place of an operation's input; null for a call of an operation. */
+  readonly message: Omit<RunnerParams['message'], 'timeout_ms'> | null
   readonly workspace: string
   readonly priority: Priority
   readonly caller: Caller

@@ -263,7 +263,7 @@ export class InstanceLane {
     if (this.#setAside(execution, instance)) return
     this.plugin.queuedCalls -= 1
     const { generation } = instance
-    if (!generation.hasOperation(execution.call.operation)) {
+    if (!generation.takes(execution.call)) {
       execution.settle({ kind: 'rejected', error: droppedOperationError(execution.call, generation) })
       return
     }

@@ -7,7 +7,9 @@ import type {
 import type { Manifest, ManifestLimits, ManifestRuntime } from '../../src/contract/manifest.ts'
 import type { Permission } from '../../src/contract/permission.ts'
 import type { HeldRights } from '../approvals/plugin-rights.ts'
+import type { CallRequest } from '../execution/execution.ts'
 import { CallRate } from '../execution/call-rate.ts'
+import { messageOperation } from '../messages/message-operation.ts'
 import { threadsHere } from '../sandbox/threads-here.ts'
 import { CircuitBreaker, type BreakerOptions } from '../supervisor/circuit-breaker.ts'
 import { RestartPolicy, type BackoffOptions } from '../supervisor/restart-policy.ts'
@@ -69,6 +71,7 @@ export class Generation {
   #runLimits: ReadonlyMap<string, RunLimit>
   #generalLimit: RunLimit
   readonly #idempotent: ReadonlySet<string>
+  readonly #messages: ReadonlySet<string>
 
   constructor(options: GenerationOptions) {
     const { manifest } = options
@@ -92,6 +95,7 @@ export class Generation {
       manifest.operations.filter((known) => known.idempotent).map(({ name }) => name),
     )
     this.#runLimits = runLimitsOf(manifest, this.#generalLimit)
+    this.#messages = new Set(manifest.messages.map(({ type }) => messageOperation(type)))
   }
 
   /** That it gets on this machine. */
@@ -134,6 +138,11 @@ export class Generation {
   /** A plugin whose manifest lists no operations takes any name. */
   hasOperation(operation: string): boolean {
     return this.#runLimits.size === 0 || this.#runLimits.has(operation)
+  }
+
+  /** A call that was accepted by the generation before. */
+  takes({ operation, message }: Pick<CallRequest, 'operation' | 'message'>): boolean {
+    return message === null ? this.hasOperation(operation) : this.#messages.has(operation)
   }
 
   runLimitOf(operation: string): RunLimit {

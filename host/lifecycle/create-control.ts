@@ -44,6 +44,7 @@ export function createControl(core: DaemonCore, powers: ServerPowers): ControlSe
         {
           plugin: registry.getRunnable(params.plugin_id, params.operation),
           operation: params.operation,
+          message: null,
           workspace: workspaces.canonical(workspace),
           timeoutMs: params.timeout_ms ?? null,
           priority: params.priority ?? 'normal',

@@ -14,6 +14,7 @@ import { DenialDesk } from '../denials/denial-desk.ts'
 import type { PluginRights } from '../approvals/plugin-rights.ts'
 import { assertMayObserve } from '../learning/may-observe.ts'
 import { Observations } from '../learning/observations.ts'
+import { openOutbox } from '../messages/open-outbox.ts'
 import { ExecutionHistory } from '../metrics/execution-history.ts'
 import { PluginObserver } from '../metrics/plugin-observer.ts'
 import { ResourceMonitor } from '../metrics/resource-monitor.ts'
@@ -264,6 +265,7 @@ export class DaemonCore {
           ? (access, reach) => this.observations.add(access, reach)
           : null,
       onDenied: (lane, denial, execution) => this.#denials.denied(lane, denial, execution),
+      openOutbox: (lane) => openOutbox(this.engine.messages, lane),
       record: (event) => this.audit.record(event),
     })
   }
@@ -284,14 +286,8 @@ export class DaemonCore {
       onRefused: (call, error, nowMs) => observer.refused(call, error, nowMs),
       onExit: (plugin, exit, cpuTimeMs) => observer.exited(plugin, exit, cpuTimeMs),
       onIncident: (incident) => observer.incident(incident),
-      onBlocked: (pluginId, reason) =>
-        this.audit.record({
-          action: 'plugin.blocked',
-          plugin_id: pluginId,
-          outcome: 'refused',
-          actor: null,
-          details: { reason },
-        }),
+      onLog: (line) => this.logs.append(line),
+      record: (event) => this.audit.record(event),
     })
   }
 

@@ -5,6 +5,7 @@ import type { Manifest } from '../../src/contract/manifest.ts'
 import { messageOf, PhantomError } from '../../src/contract/phantom-error.ts'
 import type { HostConfig } from '../config/config-schema.ts'
 import type { PluginConfigs } from '../config/plugin/plugin-configs.ts'
+import type { AuditEvent, AuditLog } from '../audit/audit-log.ts'
 import type { PluginRights } from '../approvals/plugin-rights.ts'
 import { checkInput } from '../execution/check-input.ts'
 import { becomeReady } from '../execution/become-ready.ts'
@@ -15,7 +16,9 @@ import type { InstanceLane } from '../execution/instance-lane.ts'
 import { Generation } from '../generations/generation.ts'
 import { PluginConfigurer } from '../generations/configure-plugin.ts'
 import { Reloader } from '../generations/reloader.ts'
+import { MessageRouter } from '../messages/message-router.ts'
 import type { DaemonLog } from '../observe/daemon-log.ts'
+import type { PluginLogs } from '../observe/plugin-log.ts'
 import type { EndCause } from '../process/exit-reason.ts'
 import type { InstanceLauncher } from '../process/instance-launcher.ts'
 import { PluginKeeper, type KeeperPowers } from '../process/plugin-keeper.ts'
@@ -43,7 +46,8 @@ export interface EngineOptions {
   readonly onSettled: ExecutorPowers['onSettled']
   readonly onRefused: ExecutorPowers['onRefused']
   readonly onExit: KeeperPowers['onExit']
-  readonly onBlocked: (pluginId: string, reason: string | null) => void
+  readonly onLog: PluginLogs['append']
+  readonly record: AuditLog['record']
   readonly onIncident: ConstructorParameters<typeof Reloader>[0]['onIncident']
 }
 
@@ -51,6 +55,7 @@ export interface EngineOptions {
 export class Engine {
   readonly registry: PluginRegistry
   readonly executor: Executor
+  readonly messages: MessageRouter
   readonly reloader: Reloader
   readonly configurer: PluginConfigurer
   readonly configs: PluginConfigs
@@ -71,7 +76,7 @@ export class Engine {
       builtinDirectory: options.config().plugins.builtin ? join(packageDirectory(), 'plugins') : null,
       store: options.store,
       log,
-      onBlocked: options.onBlocked,
+      onBlocked: (pluginId, reason) => options.record(blockedEvent(pluginId, reason)),
       refusalOf: refusalsBy(rights),
       redact: options.redact,
       makeGeneration: (plugin, manifest, cause) => this.#makeGeneration(plugin, manifest, cause),
@@ -96,6 +101,7 @@ export class Engine {
       onBreakerOpened: (execution) => this.#breakerOpened(execution),
       limits: () => options.config().execution,
     })
+    this.messages = new MessageRouter({ ...options, registry: this.registry, executor: this.executor })
     this.configurer = this.#makeConfigurer()
     this.reloader = new Reloader({
       makeGeneration: (plugin, manifest, cause) => this.#makeGeneration(plugin, manifest, cause),
@@ -317,4 +323,14 @@ function missing(id: string, needed: string): PhantomError {
     `Cannot start "${id}": "${needed}", which it needs, does not run. See "phantom why ${needed}"`,
     { details: { plugin_id: id, needs: needed } },
   )
+}
+
+function blockedEvent(pluginId: string, reason: string | null): AuditEvent {
+  return {
+    action: 'plugin.blocked',
+    plugin_id: pluginId,
+    outcome: 'refused',
+    actor: null,
+    details: { reason },
+  }
 }

@@ -213,6 +213,7 @@ export class InstanceLauncher {
         onObserved: this.#options.onObserved,
         onDenied: (denial, execution) => this.#options.onDenied(lane, denial, execution),
         redactor: this.#options.redactor,
+        onMessage: this.#options.openOutbox(lane),
         onLog: (line) =>
           this.#options.onLog({ ...line, plugin_id: generation.id, time: new Date().toISOString() }),
       },
@@ -228,7 +229,9 @@ export class InstanceLauncher {
       runnerDirectory: this.#options.runnerDirectory,
       pluginDir: generation.directory,
       overlayDir: prepared.overlayDir,
-      validatorDir: prepared.operations.some((known) => known.input_validator !== null)
+      validatorDir: [...prepared.operations, ...prepared.messages].some(
+        (known) => known.input_validator !== null,
+      )
         ? this.#options.validatorDirectory
         : null,
       workspace: lane.workspace,
@@ -268,6 +271,7 @@ export class InstanceLauncher {
       observe: this.#options.onObserved !== null,
       ...(generation.manifest.type === 'wasm' ? { grants: grantsOf(start.policy, place) } : {}),
       operations: prepared.operations,
+      ...(prepared.messages.length === 0 ? {} : { messages: prepared.messages }),
       max_payload_bytes: Math.min(
         this.#options.maxPayloadBytes,
         generation.limits.maxOutputBytes ?? Infinity,

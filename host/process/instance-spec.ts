@@ -11,6 +11,7 @@ import type { Denial, Reach } from '../denials/denial.ts'
 import type { Redactor } from '../secrets/redactor.ts'
 import type { Attestor } from '../sandbox/attest/attestor.ts'
 import type { EgressDoor } from '../egress/egress-doors.ts'
+import type { Outbox } from '../messages/open-outbox.ts'
 import type { RunnerPlan } from '../sandbox/plan-runner.ts'
 import type { InputRule } from '../validation/input-task.ts'
 import type { EndCause } from './exit-reason.ts'
@@ -60,6 +61,8 @@ export interface InstanceEvents {
   onDrain(): void
   /** It reached for what it was not granted; the call is null where it is not known which. */
   onDenied(denial: Denial, execution: Execution | null): void
+  /** It wants a message passed on. */
+  readonly onMessage: Outbox
   onLog(line: Omit<PluginLogLine, 'plugin_id' | 'time'>): void
   /** All that it reaches for, where it is observed; null where its permissions are enforced. */
   readonly onObserved: ((access: Access, reach: Reach) => void) | null

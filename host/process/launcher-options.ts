@@ -3,8 +3,10 @@ import type { AuditEvent } from '../audit/audit-log.ts'
 import type { CgroupTree } from '../cgroup/cgroup-tree.ts'
 import type { DenialDesk } from '../denials/denial-desk.ts'
 import type { EgressDoors } from '../egress/egress-doors.ts'
+import type { InstanceLane } from '../execution/instance-lane.ts'
 import type { Generation } from '../generations/generation.ts'
 import type { Observations } from '../learning/observations.ts'
+import type { Outbox } from '../messages/open-outbox.ts'
 import type { IdentityPool } from '../sandbox/identity.ts'
 import type { Machine } from '../sandbox/machine.ts'
 import type { RunnerKind } from '../sandbox/memory-base.ts'
@@ -51,6 +53,8 @@ export interface LauncherOptions {
   readonly onSpawned: (generation: Generation) => Promise<void>
   readonly onLog: (line: PluginLogLine) => void
   readonly onDenied: DenialDesk['denied']
+  /** For what one process wants sent. */
+  readonly openOutbox: (lane: InstanceLane) => Outbox
   readonly record: (event: AuditEvent) => void
   readonly egress: EgressDoors
   /** Told of all that plugins reach for; null where permissions are enforced. */

@@ -1,8 +1,9 @@
-import type { Manifest } from '../../src/contract/manifest.ts'
+import type { Manifest, ManifestOperation } from '../../src/contract/manifest.ts'
 import type { RunnerOperation } from '../../src/contract/runner-methods.ts'
 import type { Generation } from '../generations/generation.ts'
 import { takeSnapshot } from '../generations/snapshot.ts'
 import type { SnapshotFolder } from '../generations/snapshot-folder.ts'
+import { messageOperation } from '../messages/message-operation.ts'
 import type { Executable } from '../native/executable.ts'
 import type { SchemaCompiler } from '../validation/schema-compiler.ts'
 import type { InputRule } from '../validation/input-task.ts'
@@ -13,9 +14,11 @@ export interface PreparedPlugin {
   /** What its configuration is where nobody says anything. */
   readonly defaults: Record<string, unknown>
   readonly operations: RunnerOperation[]
+  /** What it takes, by types in the place of names. */
+  readonly messages: RunnerOperation[]
   /** The copy of its files that stands in its place; null where they are too many. */
   readonly overlayDir: string | null
-  /** By operation, for a plugin that has no runner to check its inputs; null for any other. */
+  /** By operation, messages' included, for a plugin that has no runner to check its inputs; null for any other. */
   readonly inputRules: ReadonlyMap<string, InputRule> | null
   /** How its executable is started; null for a plugin that the runner runs. */
   readonly executable: Executable | null
@@ -44,22 +47,38 @@ export async function preparePlugin(
   generation.snapshot = snapshot.directory
   generation.changedAtMs = snapshot.changedAtMs
   const executable = manifest.type === 'native' ? await readExecutable(generation) : null
-  const operations = await Promise.all(
-    manifest.operations.map(async ({ name, inputSchema }) => ({
-      name,
-      input_schema: inputSchema,
-      input_validator: inputSchema === null ? null : (await powers.compiler.compileInput(inputSchema)).path,
-    })),
+  const operations = await compileAll(manifest.operations, powers.compiler)
+  const messages = await compileAll(
+    manifest.messages.map(({ type, inputSchema }) => ({ name: type, inputSchema })),
+    powers.compiler,
   )
   return {
     defaults:
       manifest.configuration === null ? {} : await powers.compiler.configDefaults(manifest.configuration),
     operations: executable === null ? operations : operations.map(withoutValidator),
+    messages: executable === null ? messages : messages.map(withoutValidator),
     overlayDir: snapshot.directory,
     executable,
-    inputRules: executable === null ? null : inputRulesOf(operations),
+    inputRules: executable === null ? null : inputRulesOf([...operations, ...messages.map(asOperation)]),
     notice: snapshot.notice,
   }
+}
+
+async function compileAll(
+  declared: readonly Pick<ManifestOperation, 'name' | 'inputSchema'>[],
+  compiler: SchemaCompiler,
+): Promise<RunnerOperation[]> {
+  return await Promise.all(
+    declared.map(async ({ name, inputSchema }) => ({
+      name,
+      input_schema: inputSchema,
+      input_validator: inputSchema === null ? null : (await compiler.compileInput(inputSchema)).path,
+    })),
+  )
+}
+
+function asOperation(message: RunnerOperation): RunnerOperation {
+  return { ...message, name: messageOperation(message.name) }
 }
 
 function inputRulesOf(operations: readonly RunnerOperation[]): ReadonlyMap<string, InputRule> {

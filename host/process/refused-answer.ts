@@ -1,5 +1,6 @@
 import { PhantomError } from '../../src/contract/phantom-error.ts'
 import { quoteText } from '../../src/contract/quote-text.ts'
+import type { RunnerOperation } from '../../src/contract/runner-methods.ts'
 import { RUNNER_PROTOCOL_VERSION } from '../../src/contract/version.ts'
 import type { InstanceSpec } from './instance-spec.ts'
 
@@ -15,7 +16,11 @@ export function refusedAnswer(
   const unspoken = protocolError(initialize.plugin_id, answer)
   // The runner has compared its code with the manifest.
   if (unspoken !== null || !plan.expected.isGated) return unspoken
-  return missingOperations(initialize, answer)
+  const { plugin_id: pluginId, operations, messages = [] } = initialize
+  return (
+    missingIn(answer, { pluginId, key: 'operations', declared: operations }) ??
+    missingIn(answer, { pluginId, key: 'messages', declared: messages })
+  )
 }
 
 /**
@@ -44,22 +49,23 @@ function protocolError(pluginId: string, answer: unknown): PhantomError | null {
   })
 }
 
-/** The manifest is what users were shown. */
-function missingOperations(
-  { plugin_id: pluginId, operations }: InstanceSpec['initialize'],
+/** The manifest is what users were shown. A plugin of before 1.2 names no messages. */
+function missingIn(
   answer: unknown,
+  asked: { pluginId: string; key: 'operations' | 'messages'; declared: readonly RunnerOperation[] },
 ): PhantomError | null {
-  const said = (answer as { operations?: unknown }).operations
+  const { pluginId, key, declared } = asked
+  const said = (answer as Partial<Record<string, unknown>>)[key]
   // As many as its line has room for: they are looked up, not searched.
   const known = new Set<unknown>(Array.isArray(said) ? said : [])
-  const missing = operations.filter(({ name }) => !known.has(name))
+  const missing = declared.filter(({ name }) => !known.has(name))
   if (missing.length === 0) return null
   const list = missing.map(({ name }) => quoteText(name)).join(', ')
   const names = [...known].filter((name) => typeof name === 'string')
   const has = names.slice(0, MAX_SHOWN).map(quoteText).join(', ') || 'none'
   return new PhantomError(
     'PLUGIN_START_FAILED',
-    `Cannot start "${pluginId}": plugin.toml declares operations that its program does not name in its answer to ` +
+    `Cannot start "${pluginId}": plugin.toml declares ${key} that its program does not name in its answer to ` +
       `"initialize": ${list}. It names ${has}. Add them there, or take them out of plugin.toml`,
     { details: { plugin_id: pluginId, deterministic: true } },
   )

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { PhantomError } from '../../src/contract/phantom-error.ts'
-import { Connection } from '../../src/rpc/connection.ts'
+import { Connection, type IncomingRequest } from '../../src/rpc/connection.ts'
+import type { Outbox } from '../messages/open-outbox.ts'
 
 export interface ChannelEvents {
   readonly maxPayloadBytes: number
@@ -8,6 +9,7 @@ export interface ChannelEvents {
   readonly mayFree: (payload: Uint8Array) => boolean
   /** False for what the contract does not allow. */
   readonly onNotification: (method: string, params: unknown) => boolean
+  readonly onMessage: Outbox
   readonly onViolation: (what: string) => void
   readonly onClose: (error: PhantomError | null) => void
   readonly onDrain: () => void
@@ -16,14 +18,20 @@ export interface ChannelEvents {
 /** The daemon's end of contract Runner: whoever is at the other one is an attacker. */
 export function openChannel(channel: Duplex, events: ChannelEvents): Connection {
   const { onViolation, maxPayloadBytes, mayFree, onClose, onDrain } = events
-  return new Connection(channel, {
+  const connection: Connection = new Connection(channel, {
     maxPayloadBytes,
     mayFree,
     onClose,
     onDrain,
     payloadFrames: true,
     strict: true,
-    onRequest: (request) => onViolation(`it called "${String(request.method).slice(0, 80)}" on the host`),
+    onRequest: (request) => {
+      if (request.method !== 'send_message')
+        onViolation(`it called "${request.method.slice(0, 80)}" on the host`)
+      // What it does not read would pile up here.
+      else if (connection.isOverBudget) onViolation('it sends messages and does not read what it is answered')
+      else send(connection, request, events.onMessage)
+    },
     onNotification: (method, params) => {
       if (!events.onNotification(method, params))
         onViolation(`it sent "${method.slice(0, 80)}" with params that the contract does not allow`)
@@ -31,4 +39,13 @@ export function openChannel(channel: Duplex, events: ChannelEvents): Connection 
     onStrayAnswer: (id) =>
       onViolation(`it answered a call that was never made (id ${JSON.stringify(id)?.slice(0, 40)})`),
   })
+  return connection
+}
+
+function send(connection: Connection, { id, params, payload }: IncomingRequest, outbox: Outbox): void {
+  try {
+    connection.respond(id, outbox(params, payload), null)
+  } catch (error) {
+    connection.respondError(id, error)
+  }
 }

@@ -14,6 +14,7 @@ import { announcedTooMuch } from './announced-result.ts'
 import { executionIdOf, requestIdOf } from './execution-id.ts'
 import { GRACEFUL, toExitInfo, type EndCause } from './exit-reason.ts'
 import type { InstanceEvents, InstanceSpec } from './instance-spec.ts'
+import { paramsOf } from './call-params.ts'
 import { openChannel } from './runner-channel.ts'
 import { endProcess } from './kill-ladder.ts'
 import { PluginWords } from './plugin-words.ts'
@@ -79,6 +80,7 @@ export class RunnerInstance {
       onNotification: (method, params) =>
         this.#words.notified(method, params) ||
         (method === 'denied' && this.denials.reported(params, this.#words.onlyCall())),
+      onMessage: events.onMessage,
       onViolation: (what) => this.#violated(what),
       onClose: (error) => this.#channelClosed(error),
       onDrain: () => events.onDrain(),
@@ -158,12 +160,10 @@ export class RunnerInstance {
   }
 
   dispatch(execution: Execution, nowMs: number): void {
-    const { operation, onProgress } = execution.call
-    const params: RunnerParams['execute'] = {
-      operation,
-      timeout_ms: Math.max(1, Math.round(execution.deadlineMs - nowMs)),
-    }
-    if (onProgress !== null) params.progress = true
+    const { message } = execution.call
+    const timeoutMs = Math.max(1, Math.round(execution.deadlineMs - nowMs))
+    const method = message === null ? 'execute' : 'message'
+    const params = paramsOf(execution.call, timeoutMs)
     execution.shared = this.#inFlight.size > 0
     this.#dispatched += 1
     const dispatched = this.#dispatched
@@ -173,7 +173,7 @@ export class RunnerInstance {
     this.#lastCallAtMs = nowMs
     const { input } = execution
     if (execution.mayRetry && input !== null) this.#kept.add(input)
-    const id = this.#connection.request('execute', params, input, (answer) => {
+    const id = this.#connection.request(method, params, input, (answer) => {
       // An end of the channel is not an answer: the exit, which knows more, settles the call.
       if (this.#connection.isClosed) return
       this.#inFlight.delete(id)

@@ -3,9 +3,10 @@ import type { InstanceSpec } from './instance-spec.ts'
 
 /** Asked for when they are sent: the configuration may have changed since the process was spawned. */
 export function preloadParams({ initialize, configuration }: InstanceSpec): RunnerParams['preload'] {
-  const { protocol_version, entry, operations, observe, threads, eval: mayEval } = initialize
+  const { protocol_version, entry, operations, messages, observe, threads, eval: mayEval } = initialize
   const { log_level } = configuration()
-  return { protocol_version, entry, operations, log_level, observe, threads, eval: mayEval }
+  const params = { protocol_version, entry, operations, log_level, observe, threads, eval: mayEval }
+  return messages === undefined ? params : { ...params, messages }
 }
 
 export function initializeParams(

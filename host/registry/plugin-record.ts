@@ -2,6 +2,7 @@ import type { Manifest } from '../../src/contract/manifest.ts'
 import type { GenerationInfo } from '../../src/contract/generations.ts'
 import type { ExitInfo, ManifestIssue } from '../../src/contract/plugin-info.ts'
 import type { PluginState } from '../../src/contract/life.ts'
+import type { Caller } from '../execution/execution.ts'
 import type { InstanceLane } from '../execution/instance-lane.ts'
 import type { Generation } from '../generations/generation.ts'
 import type { PluginMetrics } from '../metrics/plugin-metrics.ts'
@@ -37,6 +38,8 @@ export class PluginRecord {
   openCalls = 0
   queuedCalls = 0
   refusedCalls = 0
+  /** As who sends messages: of all plugins each has its turns in a recipient's queue. */
+  readonly caller: Caller = {}
   /** Switched off by its configuration. */
   isDisabled = false
   readonly metrics: PluginMetrics

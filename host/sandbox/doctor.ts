@@ -2,7 +2,7 @@ import fs from 'node:fs'
 
 import { describeCgroups } from '../cgroup/cgroup-tree.ts'
 import { messageOf } from '../../src/contract/phantom-error.ts'
-import type { DoctorCheck } from '../../src/contract/system-methods.ts'
+import type { DoctorCheck } from '../../src/contract/doctor-report.ts'
 import type { Machine } from './machine.ts'
 import { measureMemoryBase } from './memory-base.ts'
 import { CHOOSE_RUNTIME, closedToOthers, INSTALL_BUBBLEWRAP, INSTALL_UTIL_LINUX } from './remedies.ts'

@@ -1,11 +1,12 @@
 import { pathToFileURL } from 'node:url'
-import type { RunnerOperation } from '../../src/contract/runner-methods.ts'
+import type { RunnerParams } from '../../src/contract/runner-methods.ts'
 import { RUNNER_PROTOCOL_VERSION } from '../../src/contract/version.ts'
 import { checkDefinition } from '../../src/plugin/check-definition.ts'
 import type { PluginDefinition } from '../../src/plugin/plugin-definition.ts'
 import type { LoadedPlugin, Threads } from '../loaded-plugin.ts'
 import type { PluginEnvironment } from '../plugin-environment.ts'
 import { StartRefused } from '../start-refused.ts'
+import { matchMessages } from './match-messages.ts'
 import { matchOperations } from './match-operations.ts'
 import { registerPluginModules } from './plugin-modules.ts'
 
@@ -15,17 +16,22 @@ declare const importModule: (url: string) => Promise<unknown>
 /** Imports a plugin's entry point and fits its operations to those that the manifest declares. */
 export async function loadPlugin(
   entry: string,
-  { declared, threads }: { declared: readonly RunnerOperation[]; threads: Threads | null },
+  {
+    declared,
+    threads,
+  }: { declared: Pick<RunnerParams['preload'], 'operations' | 'messages'>; threads: Threads | null },
 ): Promise<LoadedPlugin> {
   registerPluginModules()
   const exports = (await importModule(pathToFileURL(entry).href)) as Record<string, unknown>
   const definition = definitionOf(exports)
-  const { operations, notices } = matchOperations(definition, declared)
+  const { operations, notices } = matchOperations(definition, declared.operations)
+  const matched = matchMessages(definition, declared.messages)
   return {
     operations,
+    messages: matched.messages,
     anyOperation: null,
     protocolVersion: RUNNER_PROTOCOL_VERSION,
-    notices,
+    notices: [...notices, ...matched.notices],
     hooks: definition,
     start: (environment) => start(definition, environment, threads),
   }

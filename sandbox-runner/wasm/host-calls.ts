@@ -51,6 +51,7 @@ export class HostCalls {
       ['read_file', (params) => this.#readFile(params)],
       ['write_file', (params, payload) => this.#writeFile(params, payload)],
       ['fetch', (params, payload) => this.#fetch(params, payload)],
+      ['send_message', (params, payload) => this.#sendMessage(params, payload)],
     ])
   }
 
@@ -149,6 +150,14 @@ export class HostCalls {
     if (typeof append !== 'boolean') throw misuse('write_file', 'an append that is true or false', append)
     this.#openFiles().write(path, payload ?? NOTHING, { append })
     return DONE
+  }
+
+  async #sendMessage({ recipient, type }: Params, payload: Buffer | null): Promise<Reply> {
+    if (typeof recipient !== 'string') throw misuse('send_message', 'a recipient that is text', recipient)
+    if (typeof type !== 'string') throw misuse('send_message', 'a type that is text', type)
+    // The guest may use those bytes for something else meanwhile.
+    const kept = payload === null ? null : Buffer.from(payload)
+    return { result: await this.#powers.sendMessage(recipient, type, kept) }
   }
 
   #openFiles(): Wasi['files'] {

@@ -14,7 +14,7 @@ import { WasmPlugin } from './wasm-plugin.ts'
 export function loadWasmPlugin(params: RunnerParams['preload'], powers: RunnerPowers): LoadedPlugin {
   try {
     const module = compileModule(readFileSync(params.entry), process.execArgv)
-    return new WasmPlugin(module, params.operations, powers)
+    return new WasmPlugin(module, params, powers)
   } catch (error) {
     // The class of this bundle is not the runner's.
     throw error instanceof StartRefused ? powers.refuseStart(error.message) : error

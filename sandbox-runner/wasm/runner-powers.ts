@@ -1,4 +1,5 @@
 import type { LogLevel } from '../../src/contract/execution.ts'
+import type { SentMessage } from '../../src/contract/messages.ts'
 import type { WireError } from '../../src/contract/phantom-error.ts'
 import type { RunnerOperation } from '../../src/contract/runner-methods.ts'
 import type { LoadedOperation } from '../loaded-plugin.ts'
@@ -16,5 +17,7 @@ export interface RunnerPowers {
   createInputCheck(operation: RunnerOperation): LoadedOperation['checkInput']
   /** What the host is told not to try again. */
   refuseStart(message: string): Error
+  /** Has the host pass on a message. Rejects with what refuses it. */
+  sendMessage(recipient: string, type: string, payload: Uint8Array | null): Promise<SentMessage>
   toRunnerError(thrown: unknown): WireError
 }

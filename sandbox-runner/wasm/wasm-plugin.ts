@@ -2,7 +2,7 @@ import type { LogLevel } from '../../src/contract/execution.ts'
 import type { WireError } from '../../src/contract/phantom-error.ts'
 import type { RunnerHook, RunnerOperation, RunnerParams } from '../../src/contract/runner-methods.ts'
 import { RUNNER_PROTOCOL_VERSION } from '../../src/contract/version.ts'
-import { rejectMissing, undeclaredNotice } from '../declared-operations.ts'
+import { rejectMissing, undeclaredMessageNotice, undeclaredNotice } from '../declared-operations.ts'
 import type { BytesOperation, LoadedPlugin } from '../loaded-plugin.ts'
 import type { PluginEnvironment } from '../plugin-environment.ts'
 import type { CompiledModule } from './compile-module.ts'
@@ -11,23 +11,33 @@ import type { GuestAnswer } from './guest-answer.ts'
 import type { RunnerPowers } from './runner-powers.ts'
 
 type Hooks = LoadedPlugin['hooks']
+type Checks = ReadonlyMap<string, BytesOperation['checkInput']>
 type Reported = Readonly<Record<string, unknown>>
 
 /** A plugin in WebAssembly: compiled when it is made, instantiated and initialized by `start`. */
 export class WasmPlugin implements LoadedPlugin {
   readonly operations = new Map<string, BytesOperation>()
+  readonly messages = new Map<string, BytesOperation>()
   readonly notices: string[] = []
   anyOperation: BytesOperation | null = null
   hooks: Hooks = {}
   protocolVersion = RUNNER_PROTOCOL_VERSION
   readonly #module: CompiledModule
   readonly #powers: RunnerPowers
-  readonly #declared: ReadonlyMap<string, BytesOperation['checkInput']>
+  readonly #declared: Checks
+  readonly #declaredMessages: Checks
 
-  constructor(module: CompiledModule, declared: readonly RunnerOperation[], powers: RunnerPowers) {
+  constructor(
+    module: CompiledModule,
+    { operations, messages = [] }: RunnerParams['preload'],
+    powers: RunnerPowers,
+  ) {
     this.#module = module
     this.#powers = powers
-    this.#declared = new Map(declared.map((one) => [one.name, powers.createInputCheck(one)]))
+    const checksOf = (declared: readonly RunnerOperation[]): Checks =>
+      new Map(declared.map((one) => [one.name, powers.createInputCheck(one)]))
+    this.#declared = checksOf(operations)
+    this.#declaredMessages = checksOf(messages)
   }
 
   async start(environment: PluginEnvironment, params: RunnerParams['initialize']): Promise<void> {
@@ -39,6 +49,7 @@ export class WasmPlugin implements LoadedPlugin {
     const version = reported['protocol_version']
     this.protocolVersion = typeof version === 'string' ? version : ''
     this.#match(guest, namesIn(reported['operations']), params.operations)
+    this.#matchMessages(guest, namesIn(reported['messages']), params.messages)
     this.hooks = hooksOf(guest, reported, params.log_level)
   }
 
@@ -50,11 +61,7 @@ export class WasmPlugin implements LoadedPlugin {
 
   /** A plugin that names no operations takes all that plugin.toml declares, or where that declares none, any. */
   #match(guest: Guest, named: readonly string[], declared: readonly RunnerOperation[]): void {
-    try {
-      if (named.length > 0) rejectMissing(named, declared)
-    } catch (error) {
-      throw this.#powers.refuseStart((error as Error).message)
-    }
+    if (named.length > 0) this.#rejectMissing(named, declared, 'operations')
     const known = named.length > 0 ? named : declared.map(({ name }) => name)
     for (const name of known) {
       if (declared.length > 0 && !this.#declared.has(name)) this.notices.push(undeclaredNotice(name))
@@ -62,14 +69,40 @@ export class WasmPlugin implements LoadedPlugin {
     }
     if (known.length === 0) this.anyOperation = operationOf(guest, null)
   }
+
+  /** One of before 1.2 names none, and can take none. */
+  #matchMessages(guest: Guest, named: readonly string[], declared: readonly RunnerOperation[] = []): void {
+    this.#rejectMissing(named, declared, 'messages')
+    for (const type of named) {
+      const check = this.#declaredMessages.get(type)
+      if (check === undefined) this.notices.push(undeclaredMessageNotice(type))
+      else this.messages.set(type, operationOf(guest, check, 'message'))
+    }
+  }
+
+  #rejectMissing(
+    named: readonly string[],
+    declared: readonly RunnerOperation[],
+    key: 'operations' | 'messages',
+  ): void {
+    try {
+      rejectMissing(named, declared, key)
+    } catch (error) {
+      throw this.#powers.refuseStart((error as Error).message)
+    }
+  }
 }
 
-function operationOf(guest: Guest, checkInput: BytesOperation['checkInput']): BytesOperation {
+function operationOf(
+  guest: Guest,
+  checkInput: BytesOperation['checkInput'],
+  method: 'execute' | 'message' = 'execute',
+): BytesOperation {
   return {
     takes: 'bytes',
     checkInput,
     run: ({ id, params, payload }, call) =>
-      guest.request({ id: Number(id), method: 'execute', params: params as object, payload, call }),
+      guest.request({ id: Number(id), method, params: params as object, payload, call }),
   }
 }
 

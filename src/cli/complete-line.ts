@@ -2,6 +2,8 @@
 import path from 'node:path'
 import type { Command, Option } from 'commander'
 
+const PLUGIN_ARGUMENTS: ReadonlySet<string> = new Set(['plugin', 'sender', 'recipient'])
+
 export interface Candidate {
   word: string
   description: string
@@ -79,9 +81,10 @@ async function candidatesFor(
   const argument = before.command.registeredArguments[before.operands.length]
   if (before.command.name() === 'help') return visibleCommands(program).map(commandCandidate)
   if (argument?.argChoices !== undefined) return argument.argChoices.map(plainCandidate)
-  if (argument?.name() !== 'plugin' && argument?.name() !== 'operation') return []
+  const wanted = argument?.name() ?? ''
+  if (!PLUGIN_ARGUMENTS.has(wanted) && wanted !== 'operation') return []
   const plugins = await findPlugins(placeOf(program, before))
-  if (argument.name() === 'plugin') return plugins.map(({ id }) => plainCandidate(id))
+  if (wanted !== 'operation') return plugins.map(({ id }) => plainCandidate(id))
   return plugins.find(({ id }) => id === before.operands[0])?.operations.map(plainCandidate) ?? []
 }
 

@@ -41,6 +41,7 @@ export function formatInfo(info: PluginInfo, health: PluginHealth): string[] {
     ...section('Rights', formatRights(info.permissions)),
     ...section('Limits', limitTable(info.limits)),
     ...section('Operations', formatOperations(info)),
+    ...section('Messages', formatMessages(info)),
     ...section('Processes', formatInstances(info)),
     ...section('Breakers', formatBreakers(health.breakers)),
     ...section('Says of itself', formatReported(info)),
@@ -106,6 +107,19 @@ function formatOperations(info: PluginInfo): string[] {
     return { cells: [printableLine(operation.name), facts.join(', '), printableLine(operation.description)] }
   })
   return formatTable(rows)
+}
+
+function formatMessages({ messages }: PluginInfo): string[] {
+  const rows = messages.map(({ type, from, input_schema: schema, description }) => {
+    const senders = from === null ? 'from applications' : `from ${from.map(senderWords).join(', ')}`
+    const facts = [senders, schema === null ? 'payload unchecked' : 'payload checked']
+    return { cells: [printableLine(type), facts.join('; '), printableLine(description)] }
+  })
+  return formatTable(rows)
+}
+
+function senderWords(sender: string): string {
+  return sender === '*' ? 'every plugin' : printableLine(sender)
 }
 
 function formatInstances(info: PluginInfo): string[] {

@@ -1,4 +1,4 @@
-/** Reads the `--input` of `phantom run`: JSON itself, `@file`, or `-` for stdin. */
+/** Reads the `--input` of `phantom run`, and the like: JSON itself, `@file`, or `-` for stdin. */
 import { messageOf, PhantomError } from '../contract/phantom-error.ts'
 import { quoteText } from '../contract/quote-text.ts'
 import { printableLine } from './printable.ts'
@@ -7,12 +7,12 @@ import { readStdin, readTextFile } from './text-file.ts'
 /** Characters of the broken line that are shown on each side of the mistake. */
 const CONTEXT_CHARS = 30
 
-export async function readInput(argument: string | undefined): Promise<unknown> {
+export async function readInput(argument: string | undefined, option = '--input'): Promise<unknown> {
   if (argument === undefined) return undefined
   if (argument === '-') return parseInput(await readStdin('JSON'), 'stdin')
   if (argument.startsWith('@'))
     return parseInput(await readTextFile(argument.slice(1), 'JSON'), `"${argument.slice(1)}"`)
-  return parseInput(argument, '--input')
+  return parseInput(argument, option)
 }
 
 /** @throws PhantomError PARSE_ERROR that shows the line with a caret below the mistake. */
@@ -60,10 +60,9 @@ function parseError(text: string, source: string, cause: unknown): PhantomError 
   const found = character === undefined ? 'the end of the input' : quoteText(String.fromCodePoint(character))
   // V8 says what it expected in most cases; after "Unexpected token" it quotes the input, without a position.
   const expected = /^(?!Unexpected token)(.+?) (?:in JSON )?at position \d/.exec(messageOf(cause))?.[1]
-  const advice =
-    source === '--input'
-      ? 'Put keys and texts in double quotes and the whole in single quotes, or name a file: --input @file.json'
-      : 'Mend it there; keys and texts stand in double quotes, and nothing follows the last element'
+  const advice = source.startsWith('--')
+    ? `Put keys and texts in double quotes and the whole in single quotes, or name a file: ${source} @file.json`
+    : 'Mend it there; keys and texts stand in double quotes, and nothing follows the last element'
   return new PhantomError(
     'PARSE_ERROR',
     `Cannot read ${source} as JSON: line ${line}, column ${column}: ${expected ?? 'JSON cannot go on'}, found ${found}. ${advice}` +

@@ -21,6 +21,7 @@ import { defineNew } from './new.ts'
 import { definePermissions } from './permissions.ts'
 import { defineRun } from './run.ts'
 import { defineSelftest } from './selftest.ts'
+import { defineSend } from './send.ts'
 import { defineServe } from './serve.ts'
 import { defineSetup } from './setup.ts'
 import { defineStatus } from './status.ts'
@@ -58,6 +59,7 @@ export function buildProgram(): Command {
   defineInfo(program)
   defineLimits(program)
   defineRun(program)
+  defineSend(program)
   defineLogs(program)
   defineHealth(program)
   defineMetrics(program)

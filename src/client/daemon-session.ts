@@ -1,6 +1,7 @@
 import { createConnection, type Socket } from 'node:net'
 import type { ExecutionProgress, PluginExecutionResult } from '../contract/execution.ts'
 import { DEFAULT_MAX_PAYLOAD_BYTES } from '../contract/limits.ts'
+import type { SentMessage } from '../contract/messages.ts'
 import { fromWireError, messageOf, PhantomError } from '../contract/phantom-error.ts'
 import type {
   HandshakeResult,
@@ -151,9 +152,14 @@ export class DaemonSession {
     return { answer: result, stop }
   }
 
-  request<M extends SystemMethod>(method: M, params: SystemParams<M>): Promise<SystemResults[M]> {
+  /** @param payload JSON that travels beside the params; null where there is none */
+  request<M extends SystemMethod>(
+    method: M,
+    params: SystemParams<M>,
+    payload: string | null = null,
+  ): Promise<SystemResults[M]> {
     return new Promise((resolve, reject) => {
-      this.#connection.request(method, params, null, (answer) => {
+      this.#connection.request(method, params, payload, (answer) => {
         this.#updateLiveness()
         if (answer.error === null) resolve(answer.result as SystemResults[M])
         else reject(this.#errorOf(answer))
@@ -162,13 +168,21 @@ export class DaemonSession {
     })
   }
 
+  /** Puts a message into a plugin's queue. */
+  send(params: SystemParams<'send_plugin_message'>, payload: string | null): Promise<SentMessage> {
+    const { type, recipient } = params
+    if (payload !== null)
+      this.#checkSize(payload, () => `Cannot send "${type}" to "${recipient}": its payload`)
+    return this.request('send_plugin_message', params, payload)
+  }
+
   /** Runs an operation; `params` may be their JSON text. Returns its JSON-RPC id, by which it can be cancelled, and the promise of its result. */
   execute(
     params: SystemParams<'execute_plugin'> | string,
     input: string | null,
     onProgress: ProgressListener | null,
   ): { id: number; result: Promise<PluginExecutionResult> } {
-    if (input !== null) this.#checkSize(params, input)
+    if (input !== null) this.#checkSize(input, () => runOf(params))
     let id = 0
     const result = new Promise<PluginExecutionResult>((resolve, reject) => {
       id = this.#connection.request('execute_plugin', params, input, (answer) => {
@@ -188,16 +202,14 @@ export class DaemonSession {
   }
 
   /** @throws PhantomError PAYLOAD_TOO_LARGE: the daemon would end the connection, and with it every other call */
-  #checkSize(params: SystemParams<'execute_plugin'> | string, input: string): void {
+  #checkSize(input: string, what: () => string): void {
     const { max_payload_bytes: limit } = this.handshake
     if (input.length * MAX_BYTES_PER_UNIT <= limit) return
     const measured = Buffer.byteLength(input)
     if (measured <= limit) return
-    const { operation, plugin_id: id } =
-      typeof params === 'string' ? (JSON.parse(params) as SystemParams<'execute_plugin'>) : params
     throw new PhantomError(
       'PAYLOAD_TOO_LARGE',
-      `Cannot run "${operation}" of "${id}": its input is ${measured} bytes of JSON, the daemon takes ${limit}. ` +
+      `${what()} is ${measured} bytes of JSON, the daemon takes ${limit}. ` +
         'Send less, or raise limits.max_payload_mb in the configuration',
       { details: { limit, measured } },
     )
@@ -291,4 +303,10 @@ function connectSocket(path: string): Promise<{ socket: Socket; reading: ReadBuf
       )
     })
   })
+}
+
+function runOf(params: SystemParams<'execute_plugin'> | string): string {
+  const { operation, plugin_id: id } =
+    typeof params === 'string' ? (JSON.parse(params) as SystemParams<'execute_plugin'>) : params
+  return `Cannot run "${operation}" of "${id}": its input`
 }

@@ -4,7 +4,8 @@ import type { PluginLogLine } from '../contract/execution.ts'
 import type { GenerationInfo, Incident } from '../contract/generations.ts'
 import type { HistoryEntry, PluginHealth, SystemMetrics } from '../contract/health.ts'
 import type { LearnedPermissions } from '../contract/learned-permissions.ts'
-import type { DaemonStatus, DoctorReport, SystemParams } from '../contract/system-methods.ts'
+import type { DoctorReport } from '../contract/doctor-report.ts'
+import type { DaemonStatus, SystemParams } from '../contract/system-methods.ts'
 import { AttachedSystem, type FollowOptions } from './attached-system.ts'
 
 const DEFAULT_LOG_LINES = 100

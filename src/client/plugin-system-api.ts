@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { ExecutionProgress, PluginExecutionResult } from '../contract/execution.ts'
 import type { Priority } from '../contract/health.ts'
+import type { SentMessage } from '../contract/messages.ts'
 import { PhantomError } from '../contract/phantom-error.ts'
 import type { PluginInfo, PluginSummary } from '../contract/plugin-info.ts'
 import type { PluginValidation, SystemParams } from '../contract/system-methods.ts'
@@ -107,6 +108,26 @@ export class PluginSystemApi extends ConfigurationMethods {
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  /**
+   * Writes to a plugin, in the name of a sender. Resolves as soon as the message waits there; it is handed over once at
+   * most, and whether it was taken stands in the recipient's log and history alone.
+   *
+   * @param sender a plugin's id or a name of your own, spelled like one. The recipient's manifest decides as if that
+   *   plugin had sent it, and its handler is told that an application did.
+   * @param payload anything that is JSON; undefined counts as null
+   * @throws PhantomError PLUGIN_NOT_FOUND, MESSAGE_REFUSED, PAYLOAD_TOO_LARGE, QUEUE_FULL, CIRCUIT_OPEN, PLUGIN_BLOCKED,
+   * PLUGIN_DISABLED, PLUGIN_FAILED, DAEMON_LOST and others
+   */
+  async send_plugin_message(
+    sender: string,
+    recipient: string,
+    type: string,
+    payload?: unknown,
+  ): Promise<SentMessage> {
+    const text = payload === undefined ? null : toInputText(payload)
+    return await this.session().send({ sender, recipient, type }, text)
   }
 
   /**

@@ -30,6 +30,7 @@ export const ERROR_CODES = {
   OPERATION_NOT_FOUND: { rpc: -33010, retryable: false },
   INPUT_INVALID: { rpc: -33011, retryable: false },
   PAYLOAD_TOO_LARGE: { rpc: -33012, retryable: false },
+  MESSAGE_REFUSED: { rpc: -33013, retryable: false },
 
   CALL_TIMEOUT: { rpc: -33020, retryable: true },
   CALL_CANCELLED: { rpc: -33021, retryable: false },

@@ -24,6 +24,8 @@ export interface Manifest {
   restart: ManifestRestart
   tags: readonly string[]
   operations: readonly ManifestOperation[]
+  /** What it takes from other plugins and from applications; nothing else reaches it. */
+  messages: readonly ManifestMessage[]
   /** JSON Schema of the plugin's configuration; null where it has none. */
   configuration: Readonly<Record<string, unknown>> | null
 }
@@ -108,6 +110,15 @@ export interface ManifestRestart {
 }
 
 export type RestartPolicyName = 'permanent' | 'transient' | 'temporary'
+
+export interface ManifestMessage {
+  type: string
+  description: string
+  /** Ids of plugins, or `*` for every plugin. Null: what applications send, and no plugin. */
+  from: readonly string[] | null
+  /** Of the payload; inline, or read from the file that the manifest names. */
+  inputSchema: Readonly<Record<string, unknown>> | null
+}
 
 export interface ManifestOperation {
   name: string

@@ -13,6 +13,7 @@ export const METHOD_ROLES = {
   list_plugins: 'application',
   get_plugin_info: 'application',
   execute_plugin: 'application',
+  send_plugin_message: 'application',
   /** On the application socket only what the same connection asked for. */
   cancel: 'application',
   get_status: 'application',

@@ -39,6 +39,15 @@ export interface OperationInfo {
   timeout_ms: number | null
 }
 
+/** What a plugin takes from others. */
+export interface MessageInfo {
+  type: string
+  description: string
+  /** Ids of plugins, or `*` for every plugin; null where only applications may send it. */
+  from: string[] | null
+  input_schema: Record<string, unknown> | null
+}
+
 /** A right that the manifest asks for, and what becomes of it on this machine. */
 export interface PermissionInfo {
   /** As the manifest spells it, `fs_read:./data`. */
@@ -111,6 +120,7 @@ export interface PluginInfo extends PluginSummary {
   dependencies: Record<string, string>
   plugin_dependencies: Record<string, string>
   operation_details: OperationInfo[]
+  messages: MessageInfo[]
   permissions: PermissionInfo[]
   limits: LimitInfo[]
   configuration_schema: Record<string, unknown> | null

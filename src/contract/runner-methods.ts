@@ -1,8 +1,9 @@
 /**
  * Contract Runner: what the host and a plugin's process say to each other on fd 3. The host calls, the runner
- * answers; the runner's own messages are notifications. The host reads all of it as if an attacker wrote it.
+ * answers; the runner's own messages are notifications, but for `send_message`. The host reads all of it as if an attacker wrote it.
  */
 import type { LogLevel } from './execution.ts'
+import type { MessageOrigin, SentMessage } from './messages.ts'
 
 export interface RunnerParams {
   /**
@@ -26,7 +27,7 @@ export interface RunnerParams {
    */
   preload: Pick<
     RunnerInitialize,
-    'protocol_version' | 'entry' | 'eval' | 'threads' | 'observe' | 'operations' | 'log_level'
+    'protocol_version' | 'entry' | 'eval' | 'threads' | 'observe' | 'operations' | 'messages' | 'log_level'
   >
   /** First message but for `preload`. The runner loads the plugin, runs its `initialize` and answers when it is ready. */
   initialize: RunnerInitialize
@@ -37,6 +38,15 @@ export interface RunnerParams {
     timeout_ms: number
     /** Whether anybody wants progress. */
     progress?: boolean
+  }
+  /** Hands over a message; it is the request's payload. Like `execute`, and nobody sees the result. Since 1.2. */
+  message: {
+    /** The plugin that the host had it from, or the name that an application gave. */
+    sender: string
+    type: string
+    message_id: string
+    origin: MessageOrigin
+    timeout_ms: number
   }
   /** Notification: the answer is no longer wanted; the operation's `signal` aborts. */
   cancel: { id: number }
@@ -83,6 +93,8 @@ interface RunnerInitialize {
   /** Whether to tell of everything that it reaches for, variables too. */
   observe: boolean
   operations: RunnerOperation[]
+  /** What the manifest takes, `name` being the type; absent where it takes none. Since 1.2. */
+  messages?: RunnerOperation[]
   /** To a WebAssembly plugin's runner alone, which walks paths and fills the environment by itself. */
   grants?: RunnerGrants
   max_payload_bytes: number
@@ -140,10 +152,13 @@ export interface RunnerResults {
     protocol_version: string
     operations: string[]
     hooks: RunnerHook[]
+    /** Types that it takes. Since 1.2. */
+    messages?: string[]
     metadata?: unknown
     capabilities?: unknown
   }
   execute: null
+  message: null
   ping: null
   health: { health: unknown }
   /** Null: it would. Otherwise the plugin's words. */
@@ -154,6 +169,12 @@ export interface RunnerResults {
   resume: null
   export_state: { state: unknown }
   shutdown: null
+}
+
+/** What a runner may ask of the host. Since 1.2. */
+export interface RunnerRequests {
+  /** Puts a message, the request's payload, into the queue of another plugin. The host knows who sends it. */
+  send_message: { params: { recipient: string; type: string }; result: SentMessage }
 }
 
 export interface RunnerNotifications {

@@ -12,12 +12,14 @@ import type {
   PluginConfigValidation,
 } from './plugin-config.ts'
 import type { AuditRecord, AuditVerification } from './audit.ts'
+import type { DoctorReport } from './doctor-report.ts'
 import type { GenerationInfo, Incident, ReloadResult } from './generations.ts'
 import { PRIORITIES, type HistoryEntry, type PluginHealth, type SystemMetrics } from './health.ts'
 import type { ExecutionProgress, PluginExecutionResult, PluginLogLine } from './execution.ts'
 import type { FromSchema } from './json-schema.ts'
 import type { LearnedPermissions, PermissionMode } from './learned-permissions.ts'
 import type { IsolationTier } from './life.ts'
+import { MESSAGE_TYPE, type SentMessage } from './messages.ts'
 import { MAX_RIGHTS } from './permission.ts'
 import type { ApprovalResult, PluginPermissions } from './permissions-info.ts'
 import type { SocketRole } from './method-roles.ts'
@@ -73,6 +75,22 @@ export const SYSTEM_PARAMS = {
       timeout_ms: { type: 'integer', minimum: 1, maximum: 86_400_000 },
       progress: { type: 'boolean' },
       priority: { enum: PRIORITIES },
+    },
+  },
+  /**
+   * Puts a message into a plugin's queue. `payload` stands here in a plain frame and beside the envelope in a payload
+   * frame; absent means null. The sender is a name that the application gives; the recipient is told that it did.
+   */
+  send_plugin_message: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['sender', 'recipient', 'type'],
+    properties: {
+      sender: { type: 'string', pattern: '^[a-z][a-z0-9_]{0,63}$' },
+      recipient: id,
+      type: { type: 'string', pattern: MESSAGE_TYPE.source },
+      payload: {},
+      workspace: path,
     },
   },
   /**
@@ -239,6 +257,7 @@ export interface SystemResults {
   list_plugins: PluginSummary[]
   get_plugin_info: PluginInfo
   execute_plugin: PluginExecutionResult
+  send_plugin_message: SentMessage
   cancel: { cancelled: boolean }
   get_status: DaemonStatus
   get_plugin_logs: { lines: PluginLogLine[] }
@@ -329,22 +348,4 @@ export interface PluginValidation {
   plugin_id: string | null
   path: string
   issues: ManifestIssue[]
-}
-
-export interface DoctorCheck {
-  name: string
-  ok: boolean
-  /** What was found, in words. */
-  found: string
-  /** What enforces it here; null when nothing does. */
-  mechanism: string | null
-  /** The command or change that would mend it; null when there is nothing to mend. */
-  remedy: string | null
-}
-
-export interface DoctorReport {
-  tier: IsolationTier
-  required_tier: IsolationTier
-  runtime: { path: string; version: string; source: RuntimeSource | null }
-  checks: DoctorCheck[]
 }

@@ -10,9 +10,9 @@ export const PROTOCOL_VERSION = '1.0'
 
 /**
  * Version of contract Runner, likewise. A plugin answers `initialize` with the one that it was written for: one of an
- * older minor goes on working. 1.1 added `metadata`.
+ * older minor goes on working. 1.1 added `metadata`, 1.2 messages between plugins.
  */
-export const RUNNER_PROTOCOL_VERSION = '1.1'
+export const RUNNER_PROTOCOL_VERSION = '1.2'
 
 /** The oldest Node major that the daemon and the runners work on. The client library runs from 20. */
 export const MINIMUM_RUNTIME_MAJOR = 26

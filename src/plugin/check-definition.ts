@@ -14,7 +14,7 @@ const HOOKS = [
   'metadata',
   'capabilities',
 ] as const
-const PLUGIN_KEYS = ['operations', ...HOOKS] as const
+const PLUGIN_KEYS = ['operations', 'messages', ...HOOKS] as const
 const OPERATION_KEYS = ['input_schema', 'execute'] as const
 
 /** @throws TypeError that names the wrong key, what was found there and what was expected. */
@@ -31,13 +31,28 @@ export function checkDefinition(value: unknown): asserts value is PluginDefiniti
       throw wrong(`${hook} must be a function, found ${kindOf(found)}. Write ${hook}() { … } or leave it out`)
     }
   }
-  const { operations } = value
+  const { operations, messages } = value
   if (!isObject(operations)) {
     throw wrong(
       `operations must be an object of functions by name, found ${kindOf(operations)}. Write operations: { my_operation(input) { … } }`,
     )
   }
   for (const [name, operation] of Object.entries(operations)) checkOperation(name, operation)
+  if (messages !== undefined) checkMessages(messages)
+}
+
+function checkMessages(messages: unknown): void {
+  if (!isObject(messages)) {
+    throw wrong(
+      `messages must be an object of functions by type, found ${kindOf(messages)}. Write messages: { my_type(payload) { … } }`,
+    )
+  }
+  for (const [type, handler] of Object.entries(messages)) {
+    if (typeof handler === 'function') continue
+    throw wrong(
+      `messages[${quoteText(type)}] must be a function, found ${kindOf(handler)}. Write ${type}(payload, context) { … }`,
+    )
+  }
 }
 
 function checkOperation(name: string, operation: unknown): void {

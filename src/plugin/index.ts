@@ -3,10 +3,18 @@ export { definePlugin } from './define-plugin.ts'
 export type {
   ExecutionContext,
   InitializeContext,
+  MessageContext,
   Parallel,
   ParallelOptions,
   ParallelTask,
   PluginContext,
   PluginLog,
+  SendMessage,
 } from './plugin-context.ts'
-export type { OperationDefinition, OperationHandler, PluginDefinition } from './plugin-definition.ts'
+export type { MessageOrigin, SentMessage } from '../contract/messages.ts'
+export type {
+  MessageHandler,
+  OperationDefinition,
+  OperationHandler,
+  PluginDefinition,
+} from './plugin-definition.ts'

@@ -1,3 +1,5 @@
+import type { MessageOrigin, SentMessage } from '../contract/messages.ts'
+
 /** Writes to the plugin's log, attributed to the call it is used in. `fields` become JSON behind the message. */
 export interface PluginLog {
   debug(message: string, fields?: Readonly<Record<string, unknown>>): void
@@ -31,7 +33,18 @@ export interface PluginContext {
    * one, or as a result. **The sender's array is empty afterwards.** To keep it, pass a copy, or a SharedArrayBuffer.
    */
   readonly parallel: Parallel
+  /**
+   * Writes to another plugin. Resolves as soon as the message waits there: whether it is ever taken, nobody tells. It is
+   * handed over once at most, to the process that works for the same folder.
+   *
+   * Rejects with a PhantomError: PLUGIN_NOT_FOUND, MESSAGE_REFUSED (that plugin's `[[messages]]` do not take it from this
+   * one), QUEUE_FULL, PAYLOAD_TOO_LARGE, and others where it does not run.
+   */
+  readonly send_message: SendMessage
 }
+
+/** @param payload anything that is JSON; undefined counts as null */
+export type SendMessage = (recipient: string, type: string, payload?: unknown) => Promise<SentMessage>
 
 /**
  * @param task the module, a path from the folder of the entry point (`./tasks/sum.js`) or a file URL; its default export
@@ -76,4 +89,12 @@ export interface ExecutionContext extends PluginContext {
   readonly progress: (fraction: number | null, message?: string) => void
   /** What is left until the deadline, never below 0. */
   readonly remaining_ms: () => number
+}
+
+/** What the handler of a message gets beside its payload. `remaining_ms` and `signal` are those of a call. */
+export interface MessageContext extends ExecutionContext {
+  readonly message_id: string
+  /** The plugin that sent it: its host says so. The name that an application gave where `origin` is `application`. */
+  readonly sender: string
+  readonly origin: MessageOrigin
 }

@@ -1,5 +1,5 @@
 import type { FromSchema } from '../contract/json-schema.ts'
-import type { ExecutionContext, InitializeContext } from './plugin-context.ts'
+import type { ExecutionContext, InitializeContext, MessageContext } from './plugin-context.ts'
 
 /**
  * Runs an operation. What it returns, or what its promise resolves with, must be JSON; undefined stands for null.
@@ -7,6 +7,11 @@ import type { ExecutionContext, InitializeContext } from './plugin-context.ts'
  */
 export type OperationHandler<Input = unknown> = {
   handle(input: Input, context: ExecutionContext): unknown
+}['handle']
+
+/** Takes a message. What it returns nobody sees; what it throws stands in the plugin's log. */
+export type MessageHandler = {
+  handle(payload: unknown, context: MessageContext): unknown
 }['handle']
 
 /** An operation with the JSON Schema of its input; the schema must equal the one in plugin.toml. */
@@ -19,6 +24,8 @@ export interface OperationDefinition<Schema = unknown> {
 /** What a plugin module exports as its default. Absent hooks do nothing. */
 export interface PluginDefinition<Schemas = Record<string, unknown>> {
   operations: { [Name in keyof Schemas]: OperationHandler | OperationDefinition<Schemas[Name]> }
+  /** By type; those alone that `[[messages]]` of plugin.toml declares ever come. */
+  messages?: Readonly<Record<string, MessageHandler>>
   /** Runs once, before the first call. A throw fails the start. */
   initialize?(context: InitializeContext): unknown
   /** Runs once, after the last call. */

@@ -27,17 +27,18 @@ export function inlinePayload(envelope: unknown, slot: PayloadSlot, payload: Uin
 }
 
 /**
- * Turns a plain request into the internal form: takes `input` out of its params, as bytes that are as hostile as any
+ * Turns a plain request into the internal form: takes `input`, of a message its `payload`, out of its params, as bytes that are as hostile as any
  * payload; whoever consumes them finds out. Null where there is none.
  *
  * @throws PhantomError INPUT_INVALID for one that cannot be written again: nested beyond the stack
  */
 export function takeInlineInput(message: unknown): Buffer | null {
-  const params = (message as { params?: unknown } | null)?.params
-  if (typeof params !== 'object' || params === null || !Object.hasOwn(params, 'input')) return null
-  const holder = params as { input?: unknown }
-  const { input } = holder
-  delete holder.input
+  const { method, params } = Object(message) as { method?: unknown; params?: unknown }
+  const key = method === 'send_plugin_message' ? 'payload' : 'input'
+  if (typeof params !== 'object' || params === null || !Object.hasOwn(params, key)) return null
+  const holder = params as Partial<Record<string, unknown>>
+  const input = holder[key]
+  delete holder[key]
   try {
     return Buffer.from(JSON.stringify(input, keepOverflow))
   } catch (error) {

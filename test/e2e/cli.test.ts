@@ -4,7 +4,8 @@ import path from 'node:path'
 import { expect } from 'chai'
 import type { PluginExecutionResult, PluginLogLine } from '../../src/contract/execution.ts'
 import type { PluginInfo, PluginSummary } from '../../src/contract/plugin-info.ts'
-import type { DaemonStatus, DoctorReport, PluginValidation } from '../../src/contract/system-methods.ts'
+import type { DoctorReport } from '../../src/contract/doctor-report.ts'
+import type { DaemonStatus, PluginValidation } from '../../src/contract/system-methods.ts'
 import { CommandLine, type Ended, type RunningCommand } from '../helpers/command-line.ts'
 
 const MANIFEST = `[plugin]

@@ -79,6 +79,7 @@ const EXPECTED: Readonly<Record<string, Expectation>> = {
       expect(stderr).to.contain('permissions = ["fs_read:/etc/hostname"]')
     },
   },
+  messages: { check: ({ stdout }) => expect(JSON.parse(stdout)).to.deep.equal({ built: 'x86' }) },
   testing: { check: ({ stdout }) => expect(stdout).to.match(/pass 2\b[\s\S]*fail 0\b/) },
   serve: { check: ({ stdout }) => expect(stdout).to.match(/isolation\s+(namespace|process)/) },
   look: {

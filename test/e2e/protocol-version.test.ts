@@ -19,7 +19,7 @@ describe('A plugin of another version of contract Runner', function () {
     const error = await daemon.refusal('answers_for_its_runner', 'any')
     expect(error.code).to.equal('PLUGIN_START_FAILED')
     expect(error.message).to.equal(
-      'Cannot start "answers_for_its_runner": it speaks protocol "2.0", this daemon 1.1. ' +
+      'Cannot start "answers_for_its_runner": it speaks protocol "2.0", this daemon 1.2. ' +
         'Install a newer @phantom-ml/core, or an older version of the plugin',
     )
     expect((await daemon.info('answers_for_its_runner')).state).to.equal('failed')
@@ -28,6 +28,6 @@ describe('A plugin of another version of contract Runner', function () {
   it('that says none is refused in words', async () => {
     await startWith({ operations: [] })
     const error = await daemon.refusal('answers_for_its_runner', 'any')
-    expect(error.message).to.contain('with the protocol version missing, expected a text like "1.1"')
+    expect(error.message).to.contain('with the protocol version missing, expected a text like "1.2"')
   })
 })

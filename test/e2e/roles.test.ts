@@ -15,6 +15,7 @@ const PARAMS: Readonly<Record<SystemMethod, object>> = {
   list_plugins: {},
   get_plugin_info: PLUGIN,
   execute_plugin: { ...PLUGIN, operation: 'echo', input: 'hello' },
+  send_plugin_message: { sender: 'ci', recipient: 'echoes', type: 'any' },
   cancel: { id: 'nothing' },
   get_status: {},
   get_plugin_health: PLUGIN,

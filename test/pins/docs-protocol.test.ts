@@ -9,7 +9,9 @@ import { interfaceMembers } from '../helpers/type-words.ts'
 
 /** What the methods of contract System answer, by the file that declares it; each has a table of its fields. */
 const ANSWERS: Readonly<Record<string, readonly string[]>> = {
-  'src/contract/system-methods.ts': ['HandshakeResult', 'DaemonStatus', 'PluginValidation', 'DoctorReport'],
+  'src/contract/system-methods.ts': ['HandshakeResult', 'DaemonStatus', 'PluginValidation'],
+  'src/contract/doctor-report.ts': ['DoctorReport'],
+  'src/contract/messages.ts': ['SentMessage'],
   'src/contract/audit.ts': ['AuditRecord', 'AuditVerification'],
   'src/contract/plugin-info.ts': ['PluginSummary', 'PluginInfo'],
   'src/contract/execution.ts': ['PluginExecutionResult', 'PluginLogLine'],
@@ -92,5 +94,6 @@ describe('docs/runner-protocol.md', () => {
   it('has every param of initialize and execute', () => {
     expectWords(page, 'initialize', interfaceMembers(types, 'RunnerInitialize'))
     expectWords(page, 'execute', interfaceMembers(types, 'execute'))
+    expectWords(page, 'message', interfaceMembers(types, 'message'))
   })
 })

@@ -175,6 +175,7 @@ describe('PluginSystemApi', () => {
       'revoke_plugin',
       'rollback_plugin',
       'rollback_plugin_config',
+      'send_plugin_message',
       'set_plugin_limits',
       'shutdown',
       'unload_plugin',

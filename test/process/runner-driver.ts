@@ -62,7 +62,7 @@ export class RunnerDriver {
   async preload(more: Partial<RunnerParams['preload']> = {}): Promise<Answer> {
     const { entry, initialize } = this.#settings
     return this.call('preload', {
-      protocol_version: '1.1',
+      protocol_version: '1.2',
       entry,
       eval: initialize?.eval ?? false,
       threads: initialize?.threads ?? 0,
@@ -75,7 +75,7 @@ export class RunnerDriver {
   async start(): Promise<Answer> {
     const { entry, initialize } = this.#settings
     return this.call('initialize', {
-      protocol_version: '1.1',
+      protocol_version: '1.2',
       plugin_id: 'driven',
       plugin_version: '1.0.0',
       metadata: { id: 'driven', name: 'Driven', version: '1.0.0', description: '', author: '' },

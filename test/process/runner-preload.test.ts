@@ -4,6 +4,7 @@ import path from 'node:path'
 import { expect } from 'chai'
 import { RUNNER_EXIT_CODES } from '../../src/contract/exit-codes.ts'
 import type { RunnerParams } from '../../src/contract/runner-methods.ts'
+import { until } from '../helpers/daemon.ts'
 import { buildRunner, errorOf, resultOf, RunnerDriver } from './runner-driver.ts'
 
 const ECHO = `export default { operations: { echo: (input) => input, code: () => new Function('return 1')() },
@@ -43,6 +44,8 @@ describe('sandbox-runner, as a standby', () => {
       operations: ['echo', 'code'],
       hooks: ['validate_config'],
     })
+    // Another pipe than the answer's: which of the two is read first is nobody's promise.
+    await until(() => runner.stderr.endsWith('metadata\n'), 'all that it printed')
     expect(runner.stderr).to.equal('loaded\nvalidate_config\ninitialize\nmetadata\n')
     expect(resultOf(await runner.execute('echo', 5))).to.equal(5)
   })
@@ -79,7 +82,7 @@ describe('sandbox-runner, as a standby', () => {
 
   it('refuses another major version and ends', async () => {
     plugin(ECHO)
-    expect(errorOf(await runner.preload({ protocol_version: '2.0' })).message).to.contain('runner speaks 1.1')
+    expect(errorOf(await runner.preload({ protocol_version: '2.0' })).message).to.contain('runner speaks 1.2')
     expect((await runner.exited).code).to.equal(RUNNER_EXIT_CODES.protocol)
   })
 

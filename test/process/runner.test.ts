@@ -30,7 +30,7 @@ describe('sandbox-runner', () => {
   describe('handshake', () => {
     it('answers with its protocol, the operations and what the plugin says about itself', async () => {
       const result = resultOf(await runner.start()) as { operations: string[]; metadata: unknown }
-      expect(result).to.include({ protocol_version: '1.1' }).and.not.to.have.property('capabilities')
+      expect(result).to.include({ protocol_version: '1.2' }).and.not.to.have.property('capabilities')
       expect(result.operations).to.include.members(['echo', 'greet', 'waits'])
       expect(result.metadata).to.deep.equal({ made: 'by hand' })
       expect(runner.logs.map(({ message }) => message).join()).to.match(
@@ -45,7 +45,7 @@ describe('sandbox-runner', () => {
         initialize: { protocol_version: '2.0' },
       })
       const { message } = errorOf(await runner.start())
-      expect(message).to.contain('Cannot serve protocol "2.0": this runner speaks 1.1')
+      expect(message).to.contain('Cannot serve protocol "2.0": this runner speaks 1.2')
       expect(await runner.exited).to.deep.equal({ code: RUNNER_EXIT_CODES.protocol, signal: null })
     })
 

@@ -37,6 +37,7 @@ export const MANIFEST_KEYS = {
   restart: ['shutdown_ms', 'policy', 'intensity', 'period_ms'],
   tags: ['tags'],
   operations: ['name', 'description', 'input_schema', 'output_schema', 'idempotent', 'timeout_ms'],
+  messages: ['type', 'description', 'from', 'input_schema'],
   configuration: null,
 } as const
 
@@ -45,7 +46,7 @@ export type ManifestSection = keyof typeof MANIFEST_KEYS
 export const MANIFEST_SECTIONS = Object.keys(MANIFEST_KEYS) as readonly ManifestSection[]
 
 /** Sections that are arrays of tables, `[[tags]]`. */
-const LIST_SECTIONS: readonly ManifestSection[] = ['tags', 'operations']
+const LIST_SECTIONS: readonly ManifestSection[] = ['tags', 'operations', 'messages']
 
 /** `[runtime]`, `[[operations]]`. */
 export function sectionHeader(section: ManifestSection): string {

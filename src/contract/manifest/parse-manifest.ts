@@ -16,7 +16,9 @@ import {
 } from './manifest-keys.ts'
 import { nearestName } from './nearest-name.ts'
 import { parseLimits, parseRestart, parseRuntime } from './parse-limits.ts'
-import { parseOperations, type ReadSchemaFile } from './parse-operations.ts'
+import { parseMessages } from './parse-messages.ts'
+import { parseOperations } from './parse-operations.ts'
+import type { ReadSchemaFile } from './parse-schema.ts'
 import { isPluginId, parseIdentity, type CheckEntryPoint, type Identity } from './parse-identity.ts'
 import { readSchema } from './schema-value.ts'
 import { isTable, rejectValue, TableReader, type TomlTable } from './table-reader.ts'
@@ -113,6 +115,7 @@ function readDocument(
     restart: parseRestart(section('restart')),
     tags: parseTags(document['tags'], issues),
     operations: parseOperations(document['operations'], issues, options.readSchemaFile),
+    messages: parseMessages(document['messages'], issues, options.readSchemaFile),
     configuration: parseConfiguration(document, issues),
   }
   if (identity === null) return null

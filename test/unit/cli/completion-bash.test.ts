@@ -48,7 +48,7 @@ describe('phantom completion bash', () => {
   }
 
   it('offers commands without their descriptions', async () => {
-    expect(await offer('phantom', 's')).to.deep.equal(['serve', 'status', 'selftest', 'setup'])
+    expect(await offer('phantom', 's')).to.deep.equal(['serve', 'status', 'send', 'selftest', 'setup'])
   })
 
   it('offers the options of a command', async () => {

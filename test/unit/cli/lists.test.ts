@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { PINNED_VERSION } from '../../../src/client/runtime/pinned-runtime.ts'
-import type { DoctorReport } from '../../../src/contract/system-methods.ts'
+import type { DoctorReport } from '../../../src/contract/doctor-report.ts'
 import { formatDoctorReport } from '../../../src/cli/doctor.ts'
 import { formatPluginTable } from '../../../src/cli/list.ts'
 import { formatLogLine } from '../../../src/cli/logs.ts'

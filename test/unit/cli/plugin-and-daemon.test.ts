@@ -34,6 +34,10 @@ const info: PluginInfo = {
       timeout_ms: 2_000,
     },
   ],
+  messages: [
+    { type: 'build_done', description: 'Notes it', from: ['ci', '*'], input_schema: null },
+    { type: 'stop', description: '', from: null, input_schema: { type: 'null' } },
+  ],
   permissions: [
     { declared: 'fs_read:./data', effective: '/w/data', mechanism: 'mount namespace', refused: null },
     { declared: 'network:*', effective: null, mechanism: null, refused: 'comes later' },
@@ -115,6 +119,10 @@ Limits
 Operations
   echo  input unchecked, idempotent, at most 2.0 s  Answers its input
 
+Messages
+  build_done  from ci, every plugin; payload unchecked  Notes it
+  stop        from applications; payload checked
+
 Processes
   process 12, uid 20001, ready, tier namespace, generation 1, 0 calls, 10.0 MiB, ready in 55 ms
     workspace /w
@@ -149,6 +157,7 @@ Issues
       permissions: [],
       limits: [],
       operation_details: [],
+      messages: [],
       instances: [],
       last_exit: null,
       reported: null,

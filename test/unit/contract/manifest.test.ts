@@ -49,6 +49,7 @@ describe('parseManifest()', () => {
       restart: DEFAULT_RESTART,
       tags: ['data-processing', 'custom'],
       operations: [],
+      messages: [],
       configuration: {
         type: 'object',
         properties: {

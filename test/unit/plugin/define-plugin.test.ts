@@ -25,7 +25,7 @@ describe('definePlugin()', () => {
     )
     expect(refusal({ operations: {}, exportState() {} })).to.contain('Did you mean "export_state"?')
     expect(refusal({ operations: {}, zzz: 1 })).to.equal(
-      'Cannot define plugin: "zzz" is not known here. Known are operations, initialize, shutdown, ' +
+      'Cannot define plugin: "zzz" is not known here. Known are operations, messages, initialize, shutdown, ' +
         'validate_config, configure, quiesce, resume, export_state, health, metadata, capabilities',
     )
     expect(refusal({ operations: { greet: { exceute() {}, input_schema: {} } } })).to.equal(
@@ -39,6 +39,12 @@ describe('definePlugin()', () => {
     expect(refusal({ operations: [] })).to.contain('found an array')
     expect(refusal({ operations: {}, shutdown: 5 })).to.contain(
       'shutdown must be a function, found a value of type number',
+    )
+    expect(refusal({ operations: {}, messages: [] })).to.contain(
+      'messages must be an object of functions by type',
+    )
+    expect(refusal({ operations: {}, messages: { note: {} } })).to.contain(
+      'messages["note"] must be a function, found a value of type object',
     )
     for (const hook of ['configure', 'quiesce', 'resume', 'export_state']) {
       expect(refusal({ operations: {}, [hook]: true })).to.contain(

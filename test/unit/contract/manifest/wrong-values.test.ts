@@ -99,7 +99,7 @@ describe('parseManifest() on mistakes', () => {
     ['[[tags]]\ntags = ["a", " b"]', /^8:14 tags\[0\]\.tags\[1\]: .*is no tag/],
     [
       '[operations]\nname = "a"',
-      /^7:2 operations: .*found a table, expected an array of tables\. Begin each operation with/,
+      /^7:2 operations: .*found a table, expected an array of tables\. Begin each one with a line \[\[operations\]\]/,
     ],
     ['[[operations]]\n', /^7:3 operations\[0\]\.name: .*it is missing/],
     ['[[operations]]\nname = "a b"', /"a b" is no name of an operation/],
@@ -112,6 +112,20 @@ describe('parseManifest() on mistakes', () => {
       /^9:1 operations\[0\]\.input_schema: .*expected a JSON Schema/,
     ],
     ['[[operations]]\nname = "a"\ninput_schema = true', /expected a JSON Schema/],
+    [
+      '[messages]\ntype = "a"',
+      /found a table, expected an array of tables\. Begin each one with a line \[\[messages\]\]/,
+    ],
+    ['[[messages]]\nfrom = ["*"]', /^7:3 messages\[0\]\.type: .*it is missing/],
+    ['[[messages]]\ntype = "a b"', /"a b" is no type of a message/],
+    ['[[messages]]\ntype = "a"\n[[messages]]\ntype = "a"', /"a" already stands in messages\[0\]/],
+    ['[[messages]]\ntype = "a"\nfrom = "*"', /^9:1 messages\[0\]\.from: .*expected an array of strings/],
+    ['[[messages]]\ntype = "a"\nfrom = []', /^9:1 messages\[0\]\.from: .*it names nobody\. Name plugins/],
+    [
+      '[[messages]]\ntype = "a"\nfrom = ["A b"]',
+      /messages\[0\]\.from\[0\]: .*"A b" is no id of a plugin, nor "\*"/,
+    ],
+    ['[[messages]]\ntype = "a"\nform = ["*"]', /Did you mean "from"\?/],
     ['[[operations]]\nname = "a"\ntimeout_ms = 0', /^9:1 operations\[0\]\.timeout_ms: /],
   ]
   for (const [text, words] of wrongTypes) {

@@ -39,6 +39,7 @@ const INITIALIZE: RunnerParams['initialize'] = {
 export class GuestWorld {
   readonly said: Said[] = []
   readonly progress: RunnerNotifications['progress'][] = []
+  readonly sent: { recipient: string; type: string; payload: string | null }[] = []
   readonly guest: Guest
   #nextId = 1
 
@@ -49,6 +50,14 @@ export class GuestWorld {
       unheard: (run) => run(),
       createInputCheck,
       toRunnerError,
+      sendMessage: async (recipient, type, payload) => {
+        this.sent.push({
+          recipient,
+          type,
+          payload: payload === null ? null : Buffer.from(payload).toString(),
+        })
+        return { message_id: `message-${this.sent.length}` }
+      },
       refuseStart: (message) => new StartRefused(message),
     }
     this.guest = new Guest(compileModule(bytes, []), { ...INITIALIZE, ...more }, powers)

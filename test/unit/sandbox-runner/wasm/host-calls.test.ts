@@ -61,6 +61,20 @@ describe('Host calls of phantom-wasm v1', () => {
     expect(performance.now() - startedMs).to.be.at.least(29)
   })
 
+  it('has a message passed on, and answers when it waits', async () => {
+    const params = { recipient: 'reports', type: 'build_done' }
+    const line = JSON.stringify({ jsonrpc: '2.0', id: 7, method: 'send_message', params, payload_bytes: 7 })
+    const answer = await world.send(Buffer.from(`${line}\n{"n":1}`)).answer
+    if (answer.error !== null) throw new Error(failureOf(answer))
+    const { result } = JSON.parse(String(answer.payload)) as HostAnswer
+    expect(result).to.deep.equal({ message_id: 'message-1' })
+    await ask(world, 'send_message', params)
+    expect(world.sent).to.deep.equal([
+      { ...params, payload: '{"n":1}' },
+      { ...params, payload: null },
+    ])
+  })
+
   it('ends a sleep when the call is cancelled', async () => {
     const { call, answer } = world.send(frame('sleep', { duration_ms: 60_000 }))
     setImmediate(() => call.abort())
@@ -118,6 +132,7 @@ describe('Host calls of phantom-wasm v1', () => {
       { level: 'loud', message: 'x' },
       /expected a level out of debug, info, warn, error, found "loud"/,
     ],
+    ['a recipient that is no text', 'send_message', { type: 'x' }, /expected a recipient that is text/],
     [
       'a message that is no text',
       'log',
