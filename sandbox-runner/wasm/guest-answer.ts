@@ -26,8 +26,9 @@ export function readGuestAnswer(
   const { error, result } = message
   if (error !== undefined) return { error: readError(error) }
   if (result === undefined) throw new GuestViolation('its answer has neither result nor error')
-  if (payload !== null && payload.length > maxPayloadBytes)
-    return { error: tooLarge(`${payload.length} bytes`, maxPayloadBytes, payload.length) }
+  const { payload_bytes: bytes } = message
+  if (typeof bytes === 'number' && bytes > maxPayloadBytes)
+    return { error: tooLarge(`${bytes} bytes`, maxPayloadBytes, bytes) }
   return { error: null, result, payload }
 }
 

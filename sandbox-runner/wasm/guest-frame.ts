@@ -25,6 +25,7 @@ export interface GuestFrame {
 
 export interface ReadFrame {
   readonly message: Message
+  /** Null also where it has more bytes than its reader copies: `payload_bytes` of the message are those that there are. */
   readonly payload: Buffer | null
 }
 
@@ -133,10 +134,15 @@ export interface GuestRange {
 /** Reads what a plugin wrote: exactly one frame, as if an attacker had written it. */
 export class GuestFrameReader {
   readonly #canonical = new CanonicalLines()
+  readonly #maxPayloadBytes: number
+
+  constructor(maxPayloadBytes = Infinity) {
+    this.#maxPayloadBytes = maxPayloadBytes
+  }
 
   /** The payload is a copy. @throws GuestViolation */
   read(memory: Buffer, { address, length }: GuestRange, what: string): ReadFrame {
-    const result = readResult(memory, address, address + length)
+    const result = length <= this.#maxPayloadBytes ? readResult(memory, address, address + length) : null
     if (result !== null) return result
     const end = lineEnd(memory, address, address + length)
     if (end === -1 || end - address > MAX_FRAME_BYTES) {
@@ -151,7 +157,8 @@ export class GuestFrameReader {
       const said = announced === undefined ? 'no payload' : `${quoted(announced)} bytes of payload`
       throw new GuestViolation(`${what} announces ${said}, and ${found} bytes stand behind its line`)
     }
-    return { message, payload: announced === undefined ? null : copyOf(memory, end + 1, found) }
+    const isTaken = announced !== undefined && found <= this.#maxPayloadBytes
+    return { message, payload: isTaken ? copyOf(memory, end + 1, found) : null }
   }
 
   #readLine(line: string, what: string): Message {

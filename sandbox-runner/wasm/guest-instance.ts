@@ -16,6 +16,13 @@ export type AnswerHostCall = (request: ReadFrame) => GuestFrame | Promise<GuestF
 /** What a module finds beside its host. */
 export type GuestSystem = Pick<Wasi, 'imports' | 'bind' | 'ended'>
 
+export interface GuestHost {
+  readonly answerHostCall: AnswerHostCall
+  readonly system: GuestSystem
+  /** Of an answer; a larger one is not copied. */
+  readonly maxPayloadBytes: number
+}
+
 interface GuestExports {
   readonly memory: WebAssembly.Memory
   readonly phantom_abi_version: () => number
@@ -37,15 +44,17 @@ export class GuestInstance {
   readonly #handle: Handle
   readonly #answerHostCall: AnswerHostCall
   readonly #system: GuestSystem
-  readonly #reader = new GuestFrameReader()
+  readonly #answers: GuestFrameReader
+  readonly #requests = new GuestFrameReader()
   /** Whether its `phantom_handle` runs and is not waiting for its host. */
   #isRunning = false
   /** What it threw past code of the plugin's that may have swallowed it. */
   #broken: Error | null = null
 
   /** @throws whatever the module's own start throws, and GuestViolation */
-  constructor({ module, facts }: CompiledModule, answerHostCall: AnswerHostCall, system: GuestSystem) {
+  constructor({ module, facts }: CompiledModule, { answerHostCall, system, maxPayloadBytes }: GuestHost) {
     this.#answerHostCall = answerHostCall
+    this.#answers = new GuestFrameReader(maxPayloadBytes)
     this.#system = system
     const call = new WebAssembly.Suspending((address: number, length: number) =>
       this.#hostCall(address >>> 0, length >>> 0),
@@ -87,7 +96,7 @@ export class GuestInstance {
     this.#rethrow()
     const range = unpack(packed)
     if (range.length === 0) throw new GuestViolation('its answer is empty')
-    const answer = this.#read(range, 'its answer')
+    const answer = this.#read(this.#answers, range, 'its answer')
     this.#exports.phantom_free(range.address, range.length)
     this.#exports.phantom_free(requestAddress, requestLength)
     this.#rethrow()
@@ -109,14 +118,14 @@ export class GuestInstance {
     return address
   }
 
-  #read(range: GuestRange, what: string): ReadFrame {
-    return this.#reader.read(this.memory.holding(range.address, range.length, what), range, what)
+  #read(reader: GuestFrameReader, range: GuestRange, what: string): ReadFrame {
+    return reader.read(this.memory.holding(range.address, range.length, what), range, what)
   }
 
   #hostCall(address: number, length: number): bigint | Promise<bigint> {
     try {
       if (!this.#isRunning) throw new GuestViolation('it called its host outside of phantom_handle')
-      const request = this.#read({ address, length }, 'its host call')
+      const request = this.#read(this.#requests, { address, length }, 'its host call')
       this.#isRunning = false
       const answer = this.#answerHostCall(request)
       if (!(answer instanceof Promise)) return this.#reply(answer)

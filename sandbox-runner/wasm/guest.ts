@@ -123,7 +123,11 @@ export class Guest {
         sleep: (durationMs) => this.#host.sleep(durationMs),
       })
       this.#host.files = this.#system.files
-      instance = new GuestInstance(this.#module, (request) => this.#host.answer(request), this.#system)
+      instance = new GuestInstance(this.#module, {
+        answerHostCall: (request) => this.#host.answer(request),
+        system: this.#system,
+        maxPayloadBytes: this.#maxPayloadBytes,
+      })
       instance.begin()
     } catch (error) {
       return this.#ended(instance, error)

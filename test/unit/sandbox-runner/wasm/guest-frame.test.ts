@@ -82,6 +82,19 @@ describe('the frames of a guest', () => {
     expect(read(` ${result('3', '2', '[]')}`).payload).to.equal('[]')
   })
 
+  it('are told of, and not copied, where they are larger than they may be', () => {
+    const reader = new GuestFrameReader(1024)
+    for (const [bytes, spaced] of [1024, 1025, 4096].flatMap((size) => [
+      [size, ''] as const,
+      [size, ' '] as const,
+    ])) {
+      const memory = Buffer.from(spaced + result('3', String(bytes), 'p'.repeat(bytes)))
+      const { message, payload } = reader.read(memory, { address: 0, length: memory.length }, 'its answer')
+      expect(message['payload_bytes']).to.equal(bytes)
+      expect(payload?.length ?? null).to.equal(bytes > 1024 ? null : bytes)
+    }
+  })
+
   it('are refused where they are no frames, however near to one', () => {
     for (const [frame, why] of [
       [result('01', '2', '[]'), /no JSON/],
