@@ -35,7 +35,7 @@ export type Measurement =
   | `installed_${'peak' | 'settled'}_bytes`
   | `beside_trouble_${'p50' | 'p99'}_us`
   | 'flood_per_s'
-  | `bomb_${Bomb}_p99_us`
+  | `bomb_${Bomb}_${'p50' | 'p99'}_us`
   | 'bomb_memory_over_bytes'
   | 'bomb_wall_over_ms'
   | `wasm_${'100b' | '64kb'}_${'p50' | 'p99'}_us`

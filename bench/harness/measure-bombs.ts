@@ -2,68 +2,55 @@ import path from 'node:path'
 import type { Findings } from './findings.ts'
 import type { Slot } from './measure.ts'
 import { startPinned } from './pinned-process.ts'
-import { BOMBS, type BombQuestions, type PingPongQuestions } from './questions.ts'
+import { BOMBS, type Bomb, type BombQuestions } from './questions.ts'
 import type { Setting } from './setting.ts'
 
 const BOMBS_ENTRY = new URL('../ours/bombs.main.ts', import.meta.url)
-const PING_PONG_ENTRY = new URL('../floors/ping-pong.main.ts', import.meta.url)
 const ROUNDS = 3
-const SLOT: Slot = { warmUpMs: 100, measureMs: 1_500, minCalls: 50 }
+/** Some 25,000 calls of each; the bomb goes off from three times (`wall`) to thousands. */
+const SLOT: Slot = { warmUpMs: 50, measureMs: 2_000, minCalls: 1_000 }
 const QUICK_SLOT: Slot = { warmUpMs: 10, measureMs: 50, minCalls: 5 }
 
 /**
- * A healthy plugin beside one that takes all it gets of one thing, and how far that one comes beyond its limit; then
- * two bare processes beside one that spins.
+ * A healthy plugin and two bare processes in turn, beside one and the same plugin that takes all it gets of one thing; and
+ * how far that one comes beyond its limit.
  */
 export async function measureBombs(setting: Setting, findings: Findings): Promise<void> {
   const rounds = setting.isQuick ? 1 : ROUNDS
-  const slot = setting.isQuick ? QUICK_SLOT : SLOT
   for (let round = 1; round <= rounds; round += 1) {
     setting.tell(`bombs: round ${round} of ${rounds}`)
-    await findings.attempt('ours', round, () => measureOurs(setting, findings, { round, slot }))
-    await findings.attempt('bare-pair', round, () => measureFloor(setting, findings, { round, slot }))
+    await findings.attempt('ours', round, () => measureRound(setting, findings, round))
   }
 }
 
-interface Turn {
-  readonly round: number
-  readonly slot: Slot
-}
-
-async function measureOurs(
-  { core, folder: parent }: Setting,
+async function measureRound(
+  { core, folder: parent, isQuick, tell }: Setting,
   findings: Findings,
-  { round, slot }: Turn,
+  round: number,
 ): Promise<void> {
   const folder = path.join(parent, `bombs-${round}`)
+  const slot = isQuick ? QUICK_SLOT : SLOT
   const client = startPinned<BombQuestions>(BOMBS_ENTRY, 'ours', { core, folder })
   try {
     const { tier } = await client.ask('start', null)
     findings.tier ??= tier
-    for (const kind of BOMBS) {
-      const { p99, overBytes, overMs } = await client.ask('bomb', { kind, slot })
-      findings.add('ours', `bomb_${kind}_p99_us`, round, p99)
-      findings.add('ours', 'bomb_memory_over_bytes', round, Math.max(0, overBytes))
+    for (const kind of inOrderOf(round)) {
+      const { ours, barePair, effect } = await client.ask('bomb', { kind, slot })
+      for (const [subject, { p50, p99 }] of [['ours', ours] as const, ['bare-pair', barePair] as const]) {
+        findings.add(subject, `bomb_${kind}_p50_us`, round, p50)
+        findings.add(subject, `bomb_${kind}_p99_us`, round, p99)
+      }
+      findings.add('ours', 'bomb_memory_over_bytes', round, Math.max(0, effect.overBytes))
       if (kind === 'cpu' || kind === 'wall')
-        findings.add('ours', 'bomb_wall_over_ms', round, Math.max(0, overMs))
+        findings.add('ours', 'bomb_wall_over_ms', round, Math.max(0, effect.overMs))
+      tell(`bombs: ${kind} ${effect.count} times beside ${ours.calls} calls of each`)
     }
   } finally {
     await client.close()
   }
 }
 
-async function measureFloor(
-  { core, folder: parent }: Setting,
-  findings: Findings,
-  { round, slot }: Turn,
-): Promise<void> {
-  const folder = path.join(parent, `bombs-floor-${round}`)
-  const client = startPinned<PingPongQuestions>(PING_PONG_ENTRY, 'bare-pair', { core, folder })
-  try {
-    await client.ask('start', { niceValues: [0] })
-    const { p99 } = await client.ask('latency', { slot })
-    for (const kind of BOMBS) findings.add('bare-pair', `bomb_${kind}_p99_us`, round, p99)
-  } finally {
-    await client.close()
-  }
+/** Every second round the other way round: what a bomb leaves behind meets another one next. */
+function inOrderOf(round: number): readonly Bomb[] {
+  return round % 2 === 1 ? BOMBS : BOMBS.toReversed()
 }

@@ -12,6 +12,11 @@ export interface Latency {
   p99: number
 }
 
+/** With how many calls it was taken from. */
+export interface CountedLatency extends Latency {
+  calls: number
+}
+
 export interface Throughput {
   perSecond: number
   /** Of all processes that had a part in it. */
@@ -20,12 +25,27 @@ export interface Throughput {
 
 type Call = () => Promise<unknown>
 
+/** So many that what the first one of a turn pays, whose code and data others have pushed out, is no p99. */
+const CALLS_IN_TURN = 256
+
 /** Microseconds of one call after another. */
 export async function measureLatency(call: Call, slot: Slot): Promise<Latency> {
   await callFor(call, slot.warmUpMs, Math.min(3, slot.minCalls))
-  const times = await callFor(call, slot.measureMs, slot.minCalls)
-  times.sort()
-  return { p50: quantile(times, 0.5) * 1000, p99: quantile(times, 0.99) * 1000 }
+  return latencyOf(await callFor(call, slot.measureMs, slot.minCalls))
+}
+
+/**
+ * The same of several, in turn: so many calls of one, as many of the next, until the time is over. Each gets as many
+ * calls, and whatever else happens meanwhile happens to all of them alike.
+ */
+export async function measureInTurn(calls: readonly Call[], slot: Slot): Promise<CountedLatency[]> {
+  for (const call of calls) await callFor(call, slot.warmUpMs, Math.min(3, slot.minCalls))
+  const times = calls.map((): number[] => [])
+  const end = performance.now() + slot.measureMs
+  while (performance.now() < end || times[0]!.length < slot.minCalls) {
+    for (const [at, call] of calls.entries()) await callTimes(call, CALLS_IN_TURN, times[at]!)
+  }
+  return times.map((taken) => ({ ...latencyOf(Float64Array.from(taken)), calls: taken.length }))
 }
 
 /** Calls answered in a second while `inFlight` are always open. `cpuMs` says what was used up to now. */
@@ -39,6 +59,21 @@ export async function measureThroughput(
   const { answered, durationMs } = await countFor(call, slot.measureMs, inFlight)
   const usedMs = cpuMs() - cpuBeforeMs
   return { perSecond: (answered / durationMs) * 1000, cpuUsPerCall: (usedMs / answered) * 1000 }
+}
+
+function latencyOf(times: Float64Array): Latency {
+  times.sort()
+  return { p50: quantile(times, 0.5) * 1000, p99: quantile(times, 0.99) * 1000 }
+}
+
+async function callTimes(call: Call, count: number, times: number[]): Promise<void> {
+  let before = performance.now()
+  for (let at = 0; at < count; at += 1) {
+    await call()
+    const after = performance.now()
+    times.push(after - before)
+    before = after
+  }
 }
 
 async function callFor(call: Call, durationMs: number, minCalls: number): Promise<Float64Array> {

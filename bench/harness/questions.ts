@@ -1,4 +1,4 @@
-import type { Latency, Slot, Throughput } from './measure.ts'
+import type { CountedLatency, Latency, Slot, Throughput } from './measure.ts'
 
 /** What the bench asks of a pinned process; its answers are plain data on the IPC channel. */
 export interface DesignQuestions {
@@ -107,12 +107,19 @@ export const BOMBS = [
 ] as const
 export type Bomb = (typeof BOMBS)[number]
 
+/** How far a bomb came beyond its limits: the worst of so many times. */
+export interface BombEffect {
+  overBytes: number
+  overMs: number
+  count: number
+}
+
 export interface BombQuestions {
   start: { params: null; answer: { tier: string } }
+  /** The healthy plugin and the bare pair in turn, beside the same bomb. */
   bomb: {
     params: { kind: Bomb; slot: Slot }
-    /** The healthy plugin's, and how far the other came beyond its limits: the worst of so many times. */
-    answer: Latency & { overBytes: number; overMs: number; count: number }
+    answer: { ours: CountedLatency; barePair: CountedLatency; effect: BombEffect }
   }
   close: { params: null; answer: null }
 }

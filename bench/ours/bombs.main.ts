@@ -1,41 +1,45 @@
-/** A pinned process: a client of a healthy plugin beside one that goes off like a bomb, again and again. */
-import { setTimeout as sleep } from 'node:timers/promises'
-import { isPhantomError } from '../../src/contract/phantom-error.ts'
+/**
+ * A pinned process: a client of a healthy plugin, and one end of a bare pair, beside a plugin that goes off like a bomb,
+ * called by a client of its own.
+ */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import type { PluginSystemApi } from '@phantom-ml/core'
-import { measureLatency } from '../harness/measure.ts'
+import { openBarePair, type BarePair } from '../floors/bare-pair.ts'
+import { measureInTurn } from '../harness/measure.ts'
 import { recordsPayload } from '../harness/payload.ts'
-import { peakBytes, residentBytes } from '../harness/process-memory.ts'
-import type { BombQuestions } from '../harness/questions.ts'
+import type { BombEffect, BombQuestions } from '../harness/questions.ts'
 import { serveQuestions } from '../harness/serve-questions.ts'
-import { openSystem } from './open-system.ts'
+import { openSystem, pluginDirectory } from './open-system.ts'
 
-/** As the plugin's manifest says. */
-const LIMIT_BYTES = 64 * 1024 * 1024
-const LIMIT_MS = 400
+const BOMBER_ENTRY = new URL('bomber.main.ts', import.meta.url).pathname
 const CONFIG = `restart: { backoff_initial_ms: 1, backoff_max_ms: 5, host_intensity: 10000 }
 breaker: { min_calls: 100000 }
 execution: { cancel_grace_ms: 50 }
 `
 
 let system: PluginSystemApi
+let pair: BarePair
+let bomber: ChildProcess
 const { value } = recordsPayload(100)
 
 serveQuestions<BombQuestions>({
   start: async () => {
     system = await openSystem(process.cwd(), { plugins: { echo: 'echo', bomb: 'bomb' }, config: CONFIG })
     await callHealthy()
+    pair = await openBarePair()
+    bomber = await startBomber()
     const { tier } = await system.get_status()
     return { tier }
   },
   bomb: async ({ kind, slot }) => {
-    const state = { isOpen: true, overBytes: -Infinity, overMs: -Infinity, count: 0 }
-    const going = goOff(kind, state)
-    const latency = await measureLatency(callHealthy, slot)
-    state.isOpen = false
-    await going
-    return { ...latency, overBytes: state.overBytes, overMs: state.overMs, count: state.count }
+    await askBomber(kind)
+    const [ours, barePair] = await measureInTurn([callHealthy, pair.pingPong], slot)
+    const effect = await askBomber(null)
+    return { ours: ours!, barePair: barePair!, effect: effect as BombEffect }
   },
   close: async () => {
+    for (const child of [bomber, pair.process]) child.kill('SIGKILL')
     await system.shutdown()
     return null
   },
@@ -46,50 +50,18 @@ async function callHealthy(): Promise<void> {
   if (!success) throw new Error(`Cannot run "echo": ${error}`)
 }
 
-interface BombState {
-  isOpen: boolean
-  overBytes: number
-  overMs: number
-  count: number
+/** In a session of its own, as another application would be; it ends when its channel does. */
+async function startBomber(): Promise<ChildProcess> {
+  const child = spawn(process.execPath, [BOMBER_ENTRY, pluginDirectory(process.cwd())], {
+    detached: true,
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  })
+  await once(child, 'message')
+  return child
 }
 
-async function goOff(kind: string, state: BombState): Promise<void> {
-  while (state.isOpen || state.count === 0) {
-    const pid = (await system.execute_plugin<number>('bomb', 'ready')).result ?? 0
-    // Inside its namespace it has another number.
-    const host = (await system.get_plugin_info('bomb')).instances[0]?.pid ?? pid
-    const idleBytes = residentBytes(host)
-    const peak = watchPeak(host, idleBytes)
-    const startedMs = performance.now()
-    const isKilled = await system.execute_plugin('bomb', kind).then(
-      () => false,
-      (error: unknown) => (isPhantomError(error) ? true : Promise.reject(error)),
-    )
-    if (isKilled) state.overMs = Math.max(state.overMs, performance.now() - startedMs - LIMIT_MS)
-    state.overBytes = Math.max(state.overBytes, peak.end() - idleBytes - LIMIT_BYTES)
-    state.count += 1
-  }
-}
-
-/** The kernel's high-water mark, so that nothing between two looks is missed. */
-function watchPeak(pid: number, idleBytes: number): { end: () => number } {
-  const state = { isOpen: true, peak: idleBytes }
-  const look = async (): Promise<void> => {
-    while (state.isOpen) {
-      try {
-        state.peak = Math.max(state.peak, peakBytes(pid))
-      } catch {
-        // It is gone; what was seen last stands.
-        return
-      }
-      await sleep(2)
-    }
-  }
-  void look()
-  return {
-    end: () => {
-      state.isOpen = false
-      return state.peak
-    },
-  }
+async function askBomber(message: string | null): Promise<unknown> {
+  bomber.send(message as string)
+  const [answer] = await once(bomber, 'message')
+  return answer
 }

@@ -2,8 +2,11 @@ import type { Readable } from 'node:stream'
 
 const DEFAULT_MAX_BYTES_PER_SECOND = 16 * 1024 * 1024
 const WINDOW_MS = 100
-/** What a line costs at least: a stream of bare newlines must not buy a million lines with a megabyte. */
-const LINE_COST_BYTES = 512
+/**
+ * What a line costs at least: a stream of bare newlines must not buy a million lines with a megabyte. What a window
+ * brings is taken in one go, and everybody else waits for it: 800 lines, 1 ms.
+ */
+const LINE_COST_BYTES = 2048
 const NEWLINE = 0x0a
 const CARRIAGE_RETURN = 0x0d
 export const CUT_MARK = ' … (cut)'
@@ -61,7 +64,9 @@ class LineCapture {
   }
 
   readonly #onData = (chunk: Buffer): void => {
-    this.#take(chunk)
+    if (this.#waiting === null) this.#take(chunk)
+    // Node lets a child's streams flow once it has exited, held or not: what the pipe held comes on top.
+    else this.#waiting = Buffer.concat([this.#waiting, chunk])
   }
 
   readonly #onEnd = (): void => {

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream'
 import type { PhantomError } from '../../src/contract/phantom-error.ts'
 import { Connection, type IncomingRequest } from '../../src/rpc/connection.ts'
 import type { Outbox } from '../messages/open-outbox.ts'
+import { TokenBucket } from '../supervisor/token-bucket.ts'
 
 export interface ChannelEvents {
   readonly maxPayloadBytes: number
@@ -15,9 +16,22 @@ export interface ChannelEvents {
   readonly onDrain: () => void
 }
 
+/**
+ * Log lines and progress: each costs the daemon some 10 µs of the time that everybody's calls need. A call may say a lot
+ * at once; who goes on like that is not read for a while, and waits.
+ */
+const MAX_NOTIFICATIONS_PER_SECOND = 4_000
+const BURST_NOTIFICATIONS = 2_000
+/** Long enough that what wakes the daemon is 200 lines, and not each of them. */
+const PAUSE_MS = 50
+
 /** The daemon's end of contract Runner: whoever is at the other one is an attacker. */
 export function openChannel(channel: Duplex, events: ChannelEvents): Connection {
   const { onViolation, maxPayloadBytes, mayFree, onClose, onDrain } = events
+  const bucket = new TokenBucket({
+    burst: BURST_NOTIFICATIONS,
+    intervalMs: 1000 / MAX_NOTIFICATIONS_PER_SECOND,
+  })
   const connection: Connection = new Connection(channel, {
     maxPayloadBytes,
     mayFree,
@@ -25,6 +39,7 @@ export function openChannel(channel: Duplex, events: ChannelEvents): Connection 
     onDrain,
     payloadFrames: true,
     strict: true,
+    pauseMs: () => (bucket.take(performance.now()) > 0 ? PAUSE_MS : 0),
     onRequest: (request) => {
       if (request.method !== 'send_message')
         onViolation(`it called "${request.method.slice(0, 80)}" on the host`)

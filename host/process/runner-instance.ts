@@ -122,9 +122,6 @@ export class RunnerInstance {
   get reported(): Reported | null {
     return this.#reported
   }
-  get #isGated(): boolean {
-    return this.spec.plan.expected.isGated
-  }
   get canTakeCall(): boolean {
     return this.#state === 'ready' && !this.#connection.isClosed && !this.#connection.isOverBudget
   }
@@ -136,7 +133,7 @@ export class RunnerInstance {
   async preload(): Promise<void> {
     await this.#attest()
     // Behind a gate nothing of the plugin may run ahead: that it is held there is all.
-    if (!this.#isGated) await this.#askToStart('preload', preloadParams(this.spec))
+    if (!this.spec.plan.expected.isGated) await this.#askToStart('preload', preloadParams(this.spec))
     this.#isPreloaded = true
   }
 
@@ -235,7 +232,7 @@ export class RunnerInstance {
   /** Walks down the kill ladder; settles when the process is confirmed gone. Idempotent, the first cause stands. */
   end(cause: EndCause): Promise<void> {
     // At a gate nothing runs yet that could be asked, and the question would let it run.
-    const mayWait = this.#isGated && this.#readyAtMs === null
+    const mayWait = this.spec.plan.expected.isGated && this.#readyAtMs === null
     const isTrusted = GRACEFUL.has(cause) && !mayWait
     this.#cause ??= cause
     if (this.#state === 'starting' || this.#state === 'ready') this.#move('drain')
@@ -329,6 +326,7 @@ export class RunnerInstance {
   async #exited({ wasOutOfMemory, ...end }: Awaited<SpawnedRunner['exited']>): Promise<void> {
     if (wasOutOfMemory) this.#cause ??= 'memory_limit'
     const isNearMemoryLimit = this.figures.data?.isNearLimit(performance.now()) ?? false
+    this.#connection.takeLastWords()
     await this.#output.ended()
     this.#move('exited')
     this.figures.close()

@@ -6,8 +6,10 @@ import {
   SEND_BUDGET_BYTES,
 } from '../contract/limits.ts'
 import { isPhantomError, PhantomError, toWireError, type WireError } from '../contract/phantom-error.ts'
+import type { ConnectionOptions } from './connection-options.ts'
+import { afterTurn } from './after-turn.ts'
 import { closedError, lostStream, readWireError } from './connection-errors.ts'
-import { FrameDecoder, type Message, type PayloadRoom } from './frame-decoder.ts'
+import { FrameDecoder, type Message } from './frame-decoder.ts'
 import { FrameWriter } from './frame-writer.ts'
 import { closeAfterLastWords, closeAfterRefusal } from './last-words.ts'
 import { IdTable } from './id-table.ts'
@@ -33,47 +35,6 @@ export type Answer =
   | { readonly error: WireError }
   | { readonly error: null; readonly result: unknown; readonly payload: Buffer | null }
 
-interface ConnectionHandlers {
-  onRequest(request: IncomingRequest): void
-  /** One for whose payload there was no room. */
-  onRefusedPayload?(request: IncomingRequest): void
-  onNotification(method: string, params: unknown): void
-  /** An answer to a request that is not pending; absent means ignored. */
-  onStrayAnswer?(id: unknown, error: WireError | null): void
-  /** Called once. `error` says why when the connection ended by a fault of the stream or of the peer. */
-  onClose(error: PhantomError | null): void
-  /** The peer took what was waiting: sending may go on. */
-  onDrain?(): void
-}
-
-export interface ConnectionOptions extends ConnectionHandlers {
-  maxPayloadBytes: number
-  /** Payloads travel beside their envelope, both ways. Switched on later by `usePayloadFrames`. */
-  payloadFrames: boolean
-  /** See FrameDecoderOptions. */
-  readLine?: (line: string) => Message | null
-  /** Lines of the peer may be as long as a plain peer's: a daemon's, whose logs and schemas are long. */
-  takesLongLines?: boolean
-  /** The owner hands over what arrives by `receive()`, see `ReadBuffer`; otherwise the stream is listened to. */
-  pushesChunks?: boolean
-  /**
-   * Frames taken from this peer in one turn of the event loop; the rest waits until other peers had theirs. For
-   * streams that are listened to. Absent: all that arrived.
-   */
-  framesPerTurn?: number
-  /**
-   * Stops reading from a peer that does not take what was sent. For one end of a connection at most: two ends that
-   * wait for each other wait for ever.
-   */
-  pausesWhenBehind?: boolean
-  /** Whether a payload that was sent is nobody's any more, so that its memory can be freed at once. */
-  mayFree?: (payload: Uint8Array) => boolean
-  /** See FrameDecoderOptions. */
-  room?: PayloadRoom
-  /** A line that is no JSON ends the connection; otherwise it is answered with PARSE_ERROR. */
-  strict: boolean
-}
-
 /**
  * JSON-RPC 2.0 (https://www.jsonrpc.org/specification, no batches) over one stream, both ways. Knows frames, ids
  * and answers; knows neither processes nor methods. Callbacks, not promises: this is the hot path of all three
@@ -94,6 +55,9 @@ export class Connection {
   #isHeldByOwner = false
   /** What arrived and has to wait for its turn; nothing more is read meanwhile. */
   #rest: Buffer | null = null
+  #pauseMs = 0
+  #hasLastWords = false
+  #cancelTurn: (() => void) | null = null
   #badLines = 0
 
   constructor(stream: Duplex, options: ConnectionOptions) {
@@ -216,6 +180,14 @@ export class Connection {
     this.#resumeIfFree()
   }
 
+  /** The peer's process has ended: its last notifications are taken as they come, before its end is told. */
+  takeLastWords(): void {
+    this.#hasLastWords = true
+    if (this.#cancelTurn === null) return
+    this.#cancelTurn()
+    this.#takeRest()
+  }
+
   /** Sends what waits, as far as the peer takes it soon, then closes. */
   end(): void {
     this.#writer.flush()
@@ -254,9 +226,10 @@ export class Connection {
   /** Takes what arrived. The bytes may be overwritten when this returns. */
   receive(chunk: Buffer): void {
     if (this.#closed) return
+    this.#pauseMs = 0
     try {
       const taken = this.#decoder.push(chunk, this.#options.framesPerTurn)
-      if (taken < chunk.length) this.#waitTurn(chunk.subarray(taken))
+      if (taken < chunk.length || this.#pauseMs > 0) this.#waitTurn(chunk.subarray(taken))
     } catch (error) {
       if (!isPhantomError(error)) throw error
       this.#refuse(error)
@@ -270,11 +243,15 @@ export class Connection {
     if (this.#closed) return
     this.#rest = rest
     this.#stream.pause()
-    setImmediate(() => {
-      this.#rest = null
-      this.receive(rest)
-      this.#resumeIfFree()
-    })
+    this.#cancelTurn = afterTurn(this.#pauseMs, () => this.#takeRest())
+  }
+
+  #takeRest(): void {
+    const rest = this.#rest
+    this.#cancelTurn = null
+    this.#rest = null
+    if (rest !== null) this.receive(rest)
+    this.#resumeIfFree()
   }
 
   /** One timer at most, and none per frame: it looks whether the frame it saw begin is still the same one. */
@@ -334,8 +311,13 @@ export class Connection {
       return
     }
     const params = message['params'] ?? {}
-    if (!hasId) this.#options.onNotification(method, params)
-    else this.#options.onRequest({ id, method, params, payload })
+    if (hasId) {
+      this.#options.onRequest({ id, method, params, payload })
+      return
+    }
+    if (!this.#hasLastWords) this.#pauseMs = this.#options.pauseMs?.() ?? 0
+    if (this.#pauseMs > 0) this.#decoder.endTurn()
+    this.#options.onNotification(method, params)
   }
 
   /** Who sent no request hears nothing of it. */
@@ -370,6 +352,7 @@ export class Connection {
     this.#closed = true
     this.#decoder.close()
     if (this.#watch !== null) clearTimeout(this.#watch)
+    this.#cancelTurn?.()
     close(this.#stream)
     const pending = [...this.#pending.values()]
     this.#pending.clear()

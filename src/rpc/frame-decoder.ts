@@ -55,6 +55,7 @@ export class FrameDecoder {
   #payload: Buffer | null = null
   #payloadFilled = 0
   #isRefused = false
+  #isTurnOver = false
   #isClosed = false
   #framesRead = 0
 
@@ -80,16 +81,22 @@ export class FrameDecoder {
 
   /**
    * @param maxFrames how many frames may be read now
-   * @returns how many bytes were taken; less than all when that many frames were read
+   * @returns how many bytes were taken; less than all when that many frames were read, or `endTurn` was called
    * @throws PhantomError PROTOCOL_VIOLATION when the stream cannot be followed any further.
    */
   push(chunk: Buffer, maxFrames = Infinity): number {
     const lastFrame = this.#framesRead + maxFrames
+    this.#isTurnOver = false
     let at = 0
-    while (at < chunk.length && this.#framesRead < lastFrame && !this.#isClosed) {
+    while (at < chunk.length && this.#framesRead < lastFrame && !this.#isTurnOver && !this.#isClosed) {
       at = this.#message === null ? this.#readLine(chunk, at) : this.#readPayload(chunk, at)
     }
     return at
+  }
+
+  /** From within `onFrame`: what stands behind that frame is for the next `push`. */
+  endTurn(): void {
+    this.#isTurnOver = true
   }
 
   /** Nothing more is read: what of a payload had arrived is let go. */

@@ -1,13 +1,10 @@
 import { duplexPair, type Duplex } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
 import { expect } from 'chai'
 import { MAX_PLAIN_FRAME_BYTES } from '../../../src/contract/limits.ts'
 import type { PhantomError } from '../../../src/contract/phantom-error.ts'
-import {
-  Connection,
-  type Answer,
-  type ConnectionOptions,
-  type IncomingRequest,
-} from '../../../src/rpc/connection.ts'
+import { Connection, type Answer, type IncomingRequest } from '../../../src/rpc/connection.ts'
+import type { ConnectionOptions } from '../../../src/rpc/connection-options.ts'
 
 interface Peer {
   connection: Connection
@@ -186,6 +183,45 @@ describe('Connection', () => {
     expect(turns.filter((turn) => turn.startsWith('flood'))).to.deep.equal(
       Array.from({ length: 7 }, (_, id) => `flood ${id}`),
     )
+  })
+
+  it('does not read on behind a notification for as long as its owner says', async () => {
+    const told: [string, number][] = []
+    const [raw, stream] = duplexPair()
+    const pauses = [0, 40, 0, 40, 0]
+    const { connection } = peer(stream, {
+      pauseMs: () => pauses.shift() ?? 0,
+      onNotification: (method) => void told.push([method, performance.now()]),
+    })
+    connection.request('ask', {}, null, () => told.push(['answer', performance.now()]))
+    const said = Array.from({ length: 5 }, (_, at) => `{"jsonrpc":"2.0","method":"n${at}","params":{}}\n`)
+    raw.write(`${said[0]}${said[1]}{"jsonrpc":"2.0","id":1,"result":null}\n${said[2]}${said[3]}`)
+    while (told.length < 5) await delay(5)
+    raw.write(said[4])
+    while (told.length < 6) await delay(5)
+    expect(told.map(([name]) => name)).to.eql(['n0', 'n1', 'answer', 'n2', 'n3', 'n4'])
+    const gaps = told.slice(1).map(([, atMs], at) => atMs - told[at]![1])
+    expect(
+      [gaps[1], gaps[4]].every((gapMs) => gapMs! >= 35),
+      gaps.join(),
+    ).to.equal(true)
+  })
+
+  it('takes the last words of a peer that has ended at once', async () => {
+    const told: string[] = []
+    const [raw, stream] = duplexPair()
+    const { connection } = peer(stream, {
+      pauseMs: () => 60_000,
+      onNotification: (method) => void told.push(method),
+    })
+    const said = Array.from({ length: 5 }, (_, at) => `{"jsonrpc":"2.0","method":"n${at}","params":{}}\n`)
+    raw.write(said.slice(0, 4).join(''))
+    await until(() => told.length > 0)
+    expect(told).to.eql(['n0'])
+    connection.takeLastWords()
+    expect(told).to.eql(['n0', 'n1', 'n2', 'n3'])
+    raw.write(said[4])
+    await until(() => told.length === 5)
   })
 
   it('drops what waits for its turn when it is closed', async () => {
