@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { DEFAULT_MAX_PROCESSES } from '../../src/contract/limits.ts'
 import type { ManifestLimits } from '../../src/contract/manifest.ts'
-import type { CpuMeter } from '../monitor/cpu-meter.ts'
+import type { CpuMeter, CpuReading } from '../monitor/cpu-meter.ts'
 import { processesBelow } from '../monitor/process-tree.ts'
 
 const MEGABYTE = 1024 * 1024
@@ -79,9 +79,9 @@ export class InstanceCgroup implements CpuMeter {
     this.#write('cpu.weight.nice', nice)
   }
 
-  readMs(): number | null {
+  read(nowMs: number): CpuReading | null {
     const usec = /^usage_usec (\d+)$/m.exec(this.#read('cpu.stat'))?.[1]
-    return usec === undefined ? null : Number(usec) / 1000
+    return usec === undefined ? null : { usedMs: Number(usec) / 1000, atMs: nowMs }
   }
 
   /** Whether the kernel ended it for its memory. */

@@ -18,7 +18,8 @@ export interface CpuBudgetOptions {
 
 /**
  * The processor time of a process over one call. It is looked at when, with every core at work, the rest could be
- * used up: a call that waits costs a look now and then, one that computes is found within a tick.
+ * used up: a call that waits costs a look now and then, one that computes is found within a tick. Where the meter is
+ * slow, what was used between the start and its first figure after it is not counted.
  */
 export class CpuBudget implements WheelEntry {
   deadlineMs = 0
@@ -27,31 +28,34 @@ export class CpuBudget implements WheelEntry {
   wheelSlot = -1
   readonly #options: CpuBudgetOptions
   readonly #cores: number
-  readonly #startMs: number
+  readonly #startedAtMs: number
+  /** Null until the meter knows of a moment that is not before the start. */
+  #usedBeforeMs: number | null = null
 
   constructor(options: CpuBudgetOptions) {
     this.#options = options
     this.#cores = options.cores ?? availableParallelism()
-    this.#startMs = options.meter.readMs(options.nowMs) ?? 0
-    this.#lookWhenSpent(options.nowMs, options.limitMs)
+    this.#startedAtMs = options.nowMs
+    this.#look(options.nowMs)
   }
 
   /** Called by the timing wheel. */
   expire(): void {
-    const nowMs = performance.now()
-    const { meter, limitMs } = this.#options
-    const cpuMs = meter.readMs(nowMs)
-    // Null: the process is gone, and its exit answers the call.
-    const usedMs = cpuMs === null ? 0 : cpuMs - this.#startMs
-    if (usedMs > limitMs) {
-      this.#options.onSpent(usedMs)
-      return
-    }
-    this.#lookWhenSpent(nowMs, limitMs - usedMs)
-    this.#options.again(this)
+    const usedMs = this.#look(performance.now())
+    if (usedMs > this.#options.limitMs) this.#options.onSpent(usedMs)
+    else this.#options.again(this)
   }
 
-  #lookWhenSpent(nowMs: number, leftMs: number): void {
-    this.deadlineMs = nowMs + Math.max(SHORTEST_LOOK_MS, leftMs / this.#cores)
+  /** What the call has used, as far as it is known; and says when to look again. */
+  #look(nowMs: number): number {
+    const { meter, limitMs } = this.#options
+    // Null: the process is gone, and its exit answers the call.
+    const { usedMs, atMs } = meter.read(nowMs) ?? { usedMs: this.#usedBeforeMs ?? 0, atMs: nowMs }
+    const isOfBefore = atMs < this.#startedAtMs
+    if (!isOfBefore) this.#usedBeforeMs ??= usedMs
+    const ownMs = isOfBefore ? 0 : usedMs - this.#usedBeforeMs!
+    const spentAtMs = isOfBefore ? nowMs : atMs + (limitMs - ownMs) / this.#cores
+    this.deadlineMs = Math.max(nowMs + SHORTEST_LOOK_MS, spentAtMs)
+    return ownMs
   }
 }

@@ -1,16 +1,12 @@
-import { opendirSync, readdirSync } from 'node:fs'
 import {
   DEFAULT_MAX_FILE_SIZE_MB,
   DEFAULT_MAX_OPEN_FILES,
   DEFAULT_MAX_PROCESSES,
 } from '../../src/contract/limits.ts'
 import type { WireError } from '../../src/contract/phantom-error.ts'
-import { processesBelow } from '../monitor/process-tree.ts'
 import type { RunnerInstance } from '../process/runner-instance.ts'
 import type { LimitBreach } from './limit-error.ts'
 
-/** The daemon's loop counts no more than so many descriptors. */
-const MAX_COUNTED = 20_000
 /** A plugin may have closed some of what it had open when the kernel refused it the next. */
 const NEARLY = 0.9
 
@@ -29,14 +25,15 @@ export interface LimitBehind {
  */
 export function limitBehind(instance: RunnerInstance, { data }: WireError): LimitBehind | null {
   const { limits } = instance.generation
+  const { counts } = instance.figures
   const { code, syscall } = data?.details ?? {}
   if (code === 'EMFILE') {
     const declared = limits.maxOpenFiles ?? DEFAULT_MAX_OPEN_FILES
-    return judge('max_open_files', declared, countDescriptors(instance.pid))
+    return judge('max_open_files', declared, counts?.descriptors.upTo(declared) ?? null)
   }
   if (code === 'EAGAIN' && typeof syscall === 'string' && STARTS.test(syscall)) {
     const declared = limits.maxProcesses ?? DEFAULT_MAX_PROCESSES
-    return judge('max_processes', declared, countTasks(instance.figures.rootPid))
+    return judge('max_processes', declared, counts?.tasks.upTo(declared) ?? null)
   }
   // Which file it was, and how large, nobody says.
   if (code === 'EFBIG')
@@ -52,27 +49,4 @@ export function limitNote({ breach: { limit, declared, measured } }: LimitBehind
 
 function judge(limit: LimitBreach['limit'], declared: number, measured: number | null): LimitBehind {
   return { breach: { limit, declared, measured }, isSeen: measured !== null && measured >= declared * NEARLY }
-}
-
-function countDescriptors(pid: number | null): number | null {
-  if (pid === null) return null
-  try {
-    const directory = opendirSync(`/proc/${pid}/fd`)
-    let count = 0
-    while (count < MAX_COUNTED && directory.readSync() !== null) count += 1
-    directory.closeSync()
-    return count
-  } catch {
-    // It is gone, or not ours to look into.
-    return null
-  }
-}
-
-function countTasks(root: number | null): number | null {
-  if (root === null) return null
-  try {
-    return processesBelow(root).reduce((sum, pid) => sum + readdirSync(`/proc/${pid}/task`).length, 0)
-  } catch {
-    return null
-  }
 }

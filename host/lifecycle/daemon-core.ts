@@ -17,10 +17,7 @@ import { Observations } from '../learning/observations.ts'
 import { openOutbox } from '../messages/open-outbox.ts'
 import { ExecutionHistory } from '../metrics/execution-history.ts'
 import { PluginObserver } from '../metrics/plugin-observer.ts'
-import { ResourceMonitor } from '../metrics/resource-monitor.ts'
-import { DiskGuard } from '../monitor/disk/disk-guard.ts'
-import { InstanceKeeper } from '../monitor/instance-keeper.ts'
-import { MemoryGuard } from '../monitor/memory-guard.ts'
+import { ProcessWatch } from '../monitor/process-watch.ts'
 import { raiseSession } from '../monitor/raise-session.ts'
 import type { DaemonLog, OpenDaemonLog } from '../observe/daemon-log.ts'
 import type { PluginLogs } from '../observe/plugin-log.ts'
@@ -73,10 +70,7 @@ export class DaemonCore {
   readonly redactor = new Redactor()
   readonly observations = new Observations()
   readonly #compiler: SchemaCompiler
-  readonly #guard: MemoryGuard
-  readonly #disk: DiskGuard
-  readonly #resources: ResourceMonitor
-  readonly #instances: InstanceKeeper
+  readonly #watch: ProcessWatch
   readonly #files: PluginFiles
   readonly #egress: EgressDoors
   readonly #denials: DenialDesk
@@ -116,7 +110,7 @@ export class DaemonCore {
     core.launcher.snapshots.forgetOthers(new Set(Array.from(core.engine.registry.records, ({ id }) => id)))
     await core.engine.loadConfigurations()
     core.#files.watchKnown()
-    core.#resources.start()
+    core.#watch.start()
     core.history.start()
     core.engine.startEager()
     return core
@@ -143,13 +137,12 @@ export class DaemonCore {
     const { policy, rights } = openRights(options, { log, record, onPolicyChanged })
     this.policy = policy
     this.rights = rights
-    const lanes = () => this.engine.executor.lanes
-    const guard = new MemoryGuard({ lanes })
-    this.#guard = guard
-    this.#disk = new DiskGuard({ lanes })
-    this.#resources = new ResourceMonitor({
-      watched: () => guard.watched(),
-      onSamples: (samples) => guard.judge(samples),
+    this.#watch = new ProcessWatch({
+      lanes: () => this.engine.executor.lanes,
+      config: this.#config,
+      onThrottled: ({ plugin }, { pid }, cpuShare) => {
+        log.warn(THROTTLED, { plugin_id: plugin.id, pid, cpu_share: cpuShare })
+      },
     })
     const { retentionDays, maxEntries } = this.#config().history
     const onNotice = (text: string): void => log.warn(text)
@@ -160,20 +153,12 @@ export class DaemonCore {
       log,
       logs: this.logs,
       history: this.history,
-      resources: this.#resources,
+      resources: this.#watch.resources,
       isVerbose: (generation) => configs.commonOf(generation)?.verbose === true,
       redact: this.#redact,
       isObserving: this.#config().permissions.mode === 'observe',
     })
     this.engine = this.#openEngine(configs)
-    this.#instances = new InstanceKeeper({
-      lanes,
-      config: this.#config,
-      sampleOf: (pid) => this.#resources.sampleOf(pid),
-      onThrottled: ({ plugin }, { pid }, cpuShare) => {
-        log.warn(THROTTLED, { plugin_id: plugin.id, pid, cpu_share: cpuShare })
-      },
-    })
     this.#files = new PluginFiles({
       engine: this.engine,
       pluginDirectory: options.pluginDirectory,
@@ -206,7 +191,7 @@ export class DaemonCore {
     this.log.info('daemon stops', { cause })
     this.policy.close()
     await this.#files.close()
-    this.#instances.close()
+    this.#watch.stopKeeping()
     await this.engine.close(
       cause,
       new PhantomError(
@@ -214,9 +199,7 @@ export class DaemonCore {
         'Cannot run the call: the daemon is shutting down. Call again when it is back',
       ),
     )
-    this.#guard.close()
-    await this.#disk.close()
-    this.#resources.close()
+    await this.#watch.close()
     this.observer.close()
     await this.#egress.close()
     await Promise.all([this.#compiler.close(), this.launcher.inputs.close()])
@@ -252,7 +235,7 @@ export class DaemonCore {
       protectedPaths: [pluginDirectory, join(packageDirectory(), 'dist')],
       projectRoots: () => [dirname(pluginDirectory), ...config().workspace.roots],
       loadConfiguration: async (generation) => void (await configs.load(generation)),
-      checkDisk: (generation, dataDir) => this.#disk.assertRoom(generation, dataDir),
+      checkDisk: (generation, dataDir) => this.#watch.disk.assertRoom(generation, dataDir),
       configurationOf: (generation) => configs.of(generation)!.forProcess,
       logLevelOf: (generation) => configs.commonOf(generation)?.logLevel ?? generation.runtime.logLevel,
       redactor: this.redactor,

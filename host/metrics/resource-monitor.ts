@@ -1,12 +1,13 @@
 import pidusage from 'pidusage'
+import type { LookClock } from '../monitor/look-clock.ts'
 import type { ProcessSample, ProcessSampler } from '../monitor/process-sampler.ts'
 
 /**
- * A look costs the daemon 10 µs a process by a descriptor that stays open, 28 µs by pidusage. Idle processes are
- * therefore looked at every so many looks only.
+ * How often processes that have calls are looked at, and the others: there may be hundreds. A look costs the daemon
+ * 10 µs a process by a descriptor that stays open, 28 µs by pidusage.
  */
-const INTERVAL_MS = 250
-const LOOKS_PER_IDLE_LOOK = 8
+const BUSY_MS = 250
+const IDLE_MS = 2_000
 /** pidusage keeps the file of a process open so long after the last look, also of one that has ended; a minute by default. */
 const KEPT_OPEN_MS = 10_000
 /** A sampler shares its samples for a moment. */
@@ -32,34 +33,31 @@ export interface ResourceSample {
 }
 
 export interface ResourceMonitorOptions {
+  readonly clock: LookClock
   readonly watched: () => readonly WatchedProcess[]
   /** After each look, with the processes that were looked at. Limits are enforced from here. Must not throw. */
-  readonly onSamples?: (fresh: ReadonlyMap<number, ResourceSample>) => void
-  readonly intervalMs?: number
-  readonly looksPerIdleLook?: number
+  readonly onSamples?: (fresh: ReadonlyMap<number, ResourceSample>, nowMs: number) => void
+  readonly busyMs?: number
+  readonly idleMs?: number
 }
 
 /** Looks at all running processes in turns, and keeps each one's last sample. */
 export class ResourceMonitor {
   readonly #options: ResourceMonitorOptions
-  readonly #intervalMs: number
-  readonly #looksPerIdleLook: number
-  #samples = new Map<number, ResourceSample>()
-  #looks = 0
-  #timer: NodeJS.Timeout | null = null
+  readonly #samples = new Map<number, ResourceSample>()
+  readonly #stopLooking: (() => void)[]
+  #isIdleDue = false
+  /** pidusage has not answered yet: there is no second look before. */
+  #isLooking = false
   #isClosed = false
 
   constructor(options: ResourceMonitorOptions) {
+    const { clock, busyMs = BUSY_MS, idleMs = IDLE_MS } = options
     this.#options = options
-    this.#intervalMs = options.intervalMs ?? INTERVAL_MS
-    this.#looksPerIdleLook = options.looksPerIdleLook ?? LOOKS_PER_IDLE_LOOK
-  }
-
-  start(): void {
-    if (this.#isClosed) return
-    // The next look is armed when the one before is over, so that a slow machine gets no second one at once.
-    this.#timer = setTimeout(() => void this.#look().finally(() => this.start()), this.#intervalMs)
-    this.#timer.unref()
+    this.#stopLooking = [
+      clock.every(idleMs, () => (this.#isIdleDue = true)),
+      clock.every(busyMs, (nowMs) => this.#look(nowMs)),
+    ]
   }
 
   /** Null for a process that was not looked at yet, or is no longer watched. */
@@ -69,33 +67,45 @@ export class ResourceMonitor {
 
   close(): void {
     this.#isClosed = true
-    if (this.#timer !== null) clearTimeout(this.#timer)
+    for (const stop of this.#stopLooking) stop()
     this.#samples.clear()
     // Or its own timer and the history of our processes stay.
     pidusage.clear()
   }
 
-  async #look(): Promise<void> {
+  #look(nowMs: number): void {
+    if (this.#isLooking) return
     const watched = this.#options.watched()
-    this.#forgetOthers(watched)
-    const isIdleLook = this.#looks % this.#looksPerIdleLook === 0
-    this.#looks += 1
-    const due = watched.filter(({ pid, isBusy }) => isIdleLook || isBusy || !this.#samples.has(pid))
+    if (this.#samples.size > watched.length) this.#forgetOthers(watched)
+    const due = watched.filter(({ pid, isBusy }) => this.#isIdleDue || isBusy || !this.#samples.has(pid))
+    this.#isIdleDue = false
     if (due.length === 0) return
-    const others = due.flatMap(({ pid, sampler }) => (sampler === null ? pid : []))
-    const usage = others.length === 0 ? {} : await usageOf(others)
-    if (this.#isClosed) return
-    const nowMs = performance.now()
+    if (due.every(({ sampler }) => sampler !== null)) this.#take(due, {}, nowMs)
+    else void this.#lookByPidusage(due)
+  }
+
+  async #lookByPidusage(due: readonly WatchedProcess[]): Promise<void> {
+    this.#isLooking = true
+    const usage = await usageOf(due.flatMap(({ pid, sampler }) => (sampler === null ? pid : [])))
+    this.#isLooking = false
+    if (!this.#isClosed) this.#take(due, usage, performance.now())
+  }
+
+  #take(
+    due: readonly WatchedProcess[],
+    usage: Record<number, Usage | null | undefined>,
+    nowMs: number,
+  ): void {
     const fresh = new Map<number, ResourceSample>()
     for (const { pid, sampler } of due) {
       const found = sampler === null ? usage[pid] : usageIn(sampler.sample(nowMs), nowMs)
       // A process that is dead and not reaped yet holds nothing any more: what it held last stands.
       if (found == null || found.memory === 0) continue
-      const before = this.#samples.get(pid) ?? null
-      fresh.set(pid, toSample(nowMs, found, before))
+      const sample = toSample(nowMs, found, this.#samples.get(pid) ?? null)
+      fresh.set(pid, sample)
+      this.#samples.set(pid, sample)
     }
-    for (const [pid, sample] of fresh) this.#samples.set(pid, sample)
-    this.#options.onSamples?.(fresh)
+    this.#options.onSamples?.(fresh, nowMs)
   }
 
   #forgetOthers(watched: readonly WatchedProcess[]): void {

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from 'node:fs'
+import { FiguresFile } from './figures-file.ts'
 import { PAGE_BYTES } from './process-sampler.ts'
 
 /** A program that fills its memory as fast as the machine can takes some ten megabytes in this time. */
@@ -11,27 +11,28 @@ const FRESH_MS = 250
 /** Less than the whole: the allocation that failed may be large, and part of the rest is never handed out. */
 const NEARLY = 0.75
 
-const buffer = Buffer.alloc(256)
+/** In `statm`, proc_pid_statm(5). */
+const DATA_FIELD = 5
 
 /**
  * Watches what a program counts against RLIMIT_DATA while it has calls. The kernel refuses it more, and says so to
- * nobody else; what the program makes of that is its own, and most make a signal of it. `statm` of proc_pid_statm(5).
+ * nobody else; what the program makes of that is its own, and most make a signal of it.
  */
 export class DataWatch {
   readonly #limitBytes: number
-  #descriptor: number | null
+  readonly #statm: FiguresFile
   #peak = { bytes: 0, atMs: 0 }
   #lastBytes = 0
   #restingLooks = 0
 
   constructor(pid: number, limitBytes: number) {
     this.#limitBytes = limitBytes
-    this.#descriptor = open(pid)
+    this.#statm = new FiguresFile(`/proc/${pid}/statm`, DATA_FIELD + 1)
   }
 
   /** A call begins. */
   begin(isBusy: () => boolean): void {
-    if (this.#descriptor !== null) ticker.add(this, isBusy)
+    if (this.#statm.isOpen) ticker.add(this, isBusy)
   }
 
   /** Whether it was near its limit just now. */
@@ -42,21 +43,18 @@ export class DataWatch {
   look(nowMs: number): void {
     this.#restingLooks += 1
     const rests = this.#restingLooks > LOOKS_UNTIL_REST
-    if (this.#descriptor === null || (rests && this.#restingLooks % REST_LOOKS !== 0)) return
-    try {
-      const length = readSync(this.#descriptor, buffer, 0, buffer.length, 0)
-      const bytes = Number(buffer.toString('latin1', 0, length).split(' ')[5]) * PAGE_BYTES
-      if (bytes > this.#lastBytes) this.#restingLooks = 0
-      this.#lastBytes = bytes
-      if (bytes >= this.#peak.bytes || nowMs - this.#peak.atMs > FRESH_MS) this.#peak = { bytes, atMs: nowMs }
-    } catch {
-      // ESRCH: it is gone. What it held last stands.
-    }
+    if (rests && this.#restingLooks % REST_LOOKS !== 0) return
+    const figures = this.#statm.read()
+    // It is gone. What it held last stands.
+    if (figures === null) return
+    const bytes = figures[DATA_FIELD]! * PAGE_BYTES
+    if (bytes > this.#lastBytes) this.#restingLooks = 0
+    this.#lastBytes = bytes
+    if (bytes >= this.#peak.bytes || nowMs - this.#peak.atMs > FRESH_MS) this.#peak = { bytes, atMs: nowMs }
   }
 
   close(): void {
-    if (this.#descriptor !== null) closeSync(this.#descriptor)
-    this.#descriptor = null
+    this.#statm.close()
   }
 }
 
@@ -83,11 +81,3 @@ class Ticker {
 }
 
 const ticker = new Ticker()
-
-function open(pid: number): number | null {
-  try {
-    return openSync(`/proc/${pid}/statm`, 'r')
-  } catch {
-    return null
-  }
-}

@@ -4,10 +4,11 @@ import type { ResourceSample } from '../metrics/resource-monitor.ts'
 import type { EndCause } from '../process/exit-reason.ts'
 import { isResponsive } from '../process/runner-hooks.ts'
 import type { RunnerInstance } from '../process/runner-instance.ts'
-import { CoreDemand } from './core-demand.ts'
+import type { LookClock } from './look-clock.ts'
 import { setNice } from './set-nice.ts'
 
 export interface InstanceKeeperOptions {
+  readonly clock: LookClock
   readonly lanes: () => Iterable<InstanceLane>
   /** Read at each look: the configuration may change. */
   readonly config: () => Pick<HostConfig, 'execution' | 'throttle'>
@@ -23,7 +24,6 @@ interface Watched {
   /** When it was last known to answer, on the monotonic clock. */
   answeredAtMs: number
   isAsked: boolean
-  demand: CoreDemand | null
   /** Since when it has wanted more than its share; null while it does not. */
   greedySinceMs: number | null
   isNiced: boolean
@@ -37,20 +37,18 @@ interface Watched {
 export class InstanceKeeper {
   readonly #options: InstanceKeeperOptions
   readonly #watched = new WeakMap<RunnerInstance, Watched>()
-  readonly #timer: NodeJS.Timeout
+  readonly #stopLooking: () => void
 
   constructor(options: InstanceKeeperOptions) {
     this.#options = options
-    this.#timer = setInterval(() => this.#look(), LOOK_MS)
-    this.#timer.unref()
+    this.#stopLooking = options.clock.every(LOOK_MS, (nowMs) => this.#look(nowMs))
   }
 
   close(): void {
-    clearInterval(this.#timer)
+    this.#stopLooking()
   }
 
-  #look(): void {
-    const nowMs = performance.now()
+  #look(nowMs: number): void {
     for (const lane of this.#options.lanes()) {
       for (const instance of lane.instances()) {
         if (instance.state !== 'ready' || instance.readyAtMs === null) continue
@@ -68,7 +66,6 @@ export class InstanceKeeper {
     const watched = {
       answeredAtMs: readyAtMs,
       isAsked: false,
-      demand: null,
       greedySinceMs: null,
       isNiced: false,
     }
@@ -106,8 +103,7 @@ export class InstanceKeeper {
     if (nice === 0 || watched.isNiced || instance.pid === null) return
     const used = this.#options.sampleOf(instance.pid)?.cpuShare ?? 0
     const isIdle = instance.inFlightCount === 0 && used < IDLE_SHARE
-    watched.demand ??= new CoreDemand(instance.pid)
-    const share = isIdle ? 0 : Math.max(used, watched.demand.share(nowMs) ?? 0)
+    const share = isIdle ? 0 : Math.max(used, instance.figures.demand?.share(nowMs) ?? 0)
     if (share <= allowed) {
       watched.greedySinceMs = null
       return

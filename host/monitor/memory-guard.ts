@@ -4,6 +4,8 @@ import type { WatchedProcess } from '../metrics/resource-monitor.ts'
 import type { RunnerFigures } from '../process/runner-figures.ts'
 import type { RunnerInstance } from '../process/runner-instance.ts'
 import { temporaryMb } from '../sandbox/temporary-size.ts'
+import type { LookClock } from './look-clock.ts'
+import { pauseAfter } from './pace.ts'
 
 const MEGABYTE = 1024 * 1024
 /** A limit of the kernel's acts at once; behind it the backstop leaves room for what an allocator keeps in hand. */
@@ -21,8 +23,6 @@ const REST_MS = 300
 const THREADED_MS = 5
 /** Once one has half of what it may have. */
 const NEAR_MS = 1
-/** However many processes a plugin has to be looked at: the daemon's loop is for calls. */
-const PAUSE_PER_LOOK = 9
 
 /**
  * The backstop behind RLIMIT_DATA: it sees memory that is held, so also what that limit does not count (shared memory,
@@ -30,45 +30,48 @@ const PAUSE_PER_LOOK = 9
  */
 export class MemoryGuard {
   readonly #lanes: () => Iterable<InstanceLane>
-  readonly #timer: NodeJS.Timeout
+  readonly #stopLooking: () => void
   #threadedTimer: NodeJS.Timeout | null = null
   #pausesUntilMs = -Infinity
   /** When they were looked at last. */
   readonly #cpuTimes = new WeakMap<RunnerFigures, number>()
 
-  constructor(options: { lanes: () => Iterable<InstanceLane> }) {
-    this.#lanes = options.lanes
-    this.#timer = setInterval(() => this.#lookAtBusy(), SAMPLE_MS)
-    this.#timer.unref()
+  constructor({ clock, lanes }: { clock: LookClock; lanes: () => Iterable<InstanceLane> }) {
+    this.#lanes = lanes
+    this.#stopLooking = clock.every(SAMPLE_MS, (nowMs) => this.#lookAtBusy(nowMs))
   }
 
   close(): void {
-    clearInterval(this.#timer)
+    this.#stopLooking()
     this.#watchThreaded(false)
   }
 
   /** Every process of every plugin. */
   watched(): WatchedProcess[] {
-    return this.#instances().flatMap(({ pid, figures, state, inFlightCount }) =>
-      pid === null
-        ? []
-        : [{ pid, isBusy: inFlightCount > 0 || state === 'starting', sampler: figures.sampler }],
-    )
+    const watched: WatchedProcess[] = []
+    for (const lane of this.#lanes()) {
+      for (const { pid, figures, state, inFlightCount } of lane.instances()) {
+        if (pid === null) continue
+        watched.push({ pid, isBusy: inFlightCount > 0 || state === 'starting', sampler: figures.sampler })
+      }
+    }
+    return watched
   }
 
   /** After each look of the monitor: those that it looked at and that have no calls. */
-  judge(samples: ReadonlyMap<number, unknown>): void {
-    const nowMs = performance.now()
-    for (const instance of this.#instances()) {
-      const isBusy = instance.inFlightCount > 0
-      if (!isBusy && instance.pid !== null && samples.has(instance.pid)) judge(instance, nowMs)
+  judge(samples: ReadonlyMap<number, unknown>, nowMs: number): void {
+    for (const lane of this.#lanes()) {
+      for (const instance of lane.instances()) {
+        if (instance.inFlightCount > 0 || instance.pid === null) continue
+        if (samples.has(instance.pid)) judge(instance, nowMs)
+      }
     }
   }
 
   /** A process that dies of its memory should have been seen near its end: its error says what it held. */
-  #lookAtBusy(): void {
-    const nowMs = performance.now()
-    if (nowMs < this.#pausesUntilMs) return
+  #lookAtBusy(nowMs: number): void {
+    const startMs = performance.now()
+    if (startMs < this.#pausesUntilMs) return
     let hasThreaded = false
     // No list of them all, twenty times a second: most of hundreds have nothing to do.
     for (const lane of this.#lanes()) {
@@ -80,7 +83,7 @@ export class MemoryGuard {
     }
     this.#watchThreaded(hasThreaded)
     const endMs = performance.now()
-    this.#pausesUntilMs = endMs + (endMs - nowMs) * PAUSE_PER_LOOK
+    this.#pausesUntilMs = endMs + pauseAfter(startMs, endMs)
   }
 
   #watchThreaded(hasThreaded: boolean): void {
@@ -94,7 +97,7 @@ export class MemoryGuard {
     this.#threadedTimer = setTimeout(() => {
       const startMs = performance.now()
       const pauseMs = this.#lookAtThreaded() ? NEAR_MS : THREADED_MS
-      this.#lookAtThreadedIn(Math.max(pauseMs, (performance.now() - startMs) * PAUSE_PER_LOOK))
+      this.#lookAtThreadedIn(Math.max(pauseMs, pauseAfter(startMs, performance.now())))
     }, delayMs).unref()
   }
 
@@ -124,10 +127,6 @@ export class MemoryGuard {
     const { cpuTimeMs } = sampler.sample(nowMs)
     this.#cpuTimes.set(figures, cpuTimeMs)
     return cpuTimeMs === before
-  }
-
-  #instances(): RunnerInstance[] {
-    return [...this.#lanes()].flatMap((lane) => [...lane.instances()])
   }
 }
 

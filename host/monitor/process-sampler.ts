@@ -1,4 +1,5 @@
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
+import { FiguresFile } from './figures-file.ts'
 
 /** What a process had used by a moment: CPU since its start, and what it holds in memory. */
 export interface ProcessSample {
@@ -17,26 +18,27 @@ const SAMPLE_INTERVAL_MS = 10
 const EMPTY: ProcessSample = { atMs: -Infinity, cpuTimeMs: 0, familyCpuTimeMs: 0, rssBytes: 0 }
 const { clockTicksPerSecond, pageBytes } = readAuxiliaryVector()
 export const PAGE_BYTES = pageBytes
-const buffer = Buffer.alloc(1024)
 
-/**
- * Reads one process's figures from `/proc/PID/stat` by a descriptor that stays open (a third of the cost of opening
- * it anew, and never another process's file after the pid was given again). proc_pid_stat(5).
- */
+/** proc_pid_stat(5). The command's name may hold blanks and brackets, so fields count from behind its last bracket, */
+const BRACKET = 0x29
+/** where the state stands, which is no number. */
+const FIELD = { utime: 11, stime: 12, cutime: 13, cstime: 14, rss: 21 } as const
+
+/** Reads one process's figures from `/proc/PID/stat`. */
 export class ProcessSampler {
   readonly #pid: number
-  #descriptor: number | null
+  readonly #stat: FiguresFile
   #last: ProcessSample = EMPTY
   #peakRssBytes = 0
 
   constructor(pid: number) {
     this.#pid = pid
-    this.#descriptor = open(pid)
+    this.#stat = new FiguresFile(`/proc/${pid}/stat`, FIELD.rss + 1)
   }
 
   /** False when the process is gone; until then its pid is no other's. */
   get isOpen(): boolean {
-    return this.#descriptor !== null
+    return this.#stat.isOpen
   }
 
   /** The most that a sample has seen. */
@@ -56,17 +58,11 @@ export class ProcessSampler {
 
   /** A sample made now. */
   refresh(nowMs: number): ProcessSample {
-    if (this.#descriptor === null) return this.#last
-    try {
-      const length = readSync(this.#descriptor, buffer, 0, buffer.length, 0)
-      const sample = parseStat(buffer.toString('latin1', 0, length), nowMs)
-      // A process that is dead and not reaped yet holds nothing any more: what it held last stands.
-      if (sample.rssBytes > 0) this.#last = sample
-      this.#peakRssBytes = Math.max(this.#peakRssBytes, sample.rssBytes)
-    } catch {
-      // ESRCH: the process is gone; its last sample stands.
-      this.close()
-    }
+    const figures = this.#stat.read(BRACKET)
+    // A process that is gone, or dead and not reaped yet, holds nothing any more: what it held last stands.
+    if (figures === null || figures[FIELD.rss] === 0) return this.#last
+    this.#last = toSample(figures, nowMs)
+    this.#peakRssBytes = Math.max(this.#peakRssBytes, this.#last.rssBytes)
     return this.#last
   }
 
@@ -82,29 +78,18 @@ export class ProcessSampler {
   }
 
   close(): void {
-    if (this.#descriptor !== null) closeSync(this.#descriptor)
-    this.#descriptor = null
+    this.#stat.close()
   }
 }
 
-function open(pid: number): number | null {
-  try {
-    return openSync(`/proc/${pid}/stat`, 'r')
-  } catch {
-    return null
-  }
-}
-
-/** The command name may hold spaces and brackets, so fields count from behind its last bracket. */
-function parseStat(text: string, atMs: number): ProcessSample {
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  const ticks = Number(fields[11]) + Number(fields[12])
-  const waitedTicks = Number(fields[13]) + Number(fields[14])
+function toSample(figures: Float64Array, atMs: number): ProcessSample {
+  const ticks = figures[FIELD.utime]! + figures[FIELD.stime]!
+  const waitedTicks = figures[FIELD.cutime]! + figures[FIELD.cstime]!
   return {
     atMs,
     cpuTimeMs: (ticks * 1000) / clockTicksPerSecond,
     familyCpuTimeMs: ((ticks + waitedTicks) * 1000) / clockTicksPerSecond,
-    rssBytes: Number(fields[21]) * pageBytes,
+    rssBytes: figures[FIELD.rss]! * pageBytes,
   }
 }
 

@@ -1,10 +1,12 @@
 import type { InstanceSpec } from './instance-spec.ts'
 import type { SpawnedRunner } from './spawn-runner.ts'
 import { cpuHoldOf } from '../monitor/cpu-hold.ts'
-import { meterProcess, meterTree, type CpuMeter } from '../monitor/cpu-meter.ts'
+import { meterProcess, TreeMeter, type CpuMeter } from '../monitor/cpu-meter.ts'
 import { CpuThrottle } from '../monitor/cpu-throttle.ts'
+import { CoreDemand } from '../monitor/core-demand.ts'
 import { DataWatch } from '../monitor/data-watch.ts'
 import { heldBytes } from '../monitor/held-memory.ts'
+import { KernelCounts } from '../monitor/kernel-counts.ts'
 import { ProcessSampler } from '../monitor/process-sampler.ts'
 import { processesBelow } from '../monitor/process-tree.ts'
 
@@ -17,6 +19,8 @@ export class RunnerFigures {
   #pid: number | null = null
   #rootPid: number | null = null
   #sampler: ProcessSampler | null = null
+  #demand: CoreDemand | null = null
+  #counts: KernelCounts | null = null
   #cpu: CpuMeter | null = null
   #data: DataWatch | null = null
   #throttle: CpuThrottle | null = null
@@ -31,6 +35,12 @@ export class RunnerFigures {
   }
   get sampler(): ProcessSampler | null {
     return this.#sampler
+  }
+  get demand(): CoreDemand | null {
+    return this.#demand
+  }
+  get counts(): KernelCounts | null {
+    return this.#counts
   }
   get cpu(): CpuMeter | null {
     return this.#cpu
@@ -72,11 +82,13 @@ export class RunnerFigures {
     this.#rootPid = rootPid
     this.#hasFamily = mayStartProcesses && rootPid !== null
     this.#sampler = new ProcessSampler(pid)
+    this.#demand = new CoreDemand(pid)
+    this.#counts = new KernelCounts(pid, rootPid)
     const { isGated, rlimits } = plan.expected
     // The runner tells by itself when memory was refused.
     if (isGated && rlimits !== null) this.#data = new DataWatch(pid, rlimits.data)
     this.#cpu =
-      cgroup ?? (this.#hasFamily && rootPid !== null ? meterTree(rootPid) : meterProcess(this.#sampler))
+      cgroup ?? (this.#hasFamily && rootPid !== null ? new TreeMeter(rootPid) : meterProcess(this.#sampler))
     const percent = (): number | null => generation.limits.maxCpuPercent
     const hold = cpuHoldOf({ tier: plan.tier, hasCgroups: cgroup !== null }, generation.manifest)
     if (hold.by === 'stops')
@@ -99,6 +111,7 @@ export class RunnerFigures {
     this.#isClosed = true
     this.#throttle?.close()
     this.#sampler?.close()
+    this.#demand?.close()
     this.#data?.close()
   }
 

@@ -100,7 +100,11 @@ describe('raiseSession()', () => {
 
 describe('CoreDemand', function () {
   this.timeout(20_000)
-  afterEach(endAll)
+  const opened: CoreDemand[] = []
+  afterEach(async () => {
+    for (const demand of opened.splice(0)) demand.close()
+    await endAll()
+  })
 
   it('tells that each of several that spin on one core wants the whole of it', async function () {
     if (!hasTaskset || !hasSchedstat) this.skip()
@@ -108,6 +112,7 @@ describe('CoreDemand', function () {
     const demands = await Promise.all(
       [1, 2, 3].map(async () => new CoreDemand(await start('taskset', args, { detached: true }))),
     )
+    opened.push(...demands)
     const wantsAll = (demand: CoreDemand): boolean => (demand.share(performance.now()) ?? 0) > 0.9
     await until(async () => {
       await sleep(200)
@@ -118,6 +123,7 @@ describe('CoreDemand', function () {
   it('tells that one that sleeps wants nearly nothing', async function () {
     if (!hasSchedstat) this.skip()
     const demand = new CoreDemand(await start(process.execPath, SLEEPS))
+    opened.push(demand)
     await until(async () => {
       await sleep(200)
       return (demand.share(performance.now()) ?? 1) < 0.2
@@ -126,9 +132,10 @@ describe('CoreDemand', function () {
 
   it('knows nothing at the first look, and of a process that is gone', async () => {
     const pid = await start(process.execPath, SLEEPS)
-    expect(new CoreDemand(pid).share(performance.now())).to.be.null
-    await endAll()
     const demand = new CoreDemand(pid)
+    opened.push(demand)
+    expect(demand.share(performance.now())).to.be.null
+    await endAll()
     demand.share(performance.now())
     expect(demand.share(performance.now() + 1)).to.be.null
   })

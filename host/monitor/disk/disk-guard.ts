@@ -5,11 +5,11 @@ import type { InstanceLane } from '../../execution/instance-lane.ts'
 import type { LimitBreach } from '../../execution/limit-error.ts'
 import type { Generation } from '../../generations/generation.ts'
 import type { RunnerInstance } from '../../process/runner-instance.ts'
+import type { LookClock } from '../look-clock.ts'
 import { FolderMeasurer } from './folder-measurer.ts'
 import type { FolderMeasure } from './measure-folder.ts'
 
 const MEGABYTE = 1024 * 1024
-const TICK_MS = 50
 /** How often a process is asked what it wrote: while it writes much, while it has calls, and else. */
 const LOOK_MS = { writing: 50, busy: 250, idle: 2_000 } as const
 /** At the latest after so long what a plugin holds is counted again, whatever its processes say they wrote. */
@@ -20,9 +20,10 @@ const COUNT_SHARE = 0.1
 
 /** What the guard knows of one plugin's `data_dir`. */
 interface Watched {
+  /** At the look that is made just now. */
+  readonly running: RunnerInstance[]
   measure: FolderMeasure | null
   isCounting: boolean
-  lookedAtMs: number
   isWriting: boolean
   countedAtMs: number
   /** Until it may be counted again. */
@@ -41,20 +42,24 @@ export class DiskGuard {
   readonly #lanes: () => Iterable<InstanceLane>
   readonly #measurer = new FolderMeasurer()
   readonly #watched = new Map<string, Watched>()
-  readonly #timer: NodeJS.Timeout
+  readonly #stopLooking: (() => void)[]
   #isClosed = false
+  #isIdleDue = false
   #lookedAtMs = -Infinity
   #isAnyWriting = false
 
-  constructor(options: { lanes: () => Iterable<InstanceLane> }) {
-    this.#lanes = options.lanes
-    this.#timer = setInterval(() => this.#look(), TICK_MS)
-    this.#timer.unref()
+  constructor({ clock, lanes }: { clock: LookClock; lanes: () => Iterable<InstanceLane> }) {
+    this.#lanes = lanes
+    this.#stopLooking = [
+      clock.every(LOOK_MS.idle, () => (this.#isIdleDue = true)),
+      clock.every(LOOK_MS.busy, (nowMs) => this.#look(nowMs)),
+      clock.every(LOOK_MS.writing, (nowMs) => this.#lookAtWriting(nowMs)),
+    ]
   }
 
   async close(): Promise<void> {
     this.#isClosed = true
-    clearInterval(this.#timer)
+    for (const stop of this.#stopLooking) stop()
     await this.#measurer.close()
   }
 
@@ -75,9 +80,9 @@ export class DiskGuard {
     const known = this.#watched.get(pluginId)
     if (known !== undefined) return known
     const watched: Watched = {
+      running: [],
       measure: null,
       isCounting: false,
-      lookedAtMs: -Infinity,
       isWriting: false,
       countedAtMs: -Infinity,
       restMs: 0,
@@ -88,34 +93,48 @@ export class DiskGuard {
     return watched
   }
 
-  /** At each tick only while somebody writes much. */
-  #look(): void {
-    const nowMs = performance.now()
-    if (!this.#isAnyWriting && nowMs - this.#lookedAtMs < LOOK_MS.busy - TICK_MS / 2) return
+  #look(nowMs: number): void {
     this.#lookedAtMs = nowMs
+    this.#findRunning()
     this.#isAnyWriting = false
-    const running = Map.groupBy(this.#instances(), ({ generation }) => generation.id)
-    for (const id of this.#watched.keys()) if (!running.has(id)) this.#watched.get(id)!.writtenAtCount.clear()
-    for (const [id, instances] of running) {
-      const watched = this.#of(id)
-      if (!watched.isCounting) this.#lookAt(instances, watched, nowMs)
-      this.#isAnyWriting ||= watched.isWriting
+    for (const watched of this.#watched.values()) {
+      const { running } = watched
+      if (running.length === 0) watched.writtenAtCount.clear()
+      else if (this.#isIdleDue || watched.isWriting || running.some(isBusy)) this.#lookAt(watched, nowMs)
+      if (watched.isWriting) this.#isAnyWriting = true
+    }
+    this.#isIdleDue = false
+  }
+
+  #lookAtWriting(nowMs: number): void {
+    if (!this.#isAnyWriting || this.#lookedAtMs === nowMs) return
+    this.#findRunning()
+    for (const watched of this.#watched.values())
+      if (watched.isWriting && watched.running.length > 0) this.#lookAt(watched, nowMs)
+  }
+
+  /** In the same lists every time: most of hundreds have nothing to do. */
+  #findRunning(): void {
+    for (const { running } of this.#watched.values()) running.length = 0
+    for (const lane of this.#lanes()) {
+      for (const instance of lane.instances()) {
+        if (instance.state === 'stopped' || instance.pid === null) continue
+        this.#of(instance.generation.id).running.push(instance)
+      }
     }
   }
 
-  #lookAt(instances: readonly RunnerInstance[], watched: Watched, nowMs: number): void {
-    const isBusy = instances.some(({ inFlightCount }) => inFlightCount > 0)
-    const pace = watched.isWriting ? 'writing' : isBusy ? 'busy' : 'idle'
-    if (nowMs - watched.lookedAtMs < LOOK_MS[pace] || nowMs - watched.countedAtMs < watched.restMs) return
-    watched.lookedAtMs = nowMs
+  #lookAt(watched: Watched, nowMs: number): void {
+    if (watched.isCounting || nowMs - watched.countedAtMs < watched.restMs) return
+    const instances = watched.running
     const isOld = nowMs - watched.countedAtMs >= COUNT_IDLE_MS
     if (!isOld && !haveWorked(instances, watched, nowMs)) return
     const limitBytes = Math.min(...instances.map(({ generation }) => limitBytesOf(generation)))
     const leftBytes = limitBytes - (watched.measure?.bytes ?? limitBytes)
     const written = writtenSince(instances, watched)
     watched.isWriting = written > leftBytes / 4
-    const isDue = isOld || (isBusy && nowMs - watched.countedAtMs >= COUNT_BUSY_MS)
-    if (isDue || written >= leftBytes) void this.#count(instances, watched, limitBytes)
+    const isDue = isOld || (instances.some(isBusy) && nowMs - watched.countedAtMs >= COUNT_BUSY_MS)
+    if (isDue || written >= leftBytes) void this.#count([...instances], watched, limitBytes)
   }
 
   async #count(instances: readonly RunnerInstance[], watched: Watched, limitBytes: number): Promise<void> {
@@ -136,12 +155,10 @@ export class DiskGuard {
     watched.restMs = (watched.countedAtMs - startedAtMs) / COUNT_SHARE
     for (const instance of instances) endIfOver(instance, measure)
   }
+}
 
-  #instances(): RunnerInstance[] {
-    return [...this.#lanes()]
-      .flatMap((lane) => [...lane.instances()])
-      .filter(({ state, pid }) => state !== 'stopped' && pid !== null)
-  }
+function isBusy({ inFlightCount }: RunnerInstance): boolean {
+  return inFlightCount > 0
 }
 
 function endIfOver(instance: RunnerInstance, measure: FolderMeasure): void {

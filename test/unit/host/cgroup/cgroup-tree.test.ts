@@ -121,11 +121,15 @@ describe('CgroupTree on a folder that stands in for cgroup v2', () => {
 
   it('reads figures, and knows that it does not where there are none', () => {
     const cgroup = create()
-    expect([cgroup.readMs(), cgroup.wasOutOfMemory, cgroup.isPopulated]).to.deep.equal([null, false, false])
+    expect([cgroup.read(7), cgroup.wasOutOfMemory, cgroup.isPopulated]).to.deep.equal([null, false, false])
     fs.writeFileSync(at('instance-1/cpu.stat'), 'usage_usec 1500000\nuser_usec 1\n')
     fs.writeFileSync(at('instance-1/memory.events'), 'low 0\noom 1\noom_kill 2\n')
     fs.writeFileSync(at('instance-1/cgroup.events'), 'populated 1\nfrozen 0\n')
-    expect([cgroup.readMs(), cgroup.wasOutOfMemory, cgroup.isPopulated]).to.deep.equal([1500, true, true])
+    expect([cgroup.read(7), cgroup.wasOutOfMemory, cgroup.isPopulated]).to.deep.equal([
+      { usedMs: 1500, atMs: 7 },
+      true,
+      true,
+    ])
     cgroup.setNice(19)
     expect(read('instance-1/cpu.weight.nice')).to.equal('19')
   })

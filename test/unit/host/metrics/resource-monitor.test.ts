@@ -8,7 +8,7 @@ import {
   type ResourceSample,
   type WatchedProcess,
 } from '../../../../host/metrics/resource-monitor.ts'
-
+import { LookClock } from '../../../../host/monitor/look-clock.ts'
 import { ProcessSampler } from '../../../../host/monitor/process-sampler.ts'
 
 const HOARDER = `globalThis.held = Buffer.alloc(64 * 1024 * 1024, 1); console.log('ready'); setInterval(() => {}, 1000)`
@@ -17,9 +17,11 @@ const SPINNER = `console.log('ready'); for (;;);`
 describe('ResourceMonitor', () => {
   const children: ChildProcess[] = []
   const monitors: ResourceMonitor[] = []
+  const clocks: LookClock[] = []
   const samplers: ProcessSampler[] = []
 
   afterEach(async () => {
+    for (const clock of clocks.splice(0)) clock.close()
     for (const monitor of monitors.splice(0)) monitor.close()
     for (const sampler of samplers.splice(0)) sampler.close()
     for (const child of children.splice(0)) await kill(child)
@@ -46,12 +48,14 @@ describe('ResourceMonitor', () => {
   }
 
   /** Answers look after look. */
-  function looksAt(watched: () => readonly WatchedProcess[], looksPerIdleLook = 1) {
+  function looksAt(watched: () => readonly WatchedProcess[]) {
     let onLook: ((fresh: ReadonlyMap<number, ResourceSample>) => void) | null = null
     const onSamples = (fresh: ReadonlyMap<number, ResourceSample>) => onLook?.(fresh)
-    const monitor = new ResourceMonitor({ watched, onSamples, intervalMs: 50, looksPerIdleLook })
+    const clock = new LookClock()
+    const monitor = new ResourceMonitor({ clock, watched, onSamples, busyMs: 50, idleMs: 50 })
+    clocks.push(clock)
     monitors.push(monitor)
-    monitor.start()
+    clock.start()
     const next = () => new Promise<ReadonlyMap<number, ResourceSample>>((resolve) => (onLook = resolve))
     return { monitor, next }
   }
@@ -99,32 +103,62 @@ describe('ResourceMonitor', () => {
   it('looks at idle processes seldom, at new ones at once', async () => {
     const [busy, idle] = [await start(HOARDER), await start(HOARDER)]
     const watched: WatchedProcess[] = [
-      { pid: busy.pid, isBusy: true, sampler: null },
-      { pid: idle.pid, isBusy: false, sampler: null },
+      { pid: busy.pid, isBusy: true, sampler: keepSampler(busy.pid) },
+      { pid: idle.pid, isBusy: false, sampler: keepSampler(idle.pid) },
     ]
-    const { next } = looksAt(() => watched, 4)
-    const looks: number[] = []
-    for (let look = 0; look < 8; look += 1) looks.push((await next()).size)
-    expect(looks).to.eql([2, 1, 1, 1, 2, 1, 1, 1])
+    const clock = new LookClock()
+    let seen: number[] = []
+    const monitor = new ResourceMonitor({
+      clock,
+      watched: () => watched,
+      onSamples: (fresh) => seen.push(...fresh.keys()),
+    })
+    monitors.push(monitor)
+    const startMs = Math.ceil(performance.now() / 2_000) * 2_000
+    const looks: number[][] = []
+    for (let atMs = startMs; atMs < startMs + 4_000; atMs += 50) {
+      clock.tick(atMs)
+      if (seen.length > 0) looks.push(seen)
+      seen = []
+    }
+    expect(looks.map((pids) => pids.length)).to.eql([2, 1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1, 1, 1, 1])
+    expect(looks.every(([first]) => first === busy.pid)).to.equal(true)
     const late = await start(HOARDER)
-    watched.push({ pid: late.pid, isBusy: false, sampler: null })
-    // This look may have begun already; the one after it may not leave the new one out.
-    const seen = [await next(), await next()].some((fresh) => fresh.has(late.pid))
-    expect(seen).to.equal(true)
+    watched.push({ pid: late.pid, isBusy: false, sampler: keepSampler(late.pid) })
+    clock.tick(startMs + 4_250)
+    expect(seen).to.contain(late.pid)
   })
 
-  it('costs nothing where nothing runs, and stops when it is closed', async () => {
-    const asked: number[] = []
-    const { monitor } = looksAt(() => {
-      asked.push(performance.now())
-      return []
+  it('waits for pidusage before it looks again', async () => {
+    const { pid } = await start(HOARDER)
+    const clock = new LookClock()
+    const looked: number[] = []
+    let asked = 0
+    const monitor = new ResourceMonitor({
+      clock,
+      watched: () => {
+        asked += 1
+        return [{ pid, isBusy: true, sampler: null }]
+      },
+      onSamples: (_, nowMs) => looked.push(nowMs),
     })
-    while (asked.length < 3) await delay(10)
+    monitors.push(monitor)
+    clock.tick(10_000)
+    clock.tick(10_250)
+    expect(asked).to.equal(1)
+    while (looked.length === 0) await delay(10)
+    clock.tick(10_500)
+    expect(asked).to.equal(2)
+  })
+
+  it('costs nothing where nothing runs, and stops when it is closed', () => {
+    const clock = new LookClock()
+    let asked = 0
+    const monitor = new ResourceMonitor({ clock, watched: () => ((asked += 1), []) })
+    for (let atMs = 10_000; atMs < 11_000; atMs += 50) clock.tick(atMs)
     monitor.close()
-    monitor.start()
-    const before = asked.length
-    await delay(150)
-    expect(asked).to.have.length(before)
+    for (let atMs = 11_000; atMs < 12_000; atMs += 50) clock.tick(atMs)
+    expect(asked).to.equal(4)
   })
 })
 

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import type { InstanceLane } from '../../../../host/execution/instance-lane.ts'
+import { LookClock } from '../../../../host/monitor/look-clock.ts'
 import { MemoryGuard } from '../../../../host/monitor/memory-guard.ts'
 import { until } from '../../../helpers/daemon.ts'
 
@@ -27,7 +28,9 @@ describe('MemoryGuard', function () {
         },
       }
       const lane = { instances: () => [instance] } as unknown as InstanceLane
-      const guard = new MemoryGuard({ lanes: () => [lane] })
+      const clock = new LookClock()
+      const guard = new MemoryGuard({ clock, lanes: () => [lane] })
+      clock.start()
       try {
         await until(() => looks > 0, 'the first look')
         const [before, startMs] = [looks, performance.now()]
@@ -36,6 +39,7 @@ describe('MemoryGuard', function () {
         expect(share).to.be.below(0.3)
       } finally {
         guard.close()
+        clock.close()
       }
     })
   }
