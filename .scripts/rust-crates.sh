@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# rust-crates.sh FOLDER: makes FOLDER a CARGO_HOME whose crates come from Debian's packages, for tests without a registry.
-# Downloads 600 KB once, installs nothing and needs no root.
+# rust-crates.sh: makes a CARGO_HOME in the user's cache whose crates come from Debian's packages, where no registry is to
+# be had. Downloads 600 KB once, installs nothing and needs no root. Prints the folder.
 set -euo pipefail
-folder=$1
+folder=${XDG_CACHE_HOME:-$HOME/.cache}/phantom-ml-core/rust-crates
+echo "$folder"
 [ -e "$folder/config.toml" ] && exit 0
 
 packages=()

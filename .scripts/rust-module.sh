@@ -7,11 +7,10 @@ folder=$1
 output=$(realpath -m "$2")
 
 toolchain=$("$root/.scripts/rust-toolchain.sh")
-cache=$(dirname "$toolchain")
-"$root/.scripts/rust-crates.sh" "$cache/rust-crates"
+crates=$("$root/.scripts/rust-crates.sh")
 
 # Copies always lie at the same place: cargo names what it makes after the path.
-work=$cache/rust-module
+work=$(dirname "$toolchain")/rust-module
 mkdir -p "$work"
 exec 9> "$work/lock"
 flock 9
@@ -22,7 +21,7 @@ for source in sandbox-runner/rust "$folder"; do
   rm -rf "$work/$source/target" "$work/$source/Cargo.lock"
 done
 
-export CARGO_HOME=$cache/rust-crates CARGO_TARGET_DIR=$work/target CARGO_TERM_COLOR=never
+export CARGO_HOME=$crates CARGO_TARGET_DIR=$work/target CARGO_TERM_COLOR=never
 export RUSTFLAGS="--remap-path-prefix=$work=/plugin --remap-path-prefix=$CARGO_HOME=/crates"
 cd "$work/$folder"
 "$toolchain/bin/cargo" build --quiet --release --lib --target wasm32-unknown-unknown

@@ -11,8 +11,13 @@ mkdir -p "$(dirname "$folder")"
 making=$(mktemp -d "$folder.XXXXXX")
 trap 'rm -rf "$making"' EXIT
 cd "$making"
-apt-get download -qq rustc cargo libstd-rust-1.63 libstd-rust-dev libstd-rust-dev-wasm32 libllvm14 lld-14 \
-  libgit2-1.5 libhttp-parser2.9 libmbedcrypto7 libmbedtls14 libmbedx509-1 libssh2-1 libcurl3-gnutls > /dev/null
+packages=(rustc cargo libstd-rust-1.63 libstd-rust-dev libstd-rust-dev-wasm32 libllvm14 lld-14
+  libgit2-1.5 libhttp-parser2.9 libmbedcrypto7 libmbedtls14 libmbedx509-1 libssh2-1 libcurl3-gnutls)
+# A machine that never asked for the lists has none.
+if ! apt-get download -qq "${packages[@]}" > /dev/null 2>&1; then
+  [ "$(id -u)" = 0 ] && apt-get update -qq > /dev/null
+  apt-get download -qq "${packages[@]}" > /dev/null
+fi
 for package in *.deb; do dpkg -x "$package" root; done
 rm ./*.deb
 

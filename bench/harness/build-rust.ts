@@ -28,7 +28,7 @@ export async function buildRustEcho(): Promise<string> {
     })
   }
   const target = path.join(cache, 'bench-rust-target')
-  const env = { ...process.env, ...(await cratesOfDebian(cache)), CARGO_TARGET_DIR: target }
+  const env = { ...process.env, ...(await cratesOfDebian()), CARGO_TARGET_DIR: target }
   await execute('cargo', ['build', '--release', '--quiet'], {
     cwd: path.join(folder, 'bench/plugins/rust-echo'),
     env,
@@ -36,9 +36,8 @@ export async function buildRustEcho(): Promise<string> {
   return path.join(target, 'release/main')
 }
 
-async function cratesOfDebian(cache: string): Promise<{ CARGO_HOME?: string }> {
+async function cratesOfDebian(): Promise<{ CARGO_HOME?: string }> {
   if (!fs.existsSync('/usr/bin/apt-get')) return {}
-  const home = path.join(cache, 'rust-crates')
-  await execute(path.join(ROOT, '.scripts/rust-crates.sh'), [home])
-  return { CARGO_HOME: home }
+  const { stdout } = await execute(path.join(ROOT, '.scripts/rust-crates.sh'))
+  return { CARGO_HOME: stdout.trim() }
 }

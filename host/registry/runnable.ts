@@ -39,8 +39,8 @@ export function checkOperation(plugin: RunnablePlugin, operation: string): void 
   const nearest = nearestName(operation, names)
   throw new PhantomError(
     'OPERATION_NOT_FOUND',
-    `Cannot run "${operation}" of "${plugin.id}": it has no such operation. ` +
-      (nearest === null ? `It has ${names.join(', ')}` : `Did you mean "${nearest}"?`),
+    `Cannot run "${operation}" of "${plugin.id}": its plugin.toml declares no such operation. ` +
+      (nearest === null ? `It declares ${names.join(', ')}` : `Did you mean "${nearest}"?`),
     { details: { plugin_id: plugin.id, operation, nearest, operations: names } },
   )
 }

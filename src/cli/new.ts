@@ -71,11 +71,19 @@ async function askForKind(): Promise<PluginKind | null> {
 function nextSteps({ id, kind, folder }: NewPlugin): string[] {
   const place = shellWord(shortPath(folder, process.cwd()))
   const { build, test } = PLUGIN_KINDS[kind]
+  const phantom = phantomAsTyped()
   return [
     `(cd ${place} && ${[...build, test].join(' && ')})`,
-    `phantom validate ${place}`,
-    `phantom run ${id} greet${pluginsOption(path.dirname(folder))} --input '{"name": "Ada"}'`,
+    `${phantom} validate ${place}`,
+    `${phantom} run ${id} greet${pluginsOption(path.dirname(folder))} --input '{"name": "Ada"}'`,
   ]
+}
+
+/** npm starts what no shell finds by its name: in the checkout by a script, in a project by npx. It says which it was. */
+function phantomAsTyped(): string {
+  const byNpm = process.env['npm_lifecycle_event']
+  if (byNpm === 'npx') return 'npx phantom'
+  return byNpm === 'phantom' ? 'npm run -s phantom --' : 'phantom'
 }
 
 function pluginsOption(directory: string): string {

@@ -68,7 +68,7 @@ export const CASES: readonly Case[] = [
     run: (place) => verdictOf(place, 'ecko', null),
     expected: {
       code: 'OPERATION_NOT_FOUND',
-      message: 'Cannot run "ecko" of "ID": it has no such operation. Did you mean "echo"?',
+      message: 'Cannot run "ecko" of "ID": its plugin.toml declares no such operation. Did you mean "echo"?',
     },
   },
   {

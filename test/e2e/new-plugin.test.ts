@@ -84,6 +84,7 @@ describe('phantom new', function () {
     world = new World()
     phantom = new CommandLine(world.folder, {
       PATH: `${path.dirname(process.execPath)}:${process.env['PATH']}`,
+      npm_lifecycle_event: '',
     })
   })
   after(() => world.remove())
@@ -145,6 +146,21 @@ describe('phantom new', function () {
     expect(words).to.include(`phantom run elsewhere greet --plugins 'some where' --input`)
     expect(words).to.include(`(cd 'some where/elsewhere' && npm test)`)
     expect(await phantom.said('validate', 'some where/elsewhere')).to.match(/ valid$/m)
+  })
+
+  it('says what to type next as it was typed itself', async () => {
+    for (const [script, typed] of [
+      ['phantom', 'npm run -s phantom --'],
+      ['npx', 'npx phantom'],
+      ['test', 'phantom'],
+    ] as const) {
+      const byNpm = new CommandLine(world.folder, { npm_lifecycle_event: script })
+      const { next } = await byNpm.json<Written>(['new', 'typed_so', '--dry-run'])
+      expect(next.slice(1), script).to.deep.equal([
+        `${typed} validate plugins/typed_so`,
+        `${typed} run typed_so greet --input '{"name": "Ada"}'`,
+      ])
+    }
   })
 
   it('names an id where the name is none, and where a built-in plugin has it', async () => {

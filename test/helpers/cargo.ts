@@ -91,7 +91,7 @@ export function oldestCargo(): string | null {
 
 async function open(): Promise<Cargo | string> {
   if (!(await answers('cargo', '--version'))) return 'cargo is not installed'
-  const home = await cratesOfDebian(path.join(CACHE, 'rust-crates'))
+  const home = await cratesOfDebian()
   if (home instanceof Error) return `the crates of Debian's packages are not to be had: ${home.message}`
   const ofThisTree = createHash('sha256').update(ROOT).digest('hex').slice(0, 12)
   const folder = path.join(CACHE, `rust-${ofThisTree}`)
@@ -100,11 +100,11 @@ async function open(): Promise<Cargo | string> {
 }
 
 /** Elsewhere than on Debian the crates come from the registry that the user's cargo asks. */
-async function cratesOfDebian(home: string): Promise<{ CARGO_HOME?: string } | Error> {
+async function cratesOfDebian(): Promise<{ CARGO_HOME?: string } | Error> {
   if (!(await answers('apt-get', '--version')) || !(await answers('dpkg', '--version'))) return {}
   try {
-    await execute(path.join(ROOT, '.scripts/rust-crates.sh'), [home])
-    return { CARGO_HOME: home }
+    const { stdout } = await execute(path.join(ROOT, '.scripts/rust-crates.sh'))
+    return { CARGO_HOME: stdout.trim() }
   } catch (error) {
     return error as Error
   }

@@ -13,7 +13,7 @@ export interface Kind {
 }
 
 const SDK = 'sandbox-runner/wasm/sdk'
-const RUST = 'Rust 1.63 or newer (https://rustup.rs)'
+const RUST = 'Rust 1.63 or newer (https://rustup.rs) and crates.io, or both from Debian'
 
 export const PLUGIN_KINDS = {
   javascript: {
@@ -52,7 +52,7 @@ export const PLUGIN_KINDS = {
     description: 'Rust as a WebAssembly module',
     templates: ['wasm-rust'],
     copied: [],
-    needs: `${RUST}, and once: rustup target add wasm32-unknown-unknown`,
+    needs: `${RUST}; with rustup once: rustup target add wasm32-unknown-unknown`,
     build: ['./build.sh'],
     test: 'cargo test',
   },
