@@ -54,12 +54,13 @@ export interface Consumer {
   readonly installOutput: string
 }
 
-/** Builds the package and packs it: the tarball. */
+/** Packs the package, as `npm pack` does for whoever types it: the tarball. */
 export async function packPackage(folder: string): Promise<string> {
   // A root daemon's runners have another uid, and where no mounts are allowed they read the package as it lies.
   fs.chmodSync(folder, 0o755)
-  await run(PINNED_NODE, ['.scripts/build.mjs'], { cwd: ROOT })
-  const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder]
+  // What is built is not what is packed, unless packing builds.
+  fs.rmSync(path.join(ROOT, 'dist/src'), { recursive: true, force: true })
+  const args = ['pack', '--json', '--pack-destination', folder]
   const { stdout } = await run('npm', args, { cwd: ROOT })
   const [packed] = JSON.parse(stdout) as [{ filename: string }]
   return path.join(folder, packed.filename)

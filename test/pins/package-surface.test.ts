@@ -113,6 +113,7 @@ describe('the package', () => {
       'demo',
       'format',
       'phantom',
+      'prepack',
       'setup',
       'test',
       'test:unit',
