@@ -19,7 +19,7 @@ export function addCommonOptions(program: Command): Command {
     .addOption(
       new Option('--environment <name>', 'environment (default: "development")').env('PHANTOM_ENVIRONMENT'),
     )
-    .option('--config <dir>', 'configuration folder (default: "./config")')
+    .option('--config <dir>', 'configuration folder (default: none, the package has its own)')
     .option('--json', 'machine output on stdout; errors as one JSON line on stderr')
     .option('--no-color', 'no colours; the variable NO_COLOR does the same')
 }
