@@ -1,4 +1,5 @@
-import { chmodSync, mkdirSync, statSync } from 'node:fs'
+import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { messageOf, PhantomError } from '../../src/contract/phantom-error.ts'
 
 const OTHERS_MAY_LOOK = 0o055
@@ -24,6 +25,7 @@ export function prepareStateFolder(stateDirectory: string, letsOthersThrough = f
       )
     }
     if ((mode & OTHERS_MAY_LOOK) !== wanted - 0o700) chmodSync(stateDirectory, wanted)
+    endPackage(stateDirectory)
   } catch (error) {
     if (error instanceof PhantomError) throw error
     throw new PhantomError(
@@ -32,6 +34,20 @@ export function prepareStateFolder(stateDirectory: string, letsOthersThrough = f
         `Name a folder that the user of the daemon owns`,
       { cause: error, details: { path: stateDirectory } },
     )
+  }
+}
+
+/**
+ * Where no mounts hide it, Node looks for a module's kind up to the application's own package.json: the copies of plugins
+ * and their data folders belong to no package but theirs.
+ */
+function endPackage(stateDirectory: string): void {
+  const file = join(stateDirectory, 'package.json')
+  try {
+    writeFileSync(file, '{}\n', { flag: 'wx' })
+    chmodSync(file, 0o644)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
 }
 

@@ -42,6 +42,8 @@ describe('A machine without bubblewrap', function () {
           'data/given.txt': 'given',
           'secret.txt': 'secret',
           'alone.txt': 'a longer text',
+          // As npm writes it: of the project, not of its plugins, whose modules are ES modules.
+          'package.json': '{ "type": "commonjs" }',
           ...wasmPlugin(
             'in_wasm',
             fs.readFileSync(GUEST),
@@ -64,6 +66,11 @@ describe('A machine without bubblewrap', function () {
       const missing = report.checks.find(({ name }) => name === 'bubblewrap')
       expect(missing?.ok).to.be.false
       expect(missing?.remedy).to.contain('bubblewrap')
+    })
+
+    it('loads ES modules of a plugin in a project of CommonJS, as behind mounts', async () => {
+      expect(fs.existsSync(plain.world.path('plugins/echoes/package.json'))).to.equal(false)
+      expect((await plain.call('echoes', 'echo', 'here')).result).to.equal('here')
     })
 
     it('gives a WebAssembly plugin the files that it was granted, and no other', async () => {
