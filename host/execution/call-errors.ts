@@ -87,9 +87,11 @@ export function exitError(execution: Execution, exit: ExitInfo, memory: MemoryUs
     exit.class === 'wall_limit' || exit.class === 'cpu_limit' || exit.class === 'resource_limit'
       ? `its process was killed because of another call in it (${exit.message})`
       : `its process ended while it ran (${exit.message})`
+  // Another generation serves, or none is to.
+  const isWanted = exit.class === 'expected'
   return new PhantomError(
     'PLUGIN_CRASHED',
-    `${what}: ${why}. The next call starts it anew; see "phantom logs ${pluginId}"`,
+    `${what}: ${why}. ${isWanted ? 'See' : 'The next call starts it anew; see'} "phantom logs ${pluginId}"`,
     { details: { plugin_id: pluginId, exit_class: exit.class, exit_code: exit.code, signal: exit.signal } },
   )
 }

@@ -269,7 +269,8 @@ export class Executor {
 
   /** Once, and only where the process and not the call went wrong: a limit would be broken again. */
   #mayRetry(execution: Execution, { exit, cause }: EndedInstance): boolean {
-    if (!execution.mayRetry || this.#refusal !== null) return false
+    // Switched off, its calls end and none begins.
+    if (!execution.mayRetry || execution.call.plugin.isDisabled || this.#refusal !== null) return false
     return exit.class === 'crash' || cause === 'reload' || cause === 'unresponsive' || isAnothersFault(cause)
   }
 

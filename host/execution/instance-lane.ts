@@ -10,6 +10,12 @@ import type { EndedInstance, LanePowers } from './lane-powers.ts'
 import { SetAside } from './set-aside.ts'
 import { droppedOperationError } from './refusals.ts'
 
+/** A process that gets no more calls: what ends it, after its last one or at the deadline. */
+interface Drain {
+  end(): void
+  readonly deadline: NodeJS.Timeout
+}
+
 /**
  * The calls of one plugin and workspace on their way to processes: they wait, start a process where none runs, and
  * are handed out, at most `concurrency` at once. Over a reload the calls stay here and the process changes.
@@ -23,7 +29,7 @@ export class InstanceLane {
   readonly #aside = new SetAside()
   #instance: RunnerInstance | null = null
   #standby: RunnerInstance | null = null
-  readonly #draining = new Map<RunnerInstance, NodeJS.Timeout>()
+  readonly #draining = new Map<RunnerInstance, Drain>()
   #starting: Promise<void> | null = null
   /** The start under way has no process yet: it waits for plugins that this one needs. */
   #awaitsOthers = false
@@ -163,7 +169,7 @@ export class InstanceLane {
       // A defect of ours, met by what a hostile process said: it fails that call, not the daemon.
       execution.settle({ kind: 'rejected', error })
     }
-    if (instance.inFlightCount === 0 && this.#draining.has(instance)) void instance.end('reload')
+    if (instance.inFlightCount === 0) this.#draining.get(instance)?.end()
     this.pump(instance.lastCallAtMs)
   }
 
@@ -206,20 +212,21 @@ export class InstanceLane {
   }
 
   /** Lets the calls of a process end, then the process; at the deadline both. */
-  drain(instance: RunnerInstance, timeoutMs: number): void {
+  drain(instance: RunnerInstance, timeoutMs: number, cause: EndCause = 'reload'): void {
     if (this.#instance === instance) this.#instance = null
+    if (this.#standby === instance) this.#standby = null
     if (instance.inFlightCount === 0) timeoutMs = 0
-    const end = (): void => void instance.end('reload')
-    this.#draining.set(instance, setTimeout(end, timeoutMs))
+    const end = (): void => void instance.end(cause)
+    this.#draining.set(instance, { end, deadline: setTimeout(end, timeoutMs) })
     if (timeoutMs === 0) end()
   }
 
-  /** Lets the calls of every process end, then the processes. Settles when they are gone. */
+  /** Lets the calls of every process end, then the processes, the standby too. Settles when they are gone. */
   async retire(drainTimeoutMs: number): Promise<void> {
     this.#isRetiring = true
     await this.#starting
-    const instance = this.#instance
-    if (instance !== null) this.drain(instance, drainTimeoutMs)
+    for (const instance of [this.#instance, this.#standby])
+      if (instance !== null) this.drain(instance, drainTimeoutMs, 'stop')
     await Promise.all(Array.from(this.#draining.keys(), (draining) => draining.gone))
     this.#isRetiring = false
   }
@@ -227,12 +234,7 @@ export class InstanceLane {
   /** Nobody has called for long: the process goes, and its standby with it. */
   stopIdle(instance: RunnerInstance): void {
     if (this.#instance !== instance) return
-    this.#instance = null
-    this.#draining.set(
-      instance,
-      setTimeout(() => undefined, 0),
-    )
-    void instance.end('idle')
+    this.drain(instance, 0, 'idle')
     void this.#standby?.end('idle')
     this.#standby = null
   }
@@ -304,9 +306,9 @@ export class InstanceLane {
   }
 
   #letGo(instance: RunnerInstance): EndedInstance['role'] {
-    const timer = this.#draining.get(instance)
-    if (timer !== undefined) {
-      clearTimeout(timer)
+    const drain = this.#draining.get(instance)
+    if (drain !== undefined) {
+      clearTimeout(drain.deadline)
       this.#draining.delete(instance)
       return 'draining'
     }

@@ -34,6 +34,9 @@ describe('Calls and a reload', function () {
           operations:
             'wait: (ms, { generation }) => new Promise((done) => setTimeout(done, generation === 1 ? ms : 0)),',
         })
+        addVersioned(world, 'is_switched_off', {
+          manifest: '[[operations]]\nname = "version"\n[[operations]]\nname = "wait"\nidempotent = true\n',
+        })
         addVersioned(world, 'begins', SLOW)
         for (let count = 0; count < 4; count += 1) addVersioned(world, `race_${count}`)
         addVersioned(world, 'alone', { manifest: '[runtime]\nexclusive = true\n' })
@@ -79,6 +82,20 @@ describe('Calls and a reload', function () {
     const { success, metadata, warnings } = await call
     expect({ success, generation: metadata.generation }).to.deep.equal({ success: true, generation: 2 })
     expect(warnings.join()).to.include('run again')
+  })
+
+  it('are not run once more, idempotent or not, where the plugin was switched off meanwhile', async () => {
+    const id = 'is_switched_off'
+    await versionOf(daemon, id)
+    const long = refusalOf(daemon.call(id, 'wait', 60_000))
+    await untilInFlight(id, 1)
+    await daemon.system.update_plugin_config(id, { enabled: false })
+    const { code, message } = await long
+    expect(code).to.equal('PLUGIN_CRASHED')
+    expect(message).to.include('it was asked to stop').and.not.include('starts it anew')
+    const { instances, last_exit: exit } = await daemon.info(id)
+    expect(instances).to.be.empty
+    expect(exit?.message).to.include('it was asked to stop')
   })
 
   it('while the plugin starts are answered, and one process is left', async () => {

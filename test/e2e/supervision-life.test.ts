@@ -193,10 +193,12 @@ describe('A standby', function () {
 
   before(async () => {
     daemon = await TestDaemon.start({
-      plugins: ['', ' as temporary', ' as goes_idle', ' as goes_unloaded'].map((as) => `crash-on-call${as}`),
+      plugins: ['', ' as temporary', ' as goes_idle', ' as goes_unloaded', ' as goes_disabled'].map(
+        (as) => `crash-on-call${as}`,
+      ),
       prepare: (world) => {
         addSections(world, 'goes_idle', '[runtime]\nstandby = 1\nidle_timeout_ms = 400')
-        addSections(world, 'goes_unloaded', '[runtime]\nstandby = 1')
+        for (const id of ['goes_unloaded', 'goes_disabled']) addSections(world, id, '[runtime]\nstandby = 1')
         addSections(world, 'crash_on_call', '[runtime]\nstandby = 1\n[restart]\nintensity = 100')
         addSections(
           world,
@@ -248,12 +250,13 @@ describe('A standby', function () {
     })
   }
 
-  for (const how of ['idle', 'unloaded'] as const) {
+  for (const how of ['idle', 'unloaded', 'disabled'] as const) {
     it(`goes with the active one when that is ${how}`, async () => {
       const id = `goes_${how}`
       await daemon.call(id, 'fine')
       const pids = [await readyPid(daemon, id), await standbyPid(daemon, id)]
       if (how === 'unloaded') await daemon.system.unload_plugin(id)
+      if (how === 'disabled') await daemon.system.update_plugin_config(id, { enabled: false })
       await until(() => !pids.some(isAlive), 'the end of both')
     })
   }
