@@ -28,6 +28,7 @@ export function bareId({ id }: Subject): string {
 export const MAX_MEMORY_MB = 48
 export const MAX_CPU_TIME_MS = 400
 const SHORT_MS = 150
+const NOTE = { text: 'ü', list: [1, null] }
 const denied = (permission: string): unknown => ({
   code: 'PERMISSION_DENIED',
   missing: [permission],
@@ -245,6 +246,59 @@ export const CASES: readonly Case[] = [
     expected: { code: 'CALL_CANCELLED', isSameProcess: true },
   },
   {
+    name: 'sends a message, and takes one',
+    run: async (place) => [
+      await verdictOf(place, 'send', { recipient: bareId(place.subject), type: 'note', payload: NOTE }),
+      await notedBy(place, 1),
+    ],
+    expected: [{ result: { sent: true } }, { sender: 'ID', origin: 'plugin', payload: NOTE }],
+  },
+  {
+    name: 'sends a message of 1 MB',
+    run: async (place) => {
+      const text = 'a word '.repeat(150_000)
+      await verdictOf(place, 'send', { recipient: bareId(place.subject), type: 'note', payload: { text } })
+      const noted = (await notedBy(place, 2)) as { payload: { text: string } }
+      return noted.payload.text === text
+    },
+    expected: true,
+  },
+  {
+    name: 'takes a message of an application',
+    run: async (place) => {
+      await place.daemon.system.send_plugin_message('ci', bareId(place.subject), 'note', NOTE)
+      return await notedBy(place, 3)
+    },
+    expected: { sender: 'ci', origin: 'application', payload: NOTE },
+  },
+  {
+    name: 'sends what is not taken',
+    run: async (place) => {
+      const recipient = bareId(place.subject)
+      const verdict = JSON.stringify(
+        await verdictOf(place, 'send', { recipient, type: 'nte', payload: null }),
+      )
+      return JSON.parse(verdict.replace(recipient, 'ID')) as unknown
+    },
+    expected: { failed: 'Cannot send "nte" to "ID": it takes no such message. Did you mean "note"?' },
+  },
+  {
+    name: 'fails at a message, in words of its log',
+    run: async (place) => {
+      const id = bareId(place.subject)
+      const said = 'the message "note" of an application as "ci" failed: '
+      await place.daemon.system.send_plugin_message('ci', id, 'note', { text: 'unlucky' })
+      let words: string | undefined
+      await until(async () => {
+        const lines = await place.daemon.system.get_plugin_logs({ plugin_id: id })
+        words = lines.map(({ message }) => message).find((message) => message.startsWith(said))
+        return words !== undefined
+      }, 'that line')
+      return words!.slice(said.length)
+    },
+    expected: 'unlucky is no note',
+  },
+  {
     name: 'answers health',
     run: async ({ daemon, subject }) => {
       const { instances } = await daemon.info(subject.id)
@@ -276,6 +330,18 @@ export const CASES: readonly Case[] = [
     expected: [{ result: { count: 1 } }, { result: { count: 2 } }, { result: { count: 3 } }],
   },
 ]
+
+/** What the same plugin without permissions was told last, once it was told so much. */
+async function notedBy({ daemon, subject }: Place, count: number): Promise<unknown> {
+  let last: unknown
+  await until(async () => {
+    const { result } = await daemon.call<{ count: number; last: unknown }>(bareId(subject), 'noted')
+    last = result!.last
+    return result!.count === count
+  }, `${count} messages`)
+  const { sender, ...rest } = last as { sender: string }
+  return { sender: sender.replace(subject.id, 'ID'), ...rest }
+}
 
 function timeoutOf(operation: string): string {
   return (

@@ -12,7 +12,7 @@ import { VerdictTable } from './verdict-table.ts'
 
 /** All but the one that has a schema. */
 const OPERATIONS =
-  'echo read_file write_file fetch_url read_env sleep spin grow panic log report_progress wait_for_cancel count'.split(
+  'echo read_file write_file fetch_url read_env sleep spin grow panic log report_progress wait_for_cancel count send noted'.split(
     ' ',
   )
 
@@ -132,6 +132,10 @@ name = "word_count"
 input_schema = { type = "object", required = ["text"], properties = { text = { type = "string" } } }
 
 ${operations}
+[[messages]]
+type = "note"
+from = ["${id.replace('_bare', '')}", "ci"]
+
 [configuration]
 type = "object"
 properties = { depth = { type = "integer", default = 1 } }

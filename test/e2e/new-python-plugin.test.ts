@@ -30,11 +30,24 @@ def tell(data, call):
     call.log('warn', 'mind this')
     return [call.config['depth'], call.workspace, call.data_dir, call.execution_id, call.is_cancelled]
 
-OPERATIONS = {f.__name__: f for f in (read, write, fail, no_json, wait, tell)}
+def send(data, call):
+    return len(call.send_message(*data)) > 0
+
+noted = []
+
+def note(payload, call):
+    noted.append([call.sender, call.origin, payload])
+
+OPERATIONS = {f.__name__: f for f in (read, write, fail, no_json, wait, tell, send)}
+OPERATIONS['noted'] = lambda data, call: noted
+MESSAGES = {'note': note}
 `
 const MORE = `
 [permissions]
 permissions = ["fs_read:./given"]
+[[messages]]
+type = "note"
+from = ["*"]
 [configuration]
 type = "object"
 properties = { depth = { type = "integer", default = 3 } }
@@ -61,6 +74,12 @@ describe('the wire of a plugin that phantom new wrote in Python', function () {
           // Any operation that the code has, none of them declared.
           const undeclared = manifest.slice(0, manifest.indexOf('[[operations]]'))
           fs.writeFileSync(path.join(folder, 'plugin.toml'), undeclared + MORE)
+          const main = fs.readFileSync(path.join(folder, 'main.py'), 'utf8')
+          const withMessages = main
+            .replace('import OPERATIONS', 'import MESSAGES, OPERATIONS')
+            .replace('serve(OPERATIONS)', 'serve(OPERATIONS, MESSAGES)')
+          fs.writeFileSync(path.join(folder, 'main.py'), withMessages)
+          world.addPlugin('passes-it-on as other')
         },
       })
       if ((await daemon.system.get_status()).tier !== 'namespace')
@@ -71,6 +90,20 @@ describe('the wire of a plugin that phantom new wrote in Python', function () {
     }
   })
   after(() => daemon?.stop())
+
+  it('sends messages and takes them', async () => {
+    expect((await daemon!.call(id, 'send', ['other', 'note', { n: 1 }])).result).to.equal(true)
+    await until(async () => (await daemon!.call('other', 'count')).result === 1, 'the message')
+    const { success, error } = await daemon!.call(id, 'send', ['other', 'from_a_friend'])
+    expect(success).to.equal(false)
+    expect(error).to.contain('it does not take it from "speaks"')
+    await daemon!.call('other', 'send', { recipient: id, type: 'note', payload: [1, null] })
+    await until(
+      async () => ((await daemon!.call<unknown[]>(id, 'noted')).result ?? []).length === 1,
+      'the answer to it',
+    )
+    expect((await daemon!.call(id, 'noted')).result).to.deep.equal([['other', 'plugin', [1, null]]])
+  })
 
   it('reads what was granted, and names what was not', async () => {
     expect((await daemon!.call(id, 'read', 'given/a.txt')).result).to.equal('given')

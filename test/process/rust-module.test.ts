@@ -50,7 +50,7 @@ describe('a plugin of the crate phantom_ml_core, as a module', () => {
 
   it('answers initialize with what it has, or with its veto', () => {
     const { result } = new WasmGuest(code).initialize()
-    expect(result).to.include({ protocol_version: '1.1' })
+    expect(result).to.include({ protocol_version: '1.2' })
     expect(result).to.have.property('operations').that.includes.members(['echo', 'count'])
     const { error } = new WasmGuest(code).initialize({ config: { depth: 11 } })
     expect(error?.message).to.equal(

@@ -43,7 +43,7 @@ describe('a plugin of the crate phantom_ml_core, over its channel', () => {
       const { metadata, operations, ...rest } = resultOf(await plugin.start()) as Record<string, unknown>
       expect(operations).to.include.members(['echo', 'count'])
       expect(rest).to.deep.equal({
-        protocol_version: '1.1',
+        protocol_version: '1.2',
         hooks: ['health', 'validate_config', 'configure', 'quiesce', 'resume', 'export_state'],
         capabilities: [],
       })
@@ -63,7 +63,7 @@ describe('a plugin of the crate phantom_ml_core, over its channel', () => {
       await reopen({ protocol_version: '2.0' })
       const { name, message } = errorOf(await plugin.start())
       expect(name).to.equal('VERSION_UNSUPPORTED')
-      expect(message).to.contain('Cannot serve protocol "2.0": this runner speaks 1.1')
+      expect(message).to.contain('Cannot serve protocol "2.0": this runner speaks 1.2')
       expect(await plugin.exited).to.deep.equal({ code: RUNNER_EXIT_CODES.protocol, signal: null })
     })
 

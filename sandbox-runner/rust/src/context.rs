@@ -30,12 +30,13 @@ pub struct PluginContext {
 }
 
 /// What is the same for all calls of a process.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Surroundings {
     pub(crate) plugin_id: String,
     pub(crate) data_dir: String,
     pub(crate) workspace: String,
     pub(crate) generation: u64,
+    pub(crate) max_payload_bytes: usize,
 }
 
 /// What an operation knows of its call and its plugin, and what it may do meanwhile.
@@ -43,7 +44,7 @@ pub(crate) struct Surroundings {
 pub struct PluginExecutionContext {
     /// Names the call.
     pub execution_id: String,
-    /// The operation that was asked for.
+    /// The operation that was asked for; of a message its type.
     pub operation: String,
     /// The newest configuration.
     pub config: Arc<Value>,
@@ -69,7 +70,14 @@ impl PluginExecutionContext {
 
     pub(crate) fn detached(operation: String) -> Self {
         let call = Arc::new(Call::detached(Host::detached()));
-        Self::new(operation, Arc::new(Value::Null), Arc::default(), call)
+        let surroundings = Arc::new(Surroundings {
+            plugin_id: String::new(),
+            data_dir: String::new(),
+            workspace: String::new(),
+            generation: 0,
+            max_payload_bytes: usize::MAX,
+        });
+        Self::new(operation, Arc::new(Value::Null), surroundings, call)
     }
 
     /// `plugin.id`
@@ -155,6 +163,30 @@ impl PluginExecutionContext {
     /// An environment variable that the manifest grants; `None` where it is not set or not granted.
     pub fn env(&self, name: impl AsRef<str>) -> Option<String> {
         self.call.env(name.as_ref())
+    }
+
+    /// Writes to another plugin, whose `[[messages]]` must take it from this one. Answers its id as soon as it waits
+    /// there: whether it is ever taken, nobody tells. `Err(PluginError::MessageRefused { code, .. })` says why it is not
+    /// taken. Outside of a daemon it goes to stderr.
+    pub async fn send_message(
+        &self,
+        recipient: impl AsRef<str>,
+        message_type: impl AsRef<str>,
+        payload: impl Into<Value>,
+    ) -> PluginResult<String> {
+        let (recipient, message_type) = (recipient.as_ref(), message_type.as_ref());
+        let payload = serde_json::to_vec(&payload.into())?;
+        let (measured, limit) = (payload.len(), self.surroundings.max_payload_bytes);
+        if measured > limit {
+            return Err(PluginError::MessageRefused {
+                code: "PAYLOAD_TOO_LARGE".to_string(),
+                message: format!(
+                    "Cannot send \"{message_type}\": its payload is {measured} bytes of JSON, at most {limit} are allowed"
+                ),
+            });
+        }
+        let sent = self.call.send_message(recipient, message_type, &payload);
+        sent.await
     }
 
     /// Sends an HTTP request through the daemon's proxy, and blocks until the answer is there, the call is cancelled or

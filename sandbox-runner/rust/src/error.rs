@@ -46,6 +46,14 @@ pub enum PluginError {
         /// In words.
         message: String,
     },
+    /// The daemon did not take a message: [`send_message`](crate::plugins::PluginExecutionContext::send_message) says
+    /// so.
+    MessageRefused {
+        /// `MESSAGE_REFUSED`, `QUEUE_FULL`, `PLUGIN_NOT_FOUND` and the like.
+        code: String,
+        /// In words.
+        message: String,
+    },
     /// A call of the system failed on something that has a name. Where nothing of that name was granted, the daemon
     /// makes `PERMISSION_DENIED` of it: a sandbox does not show what it does not grant.
     System {
@@ -168,6 +176,7 @@ impl fmt::Display for PluginError {
             | Self::InvalidInput(message)
             | Self::OutOfMemory(message)
             | Self::Denied { message, .. }
+            | Self::MessageRefused { message, .. }
             | Self::System { message, .. } => f.write_str(message),
             Self::OperationNotFound { operation, known } => {
                 let known = if known.is_empty() {

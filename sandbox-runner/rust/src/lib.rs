@@ -15,6 +15,7 @@ mod health;
 mod io_codes;
 mod log;
 mod maker;
+mod message;
 mod metadata;
 mod plugin;
 pub mod plugins;

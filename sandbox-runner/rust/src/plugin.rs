@@ -3,9 +3,10 @@ use serde_json::Value;
 
 use crate::capability::PluginCapability;
 use crate::context::PluginContext;
-use crate::error::PluginResult;
+use crate::error::{PluginError, PluginResult};
 use crate::execution::{AgentContext, PluginExecutionInput, PluginExecutionResult};
 use crate::health::PluginHealth;
+use crate::message::PluginMessage;
 use crate::metadata::{PluginBase, PluginMetadata};
 
 /// A plugin. [`execute`](Plugin::execute) is all that must be written; every other method has a default.
@@ -34,6 +35,20 @@ pub trait Plugin: PluginBase + Send + Sync + 'static {
 
     /// Runs an operation: `input.context.operation` says which.
     async fn execute(&self, input: PluginExecutionInput) -> PluginResult<PluginExecutionResult>;
+
+    /// The types of messages that it takes. A `plugin.toml` that declares another does not start; what it does not
+    /// declare never comes.
+    fn messages(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
+    /// Takes a message. An error is a line of the plugin's log: the sender hears of nothing.
+    async fn on_message(&self, message: PluginMessage) -> PluginResult<()> {
+        let kind = message.message_type;
+        Err(PluginError::failed(format!(
+            "Cannot take \"{kind}\": the plugin has no on_message()"
+        )))
+    }
 
     /// Runs once, after the last call.
     async fn shutdown(&mut self) -> PluginResult<()> {

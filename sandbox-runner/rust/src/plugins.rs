@@ -14,6 +14,7 @@ pub use crate::execution::{AgentContext, PluginExecutionInput, PluginExecutionRe
 pub use crate::fetch::{HttpRequest, HttpResponse};
 pub use crate::health::{HealthStatus, PluginHealth};
 pub use crate::log::{LogLevel, Logger};
+pub use crate::message::{MessageOrigin, PluginMessage};
 pub use crate::metadata::{BasePlugin, PluginBase, PluginMetadata};
 pub use crate::plugin::{AgentPlugin, Plugin};
 pub use crate::{export_wasm_plugin, impl_plugin_base, plugin_main};

@@ -36,22 +36,43 @@ pub(crate) fn reply_of(
 
 /// The operations that may be called, of those in code and those that the manifest declares; none where any name may be.
 pub(crate) fn operations_of(in_code: &[&str], params: &Value) -> Result<Vec<String>, WireError> {
-    let declared = params["operations"].as_array();
-    let names = declared.map(|all| all.iter().filter_map(|one| one["name"].as_str()));
-    let declared: Vec<&str> = names.map_or_else(Vec::new, Iterator::collect);
+    let declared = declared_in(params, "operations");
     if declared.is_empty() {
         return Ok(in_code.iter().map(|name| (*name).to_string()).collect());
     }
-    let missing = declared.iter().filter(|name| !in_code.contains(*name));
-    let missing: Vec<_> = missing.map(|name| format!("{name:?}")).collect();
-    if !in_code.is_empty() && !missing.is_empty() {
-        let (missing, known) = (missing.join(", "), in_code.join(", "));
-        let message = format!(
-            "plugin.toml declares operations that the code lacks: {missing}. The code has {known}. Add them to operations(), or take them out of plugin.toml"
-        );
-        return Err(WireError::deterministic(message));
+    if !in_code.is_empty() {
+        refuse_missing("operations", in_code, &declared)?;
     }
     Ok(declared.into_iter().map(str::to_string).collect())
+}
+
+/// The messages that may come: those that the manifest declares, which the code must have.
+pub(crate) fn messages_of(in_code: &[&str], params: &Value) -> Result<Vec<String>, WireError> {
+    let declared = declared_in(params, "messages");
+    refuse_missing("messages", in_code, &declared)?;
+    Ok(declared.into_iter().map(str::to_string).collect())
+}
+
+fn declared_in<'a>(params: &'a Value, key: &str) -> Vec<&'a str> {
+    let declared = params[key].as_array();
+    let names = declared.map(|all| all.iter().filter_map(|one| one["name"].as_str()));
+    names.map_or_else(Vec::new, Iterator::collect)
+}
+
+fn refuse_missing(key: &str, in_code: &[&str], declared: &[&str]) -> Result<(), WireError> {
+    let missing = declared.iter().filter(|name| !in_code.contains(*name));
+    let missing: Vec<_> = missing.map(|name| format!("{name:?}")).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let known = match in_code {
+        [] => "none".to_string(),
+        _ => in_code.join(", "),
+    };
+    let missing = missing.join(", ");
+    Err(WireError::deterministic(format!(
+        "plugin.toml declares {key} that the code lacks: {missing}. The code has {known}. Add them to {key}(), or take them out of plugin.toml"
+    )))
 }
 
 /// What a plugin says about itself, if it is small enough to travel in a line.

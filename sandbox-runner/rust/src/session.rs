@@ -8,18 +8,19 @@ use serde_json::{json, Map, Value};
 
 use crate::capability::PluginCapability;
 use crate::context::{PluginContext, PluginExecutionContext, Surroundings};
-use crate::error::PluginResult;
+use crate::error::{PluginError, PluginResult};
 use crate::execution::{AgentContext, PluginExecutionInput};
 use crate::guard::{guarded, Guarded};
 use crate::log::{LogLevel, Logger};
 use crate::maker::{Agent, Maker};
+use crate::message::{MessageOrigin, PluginMessage};
 use crate::metadata::PluginMetadata;
 use crate::plugin::Plugin;
-use crate::report::{operations_of, reply_of, with_common_keys, within};
+use crate::report::{messages_of, operations_of, reply_of, with_common_keys, within};
 use crate::runtime::{Call, Host};
 use crate::wire::{Reply, WireError};
 
-pub(crate) const PROTOCOL_VERSION: &str = "1.1";
+pub(crate) const PROTOCOL_VERSION: &str = "1.2";
 const AGENT_OPERATION: &str = "execute_agent";
 const MAX_REPORT_BYTES: usize = 64 * 1024;
 /// The answer is one line of 1 MiB, with the envelope around the state.
@@ -42,7 +43,8 @@ pub(crate) struct Session<P> {
     config: Arc<Mutex<Arc<Value>>>,
     /// Those that may be called; empty where any name may be.
     operations: Vec<String>,
-    max_payload_bytes: usize,
+    /// Those that may come.
+    messages: Vec<String>,
     host: Arc<Host>,
 }
 
@@ -76,6 +78,7 @@ impl<P: Plugin> Session<P> {
             (guarded(|| (maker.make)(metadata))?, maker.agent)
         };
         let operations = guarded(|| operations_of(&plugin.operations(), &params))??;
+        let messages = guarded(|| messages_of(&plugin.messages(), &params))??;
         plugin.base_mut().config = config.clone();
         if let Some(veto) = veto_of(&plugin, &config).await {
             let message = format!("its validate_config() refused the configuration: {veto}");
@@ -86,6 +89,8 @@ impl<P: Plugin> Session<P> {
             data_dir: text("data_dir"),
             workspace: text("workspace"),
             generation: number("generation").unwrap_or(0),
+            max_payload_bytes: number("max_payload_bytes")
+                .map_or(usize::MAX, |limit| limit as usize),
         });
         let context = PluginContext {
             plugin_id: text("plugin_id"),
@@ -103,8 +108,7 @@ impl<P: Plugin> Session<P> {
             surroundings,
             config: Arc::new(Mutex::new(Arc::new(config))),
             operations,
-            max_payload_bytes: number("max_payload_bytes")
-                .map_or(usize::MAX, |limit| limit as usize),
+            messages,
             host,
         };
         let answer = session.introduction()?;
@@ -116,6 +120,9 @@ impl<P: Plugin> Session<P> {
         answer.insert("protocol_version".to_string(), json!(PROTOCOL_VERSION));
         answer.insert("operations".to_string(), json!(self.operations));
         answer.insert("hooks".to_string(), json!(HOOKS));
+        if !self.messages.is_empty() {
+            answer.insert("messages".to_string(), json!(self.messages));
+        }
         let metadata = guarded(|| self.plugin.metadata().to_json())?;
         let mut capabilities = guarded(|| self.plugin.capabilities())?;
         if let Some(agent) = &self.agent {
@@ -148,7 +155,11 @@ impl<P: Plugin> Session<P> {
             Ok(input) => input,
             Err(error) => return Box::pin(std::future::ready(Reply::Error(error))),
         };
-        let (plugin, agent, max_bytes) = (self.plugin.clone(), self.agent, self.max_payload_bytes);
+        let (plugin, agent, max_bytes) = (
+            self.plugin.clone(),
+            self.agent,
+            self.surroundings.max_payload_bytes,
+        );
         Box::pin(async move {
             let outcome = match agent {
                 Some(agent) if input.context.operation == AGENT_OPERATION => {
@@ -175,19 +186,60 @@ impl<P: Plugin> Session<P> {
                 self.operations.clone(),
             ));
         }
-        let data = match payload {
-            None => Value::Null,
-            Some(payload) => serde_json::from_slice(&payload).map_err(|error| {
-                WireError::input_invalid(format!("input: Cannot read JSON: {error}"), "json")
-            })?,
-        };
-        let context = PluginExecutionContext::new(
-            operation,
-            self.config(),
-            self.surroundings.clone(),
-            call.clone(),
-        );
+        let data = json_of(payload)?;
+        let context = self.context_of(operation, call);
         Ok(PluginExecutionInput { data, context })
+    }
+
+    /// Hands a message over: what comes of it is the plugin's affair, but for an error.
+    pub(crate) fn message(
+        &self,
+        params: &Value,
+        payload: Option<Vec<u8>>,
+        call: Arc<Call>,
+    ) -> BoxFuture<'static, Reply> {
+        let message = match self.message_of(params, payload, &call) {
+            Ok(message) => message,
+            Err(error) => return Box::pin(std::future::ready(Reply::Error(error))),
+        };
+        let plugin = self.plugin.clone();
+        Box::pin(async move {
+            let outcome = Guarded(plugin.on_message(message)).await;
+            call.report_panic();
+            match outcome.and_then(|outcome| outcome) {
+                Ok(()) => Reply::Result(Value::Null),
+                Err(PluginError::Cancelled) if call.is_cancelled() => {
+                    Reply::Error(WireError::cancelled())
+                }
+                Err(error) => Reply::Error(WireError::from(error)),
+            }
+        })
+    }
+
+    fn message_of(
+        &self,
+        params: &Value,
+        payload: Option<Vec<u8>>,
+        call: &Arc<Call>,
+    ) -> Result<PluginMessage, WireError> {
+        let text = |name: &str| params[name].as_str().unwrap_or("").to_string();
+        let message_type = text("type");
+        if !self.messages.contains(&message_type) {
+            return Err(WireError::unknown_message(&message_type));
+        }
+        Ok(PluginMessage {
+            payload: json_of(payload)?,
+            context: self.context_of(message_type.clone(), call),
+            message_type,
+            sender: text("sender"),
+            origin: MessageOrigin::of(params["origin"].as_str()),
+            message_id: text("message_id"),
+        })
+    }
+
+    fn context_of(&self, operation: String, call: &Arc<Call>) -> PluginExecutionContext {
+        let surroundings = self.surroundings.clone();
+        PluginExecutionContext::new(operation, self.config(), surroundings, call.clone())
     }
 
     fn config(&self) -> Arc<Value> {
@@ -268,6 +320,14 @@ impl<P: Plugin> Session<P> {
             );
         }
     }
+}
+
+fn json_of(payload: Option<Vec<u8>>) -> Result<Value, WireError> {
+    payload.map_or(Ok(Value::Null), |payload| {
+        serde_json::from_slice(&payload).map_err(|error| {
+            WireError::input_invalid(format!("input: Cannot read JSON: {error}"), "json")
+        })
+    })
 }
 
 fn answered(

@@ -45,6 +45,11 @@ impl WireError {
         Self::from(error)
     }
 
+    pub(crate) fn unknown_message(kind: &str) -> Self {
+        let message = format!("Cannot take \"{kind}\": the plugin has no such message");
+        Self::new(("operation_not_found", -34003), message, json!({}))
+    }
+
     pub(crate) fn cancelled() -> Self {
         let message = PluginError::Cancelled.to_string();
         Self::new(("cancelled", -34004), message, json!({}))
@@ -106,6 +111,10 @@ impl From<PluginError> for WireError {
                 message,
                 json!({"permission": permission, "resource": resource}),
             ),
+            PluginError::MessageRefused { code, .. } => {
+                let details = json!({"name": "PhantomError", "message": message, "code": code});
+                Self::new(("fault", -34001), message, details)
+            }
             PluginError::System {
                 code,
                 path,
@@ -150,11 +159,29 @@ pub(crate) fn answer(id: u64, reply: Reply) -> Vec<u8> {
     }
 }
 
+/// A request with JSON behind it as it goes out.
+pub(crate) fn request(id: u64, method: &str, params: &Value, payload: Option<&[u8]>) -> Vec<u8> {
+    let announced = payload.map_or(String::new(), |payload| {
+        format!(",\"payload_bytes\":{}", payload.len())
+    });
+    let line = format!(
+        "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"{method}\",\"params\":{params}{announced}}}\n"
+    );
+    let mut frame = line.into_bytes();
+    frame.extend_from_slice(payload.unwrap_or_default());
+    frame
+}
+
 /// A message without a payload as it goes out.
 pub(crate) fn line(message: &Value) -> Vec<u8> {
     let mut text = message.to_string().into_bytes();
     text.push(b'\n');
     text
+}
+
+/// Of what the daemon answered to `send_message`.
+pub(crate) fn message_id_of(sent: &Value) -> String {
+    sent["message_id"].as_str().unwrap_or("").to_string()
 }
 
 /// What names a call: the prefix and its request's id to base 36.

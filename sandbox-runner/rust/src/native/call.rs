@@ -177,6 +177,33 @@ impl Call {
         std::env::var(name).ok()
     }
 
+    pub(crate) async fn send_message(
+        &self,
+        recipient: &str,
+        message_type: &str,
+        payload: &[u8],
+    ) -> PluginResult<String> {
+        let params = json!({"recipient": recipient, "type": message_type});
+        let mut answer = match self.host.ask("send_message", &params, payload) {
+            Some(question) => question.await,
+            None => {
+                let text = String::from_utf8_lossy(payload);
+                eprintln!("message {message_type} to {recipient}: {text}");
+                return Ok("detached".to_string());
+            }
+        };
+        match answer.get("error") {
+            None => Ok(wire::message_id_of(&answer["result"].take())),
+            Some(error) => {
+                let text = |value: &Value| value.as_str().unwrap_or("").to_string();
+                Err(PluginError::MessageRefused {
+                    code: text(&error["data"]["name"]),
+                    message: text(&error["message"]),
+                })
+            }
+        }
+    }
+
     pub(crate) fn fetch(&self, request: &HttpRequest) -> PluginResult<HttpResponse> {
         http::fetch(request, self)
     }

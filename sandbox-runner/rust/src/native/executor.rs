@@ -97,6 +97,11 @@ impl<P: Plugin> Executor<P> {
                 let reply = session.execute(&frame.params, frame.payload, call.clone());
                 self.spawn(id, Some(call), replying(reply));
             }
+            ("message", State::Serving(session)) => {
+                let call = Arc::new(Call::new(id, self.host.clone(), &frame.params));
+                let reply = session.message(&frame.params, frame.payload, call.clone());
+                self.spawn(id, Some(call), replying(reply));
+            }
             ("ping", _) => self.reply(id, Reply::Result(Value::Null)),
             ("initialize", State::Fresh) => self.start(id, frame.params),
             ("initialize", _) => broken_off("\"initialize\" came twice"),

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::{json, Value};
 
 use super::frames::FrameDecoder;
+use super::questions::{Question, Questions};
 use super::sys;
 use super::wakeup::Wakeup;
 use crate::frame::Frame;
@@ -44,6 +45,7 @@ struct Channel {
     output: Mutex<()>,
     /// Of the calls that are open, queued ones included.
     flags: Mutex<HashMap<u64, Arc<CancelFlag>>>,
+    questions: Questions,
 }
 
 struct Input {
@@ -76,6 +78,7 @@ impl Host {
             }),
             output: Mutex::new(()),
             flags: Mutex::default(),
+            questions: Questions::default(),
         })))
     }
 
@@ -139,6 +142,23 @@ impl Host {
                 std::process::exit(HOST_GONE);
             }
         }
+    }
+
+    /// Asks the daemon; with what there is to wait for. `None` where nobody is attached.
+    pub(super) fn ask(
+        self: &Arc<Self>,
+        method: &str,
+        params: &Value,
+        payload: &[u8],
+    ) -> Option<Question> {
+        let questions = self.questions()?;
+        let id = questions.open();
+        self.send(&wire::request(id, method, params, Some(payload)));
+        Some(Question::new(self.clone(), id))
+    }
+
+    pub(super) fn questions(&self) -> Option<&Questions> {
+        self.channel.as_ref().map(|channel| &channel.questions)
     }
 
     /// The next message, if one is there.
@@ -258,8 +278,12 @@ impl Host {
     /// A cancellation counts at once, also of a call that waits for its turn.
     fn is_kept(&self, channel: &Channel, frame: &Frame) -> bool {
         match (frame.method.as_str(), frame.id) {
-            ("execute", Some(id)) => {
+            ("execute" | "message", Some(id)) => {
                 lock(&channel.flags).insert(id, Arc::default());
+            }
+            ("", id) => {
+                channel.questions.answered(id, &frame.params);
+                return false;
             }
             ("cancel", _) => {
                 frame.params["id"]

@@ -1,5 +1,6 @@
 use super::super::call::Call;
 use super::*;
+use crate::error::{PluginError, PluginResult};
 use std::future::Future;
 
 const EXECUTE: &str = "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"execute\",\"params\":{\"operation\":\"a\",\"timeout_ms\":60000}}\n";
@@ -108,4 +109,49 @@ fn sleeps_wake_at_their_time_or_when_they_are_cancelled_and_leave_nothing() {
         .poll(&mut context);
     assert!(dropped.is_ready(), "of a call that is cancelled already");
     assert!(call.host().next_wait().is_none());
+}
+
+/// What a call sends, and what it hears; the daemon's end answers with that line.
+fn send_and_hear(answer: &str) -> (String, PluginResult<String>) {
+    let (call, daemon) = running_call();
+    let mut sending = Box::pin(call.send_message("b", "note", b"{\"n\":1}"));
+    let waker = std::task::Waker::from(Arc::new(Idle));
+    let mut context = std::task::Context::from_waker(&waker);
+    assert!(sending.as_mut().poll(&mut context).is_pending());
+    let mut sent = vec![0; 1024];
+    let length = (&daemon).read(&mut sent).unwrap();
+    (&daemon).write_all(answer.as_bytes()).unwrap();
+    call.host().wait(None);
+    assert!(call.host().next_frame().is_none());
+    let heard = match sending.as_mut().poll(&mut context) {
+        std::task::Poll::Ready(heard) => heard,
+        std::task::Poll::Pending => panic!("it heard nothing"),
+    };
+    sent.truncate(length);
+    (String::from_utf8(sent).unwrap(), heard)
+}
+
+struct Idle;
+
+impl std::task::Wake for Idle {
+    fn wake(self: Arc<Self>) {}
+}
+
+#[test]
+fn sends_a_message_with_its_payload_behind_the_line_and_hears_its_id() {
+    let (sent, heard) = send_and_hear("{\"id\":1,\"result\":{\"message_id\":\"m-7\"}}\n");
+    assert_eq!(
+        sent,
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"send_message\",\"params\":{\"recipient\":\"b\",\"type\":\"note\"},\"payload_bytes\":7}\n{\"n\":1}"
+    );
+    assert_eq!(heard, Ok("m-7".to_string()));
+}
+
+#[test]
+fn hears_why_a_message_was_not_taken() {
+    let error = "{\"code\":-33023,\"message\":\"too many\",\"data\":{\"name\":\"QUEUE_FULL\"}}";
+    let stray = "{\"id\":99,\"result\":null}\n";
+    let (_, heard) = send_and_hear(&format!("{stray}{{\"id\":1,\"error\":{error}}}\n"));
+    let (code, message) = ("QUEUE_FULL".to_string(), "too many".to_string());
+    assert_eq!(heard, Err(PluginError::MessageRefused { code, message }));
 }

@@ -5,6 +5,7 @@ mod executor;
 mod frames;
 mod host;
 mod http;
+mod questions;
 #[cfg(test)]
 mod session_tests;
 mod sys;

@@ -28,6 +28,20 @@ impl Sample {
 
 #[async_trait]
 impl Plugin for Sample {
+    fn messages(&self) -> Vec<&str> {
+        vec!["note", "never"]
+    }
+
+    async fn on_message(&self, message: PluginMessage) -> PluginResult<()> {
+        let (sender, origin) = (&message.sender, message.origin);
+        match message.payload.as_str() {
+            Some("bad") => Err("not that".into()),
+            payload => {
+                Err(format!("{payload:?} of {origin} {sender}, {}", message.message_id).into())
+            }
+        }
+    }
+
     async fn execute(&self, input: PluginExecutionInput) -> PluginResult<PluginExecutionResult> {
         let PluginExecutionInput { context, data } = input;
         match context.operation.as_str() {
@@ -100,7 +114,8 @@ fn start(maker: Maker<Sample>, config: Value) -> Started {
         .set_read_timeout(Some(Duration::from_millis(50)))
         .unwrap();
     let host = Host::attached(own);
-    let params = json!({"protocol_version": "1.1", "plugin_id": "sample", "config": config});
+    let messages = json!([{"name": "note"}]);
+    let params = json!({"protocol_version": "1.2", "plugin_id": "sample", "config": config, "messages": messages});
     let started = Session::start(Arc::new(Mutex::new(maker)), params, host.clone());
     let (session, introduction) = block_on(started).unwrap_or_else(|_| panic!("it did not start"));
     Started {
@@ -121,6 +136,12 @@ impl Started {
         let payload = Some(input.to_string().into_bytes());
         let params = json!({ "operation": operation });
         read(block_on(self.session.execute(&params, payload, call)))
+    }
+
+    fn message(&self, params: Value, payload: Option<&str>) -> Value {
+        let call = Arc::new(Call::new(7, self.host.clone(), &params));
+        let payload = payload.map(|text| text.as_bytes().to_vec());
+        read(block_on(self.session.message(&params, payload, call)))
     }
 
     fn hook(&self, method: &str, params: Value) -> Value {
@@ -185,6 +206,35 @@ fn names_each_failure_as_the_contract_does() {
     // Nobody cancelled it.
     assert_eq!(named("cancelled"), (-34001, "fault".to_string()));
     assert_eq!(started.execute("luck", json!(1))["message"], "no luck of 1");
+}
+
+#[test]
+fn takes_the_messages_that_the_manifest_declares() {
+    let started = start(Maker::plugin(Sample::new), json!({}));
+    assert_eq!(started.introduction["messages"], json!(["note"]));
+    let of = |kind: &str, origin: &str| json!({"type": kind, "sender": "a", "origin": origin, "message_id": "m-1"});
+    let words = |answer: Value| answer["message"].as_str().unwrap().to_string();
+    let taken = started.message(of("note", "plugin"), Some("\"good\""));
+    assert_eq!(words(taken), "Some(\"good\") of plugin a, m-1");
+    let nothing = started.message(of("note", "forged"), None);
+    assert_eq!(words(nothing), "None of application a, m-1");
+    let undeclared = started.message(of("never", "plugin"), None);
+    assert_eq!(undeclared["code"], -34003);
+    let garbage = started.message(of("note", "plugin"), Some("{"));
+    assert_eq!(garbage["code"], -34002);
+}
+
+#[test]
+fn does_not_start_where_the_manifest_declares_a_message_that_the_code_lacks() {
+    let params = json!({"protocol_version": "1.2", "config": {}, "messages": [{"name": "other"}]});
+    let maker = Arc::new(Mutex::new(Maker::plugin(Sample::new)));
+    let refused = block_on(Session::start(maker, params, Host::detached()));
+    let error = read(Reply::Error(refused.err().unwrap()));
+    let words = error["message"].as_str().unwrap();
+    assert!(words.starts_with(
+        "plugin.toml declares messages that the code lacks: \"other\". The code has note, never."
+    ));
+    assert_eq!(error["data"]["details"]["deterministic"], true);
 }
 
 #[test]

@@ -135,6 +135,17 @@ impl Call {
         super::environment::variable(name)
     }
 
+    pub(crate) fn send_message(
+        &self,
+        recipient: &str,
+        message_type: &str,
+        payload: &[u8],
+    ) -> std::future::Ready<PluginResult<String>> {
+        let params = json!({"recipient": recipient, "type": message_type});
+        let answer = self.heard(ask_with("send_message", &params, Some(payload)));
+        std::future::ready(answer.map(|(sent, _)| wire::message_id_of(&sent)))
+    }
+
     pub(crate) fn fetch(&self, request: &HttpRequest) -> PluginResult<HttpResponse> {
         let HttpRequest {
             method,

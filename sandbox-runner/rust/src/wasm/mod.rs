@@ -123,6 +123,10 @@ impl<P: Plugin> Served for Module<P> {
                 let call = Arc::new(Call::new(id, self.host.clone()));
                 block_on(session.execute(&params, payload, call))
             }
+            ("message", Some(session)) => {
+                let call = Arc::new(Call::new(id, self.host.clone()));
+                block_on(session.message(&params, payload, call))
+            }
             ("shutdown", _) => {
                 if let Some(session) = self.session.take() {
                     block_on(session.leave());

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::call_host;
 use crate::error::{PluginError, PluginResult};
+use crate::wire;
 
 pub(super) fn ask(method: &str, params: &Value) -> PluginResult<(Value, Vec<u8>)> {
     ask_with(method, params, None)
@@ -15,15 +16,7 @@ pub(super) fn ask_with(
     params: &Value,
     payload: Option<&[u8]>,
 ) -> PluginResult<(Value, Vec<u8>)> {
-    let announced = payload.map_or(String::new(), |payload| {
-        format!(",\"payload_bytes\":{}", payload.len())
-    });
-    let line = format!(
-        "{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"{method}\",\"params\":{params}{announced}}}\n"
-    );
-    let mut frame = line.into_bytes();
-    frame.extend_from_slice(payload.unwrap_or_default());
-    let mut answer = call_host(&frame);
+    let mut answer = call_host(&wire::request(1, method, params, payload));
     let end = answer
         .iter()
         .position(|byte| *byte == b'\n')
@@ -61,6 +54,10 @@ fn error_of(error: &Value) -> PluginError {
             path: text(&details["path"]),
             syscall: text(&details["syscall"]),
         },
+        _ if details["name"] == "PhantomError" && details["code"].is_string() => {
+            let code = text(&details["code"]);
+            PluginError::MessageRefused { code, message }
+        }
         _ => PluginError::Failed(message),
     }
 }

@@ -2,9 +2,9 @@
 import './abort'
 import { lineEnd, log, PluginError } from './host'
 import { Json, JsonReader, JsonWriter } from './json'
-import { Answer, Bytes, context, fail, Hooks, ok, Operations } from './phantom'
+import { Answer, Bytes, context, fail, Hooks, Messages, ok, Operations } from './phantom'
 
-const PROTOCOL_VERSION = '1.1'
+const PROTOCOL_VERSION = '1.2'
 
 export function phantom_abi_version(): i32 {
   return 1
@@ -26,8 +26,10 @@ export function phantom_handle(pointer: usize, length: usize): u64 {
   const id = <u64>request.get('id').toNumber(0)
   const method = request.get('method').toText()
   const params = request.get('params')
+  const behind = min(line + 1, end)
+  if (method == 'message') return writeResult(id, deliver(id, params, behind, end))
   if (method != 'execute') return writeResult(id, answer(method, params))
-  return writeExecuted(id, execute(id, params.get('operation').toText(), min(line + 1, end), end))
+  return writeExecuted(id, execute(id, params.get('operation').toText(), behind, end))
 }
 
 const HEAD = String.UTF8.encode('{"jsonrpc":"2.0","id":')
@@ -120,6 +122,13 @@ function execute(id: u64, operation: string, start: usize, end: usize): Answer {
   return Operations.run(operation, input)
 }
 
+function deliver(id: u64, params: Json, start: usize, end: usize): Answer {
+  context.requestId = id
+  input.pointer = start
+  input.length = end - start
+  return Messages.deliver(params, input)
+}
+
 function answer(method: string, params: Json): Answer {
   if (method == 'initialize') return initialize(params)
   if (method == 'health') return reported('health', Hooks.health)
@@ -135,6 +144,8 @@ function answer(method: string, params: Json): Answer {
 function initialize(params: Json): Answer {
   const missing = missingOperations(params.get('operations'))
   if (missing.length > 0) return refusal('plugin.toml declares operations that the code lacks: ' + missing)
+  const untaken = missingMessages(params.get('messages'))
+  if (untaken.length > 0) return refusal('plugin.toml declares messages that the code lacks: ' + untaken)
   context.pluginId = params.get('plugin_id').toText()
   context.pluginVersion = params.get('plugin_version').toText()
   context.generation = <i32>params.get('generation').toNumber(0)
@@ -150,7 +161,11 @@ function initialize(params: Json): Answer {
   const error = run(Hooks.initialize).error
   if (error !== null) return fail(error)
   context.previousState = Json.none()
-  return ok(description(params.get('operations')))
+  const result = description(params.get('operations'))
+  const messages = Json.array()
+  pushNames(messages, Messages.handlers.keys())
+  if (messages.length > 0) result.set('messages', messages)
+  return ok(result)
 }
 
 /** A start that would fail in the same way again: nothing is gained by another attempt. */
@@ -163,6 +178,15 @@ function missingOperations(declared: Json): string {
   for (let i = 0; i < declared.length; i++) {
     const name = declared.at(i).get('name').toText()
     if (!Operations.has(name)) missing.push('"' + name + '"')
+  }
+  return missing.join(', ')
+}
+
+function missingMessages(declared: Json): string {
+  const missing: string[] = []
+  for (let i = 0; i < declared.length; i++) {
+    const type = declared.at(i).get('name').toText()
+    if (!Messages.handlers.has(type)) missing.push('"' + type + '"')
   }
   return missing.join(', ')
 }

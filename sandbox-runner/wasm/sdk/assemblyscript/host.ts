@@ -126,6 +126,20 @@ export function fetch(
   return new Response(answer.error, status, answer.result.get('headers'), answer.bytes)
 }
 
+/**
+ * Writes to another plugin, whose `[[messages]]` must take it from this one; `result.get('message_id')` as soon as it
+ * waits there. Whether it is ever taken, nobody tells.
+ */
+export function sendMessage(recipient: string, type: string, payload: Json = Json.none()): HostAnswer {
+  const params = Json.object().setText('recipient', recipient).setText('type', type)
+  const writer = new JsonWriter(256)
+  writer.json(payload)
+  const bytes = new Uint8Array(<i32>writer.length)
+  memory.copy(bytes.dataStart, writer.pointer, writer.length)
+  writer.free()
+  return call('send_message', params, bytes)
+}
+
 /** A variable that the manifest grants; null where it is not set, or not granted. */
 export function environment(name: string): string | null {
   const sizes = heap.alloc(8)

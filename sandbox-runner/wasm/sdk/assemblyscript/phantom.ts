@@ -18,6 +18,7 @@ export {
   readFile,
   remainingMs,
   Response,
+  sendMessage,
   sleep,
   writeFile,
   writeText,
@@ -142,6 +143,48 @@ export class Operations {
     }
     return Operations.json.get(name)(value)
   }
+}
+
+/** What another plugin wrote to this one, or an application. */
+@final
+export class Message {
+  constructor(
+    readonly id: string,
+    readonly type: string,
+    /** The plugin that sent it: its host says so. The name that an application gave where `isOfApplication`. */
+    readonly sender: string,
+    readonly isOfApplication: bool,
+    readonly payload: Json,
+  ) {}
+}
+
+type MessageHandler = (message: Message) => PluginError | null
+
+/** The handlers by type. */
+export class Messages {
+  static readonly handlers: Map<string, MessageHandler> = new Map()
+
+  static deliver(params: Json, payload: Bytes): Answer {
+    const type = params.get('type').toText()
+    if (!Messages.handlers.has(type)) {
+      return fail(new PluginError('operation_not_found', 'Cannot take "' + type + '": there is no such message'))
+    }
+    const reader = new JsonReader(payload.pointer, payload.length)
+    const value = payload.length == 0 ? Json.none() : reader.read()
+    if (reader.failure.length > 0) {
+      return fail(new PluginError('input_invalid', 'Cannot read the message: it is no JSON, ' + reader.failure))
+    }
+    const isOfApplication = params.get('origin').toText() != 'plugin'
+    const id = params.get('message_id').toText()
+    const message = new Message(id, type, params.get('sender').toText(), isOfApplication, value)
+    const error = Messages.handlers.get(type)(message)
+    return error === null ? ok() : fail(error)
+  }
+}
+
+/** Registers what takes messages of a type. An error is a line of the plugin's log, nothing more. */
+export function onMessage(type: string, take: MessageHandler): void {
+  Messages.handlers.set(type, take)
 }
 
 /** Registers an operation that reads its input as JSON. */

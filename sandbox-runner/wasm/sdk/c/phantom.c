@@ -891,6 +891,15 @@ const phantom_error *phantom_fetch(phantom_text url, phantom_json *options, phan
   return answer.error;
 }
 
+const phantom_error *phantom_send_message(phantom_text recipient, phantom_text type, const phantom_json *payload, phantom_text *id) {
+  phantom_json *params = phantom_set(phantom_new_object(), "recipient", phantom_new_text(recipient));
+  phantom_set(params, "type", phantom_new_text(type));
+  phantom_text bytes = phantom_print(payload == NULL ? &none : payload);
+  host_answer answer = ask("send_message", params, &bytes);
+  if (id != NULL) *id = phantom_get_text(answer.result, "message_id");
+  return answer.error;
+}
+
 bool phantom_environment(const char *name, phantom_text *value) {
   uint32_t count, bytes;
   if (environ_sizes_get(&count, &bytes) != 0) return false;
@@ -919,16 +928,48 @@ static const phantom_operation *find_operation(phantom_text name) {
   return NULL;
 }
 
-static phantom_answer execute(double id, phantom_text name, phantom_text input) {
-  const phantom_operation *operation = find_operation(name);
-  if (operation == NULL) {
-    return phantom_fail(phantom_new_error("operation_not_found", concat(TEXT("Cannot run \""), name, TEXT("\": there is no such operation"))));
+static const phantom_message_handler *find_handler(phantom_text type) {
+  for (size_t i = 0; i < phantom_plugin.message_count; i++) {
+    if (phantom_equals(type, phantom_plugin.messages[i].type)) return &phantom_plugin.messages[i];
   }
+  return NULL;
+}
+
+static void name_call(double id) {
   buffer written = {0};
   put(&written, execution_id_prefix);
   put_unsigned(&written, (uint64_t)id, 36);
   phantom_self.execution_id = phantom_join(&(phantom_text){written.data, written.length}, 1);
   phantom_free(written.data, 0);
+}
+
+static phantom_answer deliver(double id, const phantom_json *params, phantom_text payload) {
+  phantom_message message = {
+    .id = phantom_get_text(params, "message_id"),
+    .type = phantom_get_text(params, "type"),
+    .sender = phantom_get_text(params, "sender"),
+    .is_of_application = !phantom_equals(phantom_get_text(params, "origin"), "plugin"),
+  };
+  const phantom_message_handler *handler = find_handler(message.type);
+  if (handler == NULL) {
+    return phantom_fail(phantom_new_error("operation_not_found", concat(TEXT("Cannot take \""), message.type, TEXT("\": there is no such message"))));
+  }
+  name_call(id);
+  phantom_text failure;
+  message.payload = payload.length == 0 ? &none : phantom_parse(payload, &failure);
+  if (message.payload == NULL) {
+    return phantom_fail(phantom_new_error("input_invalid", concat(TEXT("Cannot read the message: it is no JSON, "), failure, TEXT(""))));
+  }
+  const phantom_error *error = handler->take(&message);
+  return error == NULL ? phantom_ok(&none) : phantom_fail(error);
+}
+
+static phantom_answer execute(double id, phantom_text name, phantom_text input) {
+  const phantom_operation *operation = find_operation(name);
+  if (operation == NULL) {
+    return phantom_fail(phantom_new_error("operation_not_found", concat(TEXT("Cannot run \""), name, TEXT("\": there is no such operation"))));
+  }
+  name_call(id);
   if (operation->run_bytes != NULL) return operation->run_bytes(input);
   phantom_text failure;
   const phantom_json *value = input.length == 0 ? &none : phantom_parse(input, &failure);
@@ -953,11 +994,11 @@ static const char *veto_of(const phantom_json *config) {
   return phantom_plugin.validate_config == NULL ? NULL : phantom_plugin.validate_config(config);
 }
 
-static phantom_text missing_operations(const phantom_json *declared) {
+static phantom_text missing_in(const phantom_json *declared, bool is_message) {
   phantom_text missing = TEXT("");
   for (const phantom_json *one = declared->first; one != NULL; one = one->next) {
     phantom_text name = phantom_get_text(one, "name");
-    if (find_operation(name) != NULL) continue;
+    if (is_message ? find_handler(name) != NULL : find_operation(name) != NULL) continue;
     missing = concat(missing, missing.length > 0 ? TEXT(", \"") : TEXT("\""), concat(name, TEXT("\""), TEXT("")));
   }
   return missing;
@@ -992,6 +1033,14 @@ static phantom_json *hooks_of_the_plugin(void) {
   return names;
 }
 
+static phantom_json *types_of_messages(void) {
+  phantom_json *types = phantom_new_array();
+  for (size_t i = 0; i < phantom_plugin.message_count; i++) {
+    phantom_push(types, phantom_new_text(phantom_text_of(phantom_plugin.messages[i].type)));
+  }
+  return types;
+}
+
 static void set_report(phantom_json *result, const char *name, const phantom_json *(*report)(void)) {
   if (report == NULL) return;
   phantom_json *copy = phantom_new_null();
@@ -1002,8 +1051,10 @@ static void set_report(phantom_json *result, const char *name, const phantom_jso
 
 static phantom_answer initialize(const phantom_json *params) {
   const phantom_json *declared = phantom_get(params, "operations");
-  phantom_text missing = missing_operations(declared);
+  phantom_text missing = missing_in(declared, false);
   if (missing.length > 0) return refusal(concat(TEXT("plugin.toml declares operations that the code lacks: "), missing, TEXT("")));
+  missing = missing_in(phantom_get(params, "messages"), true);
+  if (missing.length > 0) return refusal(concat(TEXT("plugin.toml declares messages that the code lacks: "), missing, TEXT("")));
   phantom_self = (phantom_context){
     .plugin_id = phantom_get_text(params, "plugin_id"),
     .plugin_version = phantom_get_text(params, "plugin_version"),
@@ -1020,9 +1071,10 @@ static phantom_answer initialize(const phantom_json *params) {
   if (veto != NULL) return refusal(concat(TEXT("its validate_config() refused the configuration: "), phantom_text_of(veto), TEXT("")));
   const phantom_error *error = phantom_plugin.initialize == NULL ? NULL : phantom_plugin.initialize();
   if (error != NULL) return phantom_fail(error);
-  phantom_json *result = phantom_set(phantom_new_object(), "protocol_version", phantom_new_text(TEXT("1.1")));
+  phantom_json *result = phantom_set(phantom_new_object(), "protocol_version", phantom_new_text(TEXT("1.2")));
   phantom_set(result, "operations", callable_operations(declared));
   phantom_set(result, "hooks", hooks_of_the_plugin());
+  if (phantom_plugin.message_count > 0) phantom_set(result, "messages", types_of_messages());
   set_report(result, "metadata", phantom_plugin.metadata);
   set_report(result, "capabilities", phantom_plugin.capabilities);
   return phantom_ok(result);
@@ -1119,6 +1171,9 @@ EXPORT("phantom_handle") uint64_t phantom_handle(const char *pointer, size_t len
   chunk *done = NULL;
   if (phantom_equals(method, "execute")) {
     frame = write_answer(id, execute(id, phantom_get_text(params, "operation"), behind), true);
+    done = arena;
+  } else if (phantom_equals(method, "message")) {
+    frame = write_answer(id, deliver(id, params, behind), false);
     done = arena;
   } else if (phantom_equals(method, "initialize")) {
     frame = write_answer(id, initialize(params), false);

@@ -95,9 +95,27 @@ typedef struct {
   phantom_answer (*run_bytes)(phantom_text input);
 } phantom_operation;
 
+/* What another plugin wrote to this one, or an application. */
+typedef struct {
+  phantom_text id, type;
+  /* The plugin that sent it: its host says so. The name that an application gave where `is_of_application`. */
+  phantom_text sender;
+  bool is_of_application;
+  const phantom_json *payload;
+} phantom_message;
+
+typedef struct {
+  const char *type;
+  /* An error is a line of the plugin's log, nothing more; NULL when all went well. */
+  const phantom_error *(*take)(const phantom_message *message);
+} phantom_message_handler;
+
 typedef struct {
   const phantom_operation *operations;
   size_t operation_count;
+  /* For each of those that [[messages]] of plugin.toml declares. */
+  const phantom_message_handler *messages;
+  size_t message_count;
   /* Hooks, each optional. Those that return an error return NULL when all went well. */
   const phantom_error *(*initialize)(void);
   /* The words of a veto, or NULL. Asked before `initialize`, and before each change of the configuration. */
@@ -151,6 +169,11 @@ typedef struct {
 
 /* `options` may be NULL, or have "method", "headers" and "timeout_ms"; they are the request's from then on. */
 const phantom_error *phantom_fetch(phantom_text url, phantom_json *options, phantom_text body, phantom_response *response);
+/*
+ * Writes to another plugin, whose [[messages]] must take it from this one; NULL counts as null. The id, which is there as
+ * soon as the message waits, may be of no interest: NULL.
+ */
+const phantom_error *phantom_send_message(phantom_text recipient, phantom_text type, const phantom_json *payload, phantom_text *id);
 /* A variable that the manifest grants; false where it is not set, or not granted. */
 bool phantom_environment(const char *name, phantom_text *value);
 

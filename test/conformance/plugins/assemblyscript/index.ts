@@ -11,12 +11,15 @@ import {
   isCancelled,
   Json,
   log,
+  Message,
   ok,
   okBytes,
+  onMessage,
   operation,
   PluginError,
   progress,
   readFile,
+  sendMessage,
   sleep,
   writeText,
 } from '../../../../sandbox-runner/wasm/sdk/assemblyscript/phantom'
@@ -24,6 +27,8 @@ import {
 export * from '../../../../sandbox-runner/wasm/sdk/assemblyscript/exports'
 
 let count: i32 = 0
+let noted = Json.object().setNumber('count', 0)
+let notes: i32 = 0
 
 bytesOperation('echo', (input: Bytes): Answer => okBytes(input))
 
@@ -113,6 +118,24 @@ operation('wait_for_cancel', (_input: Json): Answer => {
 operation('count', (_input: Json): Answer => {
   count++
   return ok(Json.object().setNumber('count', count))
+})
+
+operation('send', (input: Json): Answer => {
+  const recipient = input.get('recipient').toText()
+  const sent = sendMessage(recipient, input.get('type').toText(), input.get('payload'))
+  if (sent.error !== null) return fail(sent.error!)
+  return ok(Json.object().setBoolean('sent', sent.result.get('message_id').toText().length > 0))
+})
+
+operation('noted', (_input: Json): Answer => ok(noted))
+
+onMessage('note', (message: Message): PluginError | null => {
+  if (message.payload.get('text').toText() == 'unlucky') return PluginError.fault('unlucky is no note')
+  notes++
+  const last = Json.object().setText('sender', message.sender)
+  last.setText('origin', message.isOfApplication ? 'application' : 'plugin').set('payload', message.payload)
+  noted = Json.object().setNumber('count', notes).set('last', last)
+  return null
 })
 
 Hooks.initialize = (): PluginError | null => {

@@ -4,6 +4,9 @@
 #define TEXT(string) ((phantom_text){string, sizeof(string) - 1})
 
 static double count;
+static double notes;
+/* What was noted last, as JSON; in memory of its own. */
+static phantom_text noted_last = {"null", 4};
 
 static phantom_json *with_number(const char *name, double value) {
   return phantom_set(phantom_new_object(), name, phantom_new_number(value));
@@ -111,6 +114,38 @@ static phantom_answer count_up(const phantom_json *input) {
   return phantom_ok(with_number("count", count));
 }
 
+static phantom_answer send_note(const phantom_json *input) {
+  phantom_text id, recipient = phantom_get_text(input, "recipient"), type = phantom_get_text(input, "type");
+  const phantom_error *error = phantom_send_message(recipient, type, phantom_get(input, "payload"), &id);
+  if (error != NULL) return phantom_fail(error);
+  return phantom_ok(phantom_set(phantom_new_object(), "sent", phantom_new_boolean(id.length > 0)));
+}
+
+static phantom_answer noted(const phantom_json *input) {
+  (void)input;
+  phantom_text failure;
+  return phantom_ok(phantom_set(with_number("count", notes), "last", phantom_parse(noted_last, &failure)));
+}
+
+static const phantom_error *note(const phantom_message *message) {
+  if (phantom_equals(phantom_get_text(message->payload, "text"), "unlucky")) {
+    return phantom_new_error(NULL, TEXT("unlucky is no note"));
+  }
+  phantom_text parts[] = {
+    TEXT("{\"sender\":"), phantom_print(phantom_new_text(message->sender)),
+    message->is_of_application ? TEXT(",\"origin\":\"application\",\"payload\":") : TEXT(",\"origin\":\"plugin\",\"payload\":"),
+    phantom_print(message->payload), TEXT("}"),
+  };
+  phantom_text text = phantom_join(parts, 5);
+  char *kept = phantom_alloc(text.length);
+  if (kept == NULL) return phantom_new_error("out_of_memory", TEXT("out of memory"));
+  for (size_t i = 0; i < text.length; i++) kept[i] = text.data[i];
+  if (notes > 0) phantom_free((void *)noted_last.data, noted_last.length);
+  noted_last = (phantom_text){kept, text.length};
+  notes += 1;
+  return NULL;
+}
+
 static const phantom_error *initialize(void) {
   count = phantom_get_number(phantom_self.previous_state, "count", 0);
   return NULL;
@@ -141,11 +176,17 @@ static const phantom_operation operations[] = {
   {"report_progress", .run = report_progress},
   {"wait_for_cancel", .run = wait_for_cancel},
   {"count", .run = count_up},
+  {"send", .run = send_note},
+  {"noted", .run = noted},
 };
+
+static const phantom_message_handler messages[] = {{"note", note}};
 
 const phantom_definition phantom_plugin = {
   .operations = operations,
   .operation_count = sizeof(operations) / sizeof(operations[0]),
+  .messages = messages,
+  .message_count = 1,
   .initialize = initialize,
   .validate_config = validate_config,
   .health = health,

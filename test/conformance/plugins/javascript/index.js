@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { definePlugin } from '@phantom-ml/core/plugin'
 
 let count = 0
+let noted = { count: 0, last: null }
 
 export default definePlugin({
   initialize({ previous_state }) {
@@ -54,6 +55,17 @@ export default definePlugin({
     count() {
       count += 1
       return { count }
+    },
+    async send({ recipient, type, payload }, { send_message: send }) {
+      const { message_id: id } = await send(recipient, type, payload)
+      return { sent: id.length > 0 }
+    },
+    noted: () => noted,
+  },
+  messages: {
+    note(payload, { sender, origin }) {
+      if (payload.text === 'unlucky') throw new Error('unlucky is no note')
+      noted = { count: noted.count + 1, last: { sender, origin, payload } }
     },
   },
 })

@@ -1,6 +1,7 @@
 """Contract Runner on descriptor 3, with the standard library alone. docs/runner-protocol.md says what goes over it."""
 import errno
 import json
+import queue
 import threading
 
 ERRORS = {'fault': -34001, 'operation_not_found': -34003, 'cancelled': -34004,
@@ -23,10 +24,12 @@ class Refused(Exception):
 
 
 class Call:
-    """What an operation may ask and tell while it runs."""
+    """What an operation, or the handler of a message, may ask and tell while it runs."""
 
-    def __init__(self, wire, id):
+    def __init__(self, wire, id, params):
         self._wire, self._id, self._cancelled = wire, id, threading.Event()
+        # Of a message. A sender is the daemon's word where the origin is 'plugin'.
+        self.sender, self.origin, self.message_id = (params.get(key) for key in ('sender', 'origin', 'message_id'))
         started = wire.started
         self.config, self.workspace, self.data_dir = started['config'], started['workspace'], started['data_dir']
         self.execution_id = started['execution_id_prefix'] + base36(id)
@@ -45,6 +48,10 @@ class Call:
         if self._cancelled.wait(seconds):
             raise Refused('cancelled', 'The operation ended because its call was cancelled')
 
+    def send_message(self, recipient, type, payload=None):
+        """Its id, as soon as it waits for that plugin. A failure says why it is not taken."""
+        return self._wire.ask('send_message', {'recipient': recipient, 'type': type}, payload)['message_id']
+
     @property
     def is_cancelled(self):
         return self._cancelled.is_set()
@@ -54,22 +61,26 @@ class Call:
 
 
 class Wire:
-    def __init__(self, operations):
+    def __init__(self, operations, messages):
         self.started = {}
-        self._operations = operations
+        self._operations, self._messages = operations, messages
         self._incoming = open(3, 'rb', closefd=False)
         self._outgoing = open(3, 'wb', closefd=False)
         self._sending = threading.Lock()
         self._calls = {}
+        self._questions = {}
+        self._asked = 0
 
     def serve(self):
         while line := self._incoming.readline():
             message = json.loads(line)
             payload = self._incoming.read(message['payload_bytes']) if 'payload_bytes' in message else b'null'
-            method, id, params = message['method'], message.get('id'), message.get('params', {})
-            if method == 'execute':
-                self._calls[id] = Call(self, id)
-                threading.Thread(target=self._execute, args=(id, params, payload), daemon=True).start()
+            method, id, params = message.get('method'), message.get('id'), message.get('params', {})
+            if method is None:
+                self._questions.pop(id).put(message)
+            elif method in ('execute', 'message'):
+                self._calls[id] = Call(self, id, params)
+                threading.Thread(target=self._run, args=(id, method, params, payload), daemon=True).start()
             elif method == 'cancel':
                 call = self._calls.get(params['id'])
                 if call is not None:
@@ -82,15 +93,17 @@ class Wire:
     def _answer(self, method, params):
         if method == 'initialize':
             self.started = params
-            return {'protocol_version': '1.1', 'operations': list(self._operations), 'hooks': []}
+            return {'protocol_version': '1.2', 'operations': list(self._operations), 'hooks': [],
+                    'messages': list(self._messages)}
         return None  # ping, shutdown
 
-    def _execute(self, id, params, payload):
+    def _run(self, id, method, params, payload):
         try:
-            operation = self._operations.get(params['operation'])
-            if operation is None:
-                raise Refused('operation_not_found', f'Cannot run "{params["operation"]}": there is no such operation')
-            answer = [{'id': id, 'result': None}, encode(operation(json.loads(payload), self._calls[id]))]
+            answer = [{'id': id, 'result': None}]
+            if method == 'message':
+                self._messages[params['type']](json.loads(payload), self._calls[id])
+            else:
+                answer.append(encode(self._execute(params['operation'], json.loads(payload), self._calls[id])))
         except Refused as error:
             answer = [failure(id, error.name, error, error.details)]
         except OSError as error:
@@ -104,6 +117,25 @@ class Wire:
             answer = [failure(id, 'fault', error, {'name': type(error).__name__})]
         del self._calls[id]
         self.send(*answer)
+
+    def _execute(self, name, data, call):
+        operation = self._operations.get(name)
+        if operation is None:
+            raise Refused('operation_not_found', f'Cannot run "{name}": there is no such operation')
+        return operation(data, call)
+
+    def ask(self, method, params, payload):
+        """What the daemon answers; the thread that serves reads it."""
+        answers = queue.SimpleQueue()
+        with self._sending:
+            self._asked += 1
+            id = self._asked
+        self._questions[id] = answers
+        self.send({'id': id, 'method': method, 'params': params}, encode(payload))
+        answer = answers.get()
+        if 'error' in answer:
+            raise Refused('fault', answer['error']['message'], code=answer['error']['data']['name'])
+        return answer['result']
 
     def send(self, message, payload=b''):
         message = {'jsonrpc': '2.0', **message}
@@ -129,5 +161,5 @@ def base36(number):
     return digits[number] if number < 36 else base36(number // 36) + digits[number % 36]
 
 
-def serve(operations):
-    Wire(operations).serve()
+def serve(operations, messages={}):
+    Wire(operations, messages).serve()

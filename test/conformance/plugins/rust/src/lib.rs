@@ -1,11 +1,12 @@
 //! The plugin of the conformance suite: what its siblings in other languages do, operation for operation.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Mutex;
 
 use phantom_ml_core::plugins::*;
 use serde_json::{json, Value};
 
-const OPERATIONS: [&str; 14] = [
+const OPERATIONS: [&str; 16] = [
     "echo",
     "word_count",
     "read_file",
@@ -20,12 +21,15 @@ const OPERATIONS: [&str; 14] = [
     "report_progress",
     "wait_for_cancel",
     "count",
+    "send",
+    "noted",
 ];
 const CHUNK_BYTES: usize = 1 << 20;
 
 pub struct Conformance {
     base: BasePlugin,
     count: AtomicU64,
+    noted: Mutex<Value>,
 }
 
 impl Conformance {
@@ -33,6 +37,7 @@ impl Conformance {
         Self {
             base: BasePlugin::new(metadata),
             count: AtomicU64::new(0),
+            noted: Mutex::new(json!({"count": 0, "last": null})),
         }
     }
 }
@@ -44,6 +49,22 @@ export_wasm_plugin!(Conformance::new);
 impl Plugin for Conformance {
     fn operations(&self) -> Vec<&str> {
         OPERATIONS.to_vec()
+    }
+
+    fn messages(&self) -> Vec<&str> {
+        vec!["note"]
+    }
+
+    async fn on_message(&self, message: PluginMessage) -> PluginResult<()> {
+        if message.payload["text"] == "unlucky" {
+            return Err("unlucky is no note".into());
+        }
+        let origin = message.origin.to_string();
+        let last = json!({"sender": message.sender, "origin": origin, "payload": message.payload});
+        let mut noted = self.noted.lock().map_err(|error| error.to_string())?;
+        let count = noted["count"].as_u64().unwrap_or(0) + 1;
+        *noted = json!({"count": count, "last": last});
+        Ok(())
     }
 
     async fn initialize(&mut self, context: PluginContext) -> PluginResult<()> {
@@ -102,6 +123,16 @@ impl Plugin for Conformance {
                 context.sleep(Duration::from_secs(3600)).await?;
             },
             "count" => json!({"count": self.count.fetch_add(1, Ordering::SeqCst) + 1}),
+            "send" => {
+                let (recipient, kind) = (text_of(&data, "recipient")?, text_of(&data, "type")?);
+                let payload = data["payload"].clone();
+                let id = context.send_message(recipient, kind, payload).await?;
+                json!({"sent": !id.is_empty()})
+            }
+            "noted" => {
+                let noted = self.noted.lock().map_err(|error| error.to_string())?;
+                noted.clone()
+            }
             other => return Err(PluginError::unknown_operation(other, &OPERATIONS)),
         };
         Ok(PluginExecutionResult::ok(result))
