@@ -105,7 +105,7 @@ export function createSystemHandlers(powers: HandlerPowers): SystemHandlers {
         pluginId,
         workspace: workspace === undefined ? session.workspace : powers.workspaces.canonical(workspace),
       }),
-    validate_plugin: ({ path }) => validatePlugin(path),
+    validate_plugin: ({ path }) => validatePlugin(path, powers.launcher),
     get_doctor_report: async () => ({
       tier: facts.tier,
       required_tier: facts.required_tier,
@@ -172,8 +172,10 @@ function describeStatus(powers: HandlerPowers): DaemonStatus {
   }
 }
 
-async function validatePlugin(path: string): Promise<PluginValidation> {
+async function validatePlugin(path: string, launcher: InstanceLauncher): Promise<PluginValidation> {
   const folder = basename(path) === MANIFEST_FILE ? dirname(path) : path
   const { manifest, issues, directory, id } = await readManifest(folder)
-  return { valid: manifest !== null, plugin_id: id?.value ?? null, path: directory, issues }
+  const schemas = manifest === null ? [] : await launcher.schemaIssues({ manifest, directory })
+  const valid = manifest !== null && schemas.length === 0
+  return { valid, plugin_id: id?.value ?? null, path: directory, issues: [...issues, ...schemas] }
 }

@@ -3,13 +3,14 @@ import { join } from 'node:path'
 import type { LogLevel } from '../../src/contract/execution.ts'
 import type { Permission } from '../../src/contract/permission.ts'
 
-import type { PermissionInfo } from '../../src/contract/plugin-info.ts'
+import type { ManifestIssue, PermissionInfo } from '../../src/contract/plugin-info.ts'
 import { RUNNER_PROTOCOL_VERSION } from '../../src/contract/version.ts'
 import type { EgressDoor } from '../egress/egress-doors.ts'
 import { watchNetwork } from '../monitor/network-guard.ts'
 import type { InstanceLane } from '../execution/instance-lane.ts'
 import type { Generation } from '../generations/generation.ts'
 import { SnapshotFolder } from '../generations/snapshot-folder.ts'
+import { schemaIssues } from '../registry/schema-issues.ts'
 import { Attestor } from '../sandbox/attest/attestor.ts'
 import type { RunnerIdentity } from '../sandbox/identity.ts'
 import { PROGRAM_BASE_DATA_BYTES } from '../sandbox/memory-base.ts'
@@ -81,6 +82,11 @@ export class InstanceLauncher {
   explain(generation: Generation, workspace: string, permissions: readonly Permission[]): PermissionInfo[] {
     const identity = this.#groupIdentity(generation)
     return [...this.#resolve(generation, { permissions, workspace, identity }).permissions]
+  }
+
+  /** Of a plugin that need not be loaded. */
+  async schemaIssues(plugin: Pick<Generation, 'manifest' | 'directory'>): Promise<ManifestIssue[]> {
+    return await schemaIssues(plugin, this.#options.compiler)
   }
 
   #resolve(generation: Generation, { permissions, workspace, identity }: Asked): Policy {

@@ -1,10 +1,13 @@
 import type { Manifest, ManifestOperation } from '../../src/contract/manifest.ts'
+import { issueText } from '../../src/contract/manifest/issue-list.ts'
+import { isPhantomError, PhantomError } from '../../src/contract/phantom-error.ts'
 import type { RunnerOperation } from '../../src/contract/runner-methods.ts'
 import type { Generation } from '../generations/generation.ts'
 import { takeSnapshot } from '../generations/snapshot.ts'
 import type { SnapshotFolder } from '../generations/snapshot-folder.ts'
 import { messageOperation } from '../messages/message-operation.ts'
 import type { Executable } from '../native/executable.ts'
+import { schemaIssues } from '../registry/schema-issues.ts'
 import type { SchemaCompiler } from '../validation/schema-compiler.ts'
 import type { InputRule } from '../validation/input-task.ts'
 import { readExecutable } from './read-executable.ts'
@@ -47,20 +50,35 @@ export async function preparePlugin(
   generation.snapshot = snapshot.directory
   generation.changedAtMs = snapshot.changedAtMs
   const executable = manifest.type === 'native' ? await readExecutable(generation) : null
-  const operations = await compileAll(manifest.operations, powers.compiler)
-  const messages = await compileAll(
-    manifest.messages.map(({ type, inputSchema }) => ({ name: type, inputSchema })),
-    powers.compiler,
-  )
+  const { defaults, operations, messages } = await compileSchemas(generation, powers.compiler)
   return {
-    defaults:
-      manifest.configuration === null ? {} : await powers.compiler.configDefaults(manifest.configuration),
+    defaults,
     operations: executable === null ? operations : operations.map(withoutValidator),
     messages: executable === null ? messages : messages.map(withoutValidator),
     overlayDir: snapshot.directory,
     executable,
     inputRules: executable === null ? null : inputRulesOf([...operations, ...messages.map(asOperation)]),
     notice: snapshot.notice,
+  }
+}
+
+/** A schema that does not compile is a mistake in a file, so its place is told. */
+async function compileSchemas(generation: Generation, compiler: SchemaCompiler) {
+  const { id, manifest } = generation
+  const types = manifest.messages.map(({ type, inputSchema }) => ({ name: type, inputSchema }))
+  try {
+    return {
+      operations: await compileAll(manifest.operations, compiler),
+      messages: await compileAll(types, compiler),
+      defaults: manifest.configuration === null ? {} : await compiler.configDefaults(manifest.configuration),
+    }
+  } catch (error) {
+    if (!isPhantomError(error) || error.code !== 'MANIFEST_INVALID') throw error
+    const issues = await schemaIssues(generation, compiler)
+    const [first] = issues
+    if (first === undefined) throw error
+    const message = `Cannot start "${id}": its plugin.toml is invalid: ${issueText(first)}. See "phantom validate ${generation.directory}"`
+    throw new PhantomError('MANIFEST_INVALID', message, { cause: error, details: { plugin_id: id, issues } })
   }
 }
 

@@ -208,8 +208,12 @@ async function writeWhole(path: string, text: string): Promise<void> {
 }
 
 function manifestInvalid(reason: string, cause?: unknown): PhantomError {
+  const words = shown(reason)
   const options = cause === undefined ? {} : { cause }
-  return new PhantomError('MANIFEST_INVALID', `Cannot use the schema: ${shown(reason)}`, options)
+  return new PhantomError('MANIFEST_INVALID', `Cannot use the schema: ${words}`, {
+    ...options,
+    details: { reason: words },
+  })
 }
 
 function shown(reason: string): string {

@@ -130,5 +130,8 @@ function inWords(error: unknown): string {
   if (message.startsWith('strict mode: default is ignored')) {
     return `${message.slice('strict mode: '.length)} (defaults inside anyOf, oneOf, not or if have no effect). Remove it`
   }
+  const broken = /^schema is invalid: (.*)$/s.exec(message)?.[1]
+  if (broken !== undefined)
+    return `it is no JSON Schema 2020-12: ${broken.replaceAll('data/', '')}. Mend it there`
   return message.replace(/^strict mode: /, '')
 }

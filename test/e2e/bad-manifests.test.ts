@@ -62,6 +62,28 @@ const BAD: Readonly<Record<string, BadManifest>> = {
   all_nul: { text: Buffer.alloc(1000), place: '1:', words: /control|NUL|TOML|character/i },
 }
 
+const SCHEMAS = `[[operations]]
+name = "fine"
+[[operations]]
+name = "broken"
+input_schema = { type = "strng" }
+[[operations]]
+name = "from_file"
+input_schema = "its.json"
+[[messages]]
+type = "told"
+input_schema = { maxLenght = 3 }
+[configuration]
+type = "object"
+required = "name"
+`
+/** Their schemas are looked at by whoever compiles them: at the start of the plugin, or for `phantom validate`. */
+const BAD_SCHEMAS = {
+  'plugins/bad_schemas/plugin.toml': manifestText('bad_schemas', SCHEMAS),
+  'plugins/bad_schemas/its.json': '{ "pattern": "(" }',
+  'plugins/bad_schemas/index.js': 'export default { operations: {} }',
+}
+
 describe('A plugin directory full of bad manifests', function () {
   this.timeout(60_000)
   let daemon: TestDaemon
@@ -73,6 +95,7 @@ describe('A plugin directory full of bad manifests', function () {
       files: {
         ...filesOf(BAD),
         'plugins/no_manifest/index.js': 'export default {}',
+        ...BAD_SCHEMAS,
         'plugins/a_first/plugin.toml': manifestText('claimed_twice'),
         'plugins/a_first/index.js': 'export default { operations: { who: () => "a_first" } }',
         'plugins/b_second/plugin.toml': manifestText('claimed_twice'),
@@ -107,6 +130,28 @@ describe('A plugin directory full of bad manifests', function () {
         .be.true
     })
   }
+
+  it('shows each schema that does not compile with file, line and column, before a start and at it', async () => {
+    const folder = daemon.world.path('plugins/bad_schemas')
+    const { valid, issues } = await daemon.system.validate_plugin(folder)
+    expect(valid).to.equal(false)
+    expect(issues.map(({ file, line, column, field }) => [file, line, column, field])).to.deep.equal([
+      [`${folder}/plugin.toml`, 11, 1, 'operations[1].input_schema'],
+      [`${folder}/plugin.toml`, 14, 1, 'operations[2].input_schema'],
+      [`${folder}/plugin.toml`, 17, 1, 'messages[0].input_schema'],
+      [`${folder}/plugin.toml`, 18, 2, 'configuration'],
+    ])
+    const [type, pattern, keyword, list] = issues.map(({ message }) => message)
+    expect(type).to.match(/^Cannot use "operations\[1\]\.input_schema": it is no JSON Schema.*: type must be/)
+    expect(pattern).to.match(/Invalid regular expression/)
+    expect(keyword).to.contain('"maxLenght" is no keyword of JSON Schema')
+    expect(list).to.contain('required must be array')
+    const error = await daemon.refusal('bad_schemas', 'fine')
+    expect(error.code).to.equal('MANIFEST_INVALID')
+    expect(error.message).to.match(/^Cannot start "bad_schemas": its plugin\.toml is invalid: /)
+    expect(error.message).to.contain(`${folder}/plugin.toml:11:1: Cannot use "operations[1].input_schema"`)
+    expect(error.details['issues']).to.deep.equal(issues)
+  })
 
   it('does not take a folder without a manifest for a plugin', async () => {
     expect(listed.map(({ path }) => path)).not.to.include(daemon.world.path('plugins/no_manifest'))
