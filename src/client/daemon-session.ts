@@ -2,7 +2,7 @@ import { createConnection, type Socket } from 'node:net'
 import type { ExecutionProgress, PluginExecutionResult } from '../contract/execution.ts'
 import { DEFAULT_MAX_PAYLOAD_BYTES } from '../contract/limits.ts'
 import type { SentMessage } from '../contract/messages.ts'
-import { fromWireError, messageOf, PhantomError } from '../contract/phantom-error.ts'
+import { fromWireError, PhantomError } from '../contract/phantom-error.ts'
 import type {
   HandshakeResult,
   SystemMethod,
@@ -12,8 +12,8 @@ import type {
 } from '../contract/system-methods.ts'
 import { PACKAGE_VERSION, PROTOCOL_VERSION } from '../contract/version.ts'
 import { Connection, type Answer } from '../rpc/connection.ts'
-import { parseHostileJson } from '../rpc/hostile-json.ts'
 import { ReadBuffer } from '../rpc/read-buffer.ts'
+import { readReturned } from '../rpc/read-returned.ts'
 import { ResultLines } from '../rpc/result-lines.ts'
 
 export interface SessionOptions {
@@ -275,12 +275,7 @@ export class DaemonSession {
 function readResult(answer: Answer & { error: null }): PluginExecutionResult {
   const result = answer.result as PluginExecutionResult
   if (answer.payload === null) return result
-  try {
-    result.result = parseHostileJson(answer.payload.toString('utf8'))
-  } catch (error) {
-    const what = `Cannot read what plugin "${result.plugin_id}" returned`
-    throw new PhantomError('PARSE_ERROR', `${what}: ${messageOf(error)}`, { cause: error })
-  }
+  result.result = readReturned(result.plugin_id, answer.payload.toString('utf8'))
   return result
 }
 

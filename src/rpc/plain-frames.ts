@@ -1,6 +1,7 @@
 import { MAX_PLAIN_FRAME_BYTES } from '../contract/limits.ts'
 import { PhantomError } from '../contract/phantom-error.ts'
 import { parseHostileJson } from './hostile-json.ts'
+import { readReturned } from './read-returned.ts'
 
 /** Where a payload stands in a plain frame: in a request's params as `input`, in a result as `result`. */
 export type PayloadSlot = 'input' | 'result'
@@ -8,7 +9,7 @@ export type PayloadSlot = 'input' | 'result'
 /**
  * Turns the internal form into the plain one: the payload is parsed, as hostile as it is, and put into its slot.
  *
- * @throws PhantomError PAYLOAD_TOO_LARGE or PARSE_ERROR
+ * @throws PhantomError PAYLOAD_TOO_LARGE, PLUGIN_FAULT for a result or PARSE_ERROR for an input
  */
 export function inlinePayload(envelope: unknown, slot: PayloadSlot, payload: Uint8Array | string): object {
   if (payload.length > MAX_PLAIN_FRAME_BYTES) {
@@ -23,7 +24,9 @@ export function inlinePayload(envelope: unknown, slot: PayloadSlot, payload: Uin
     typeof payload === 'string'
       ? payload
       : Buffer.from(payload.buffer, payload.byteOffset, payload.length).toString('utf8')
-  return { ...(envelope as object), [slot]: parseHostileJson(text) }
+  const holder = envelope as { readonly plugin_id?: unknown }
+  const value = slot === 'result' ? readReturned(String(holder.plugin_id), text) : parseHostileJson(text)
+  return { ...holder, [slot]: value }
 }
 
 /**

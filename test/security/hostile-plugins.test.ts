@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { isAlive, TestDaemon, until } from '../helpers/daemon.ts'
+import { line } from '../helpers/raw-client.ts'
 
 /** What a plugin throws, and the words that its caller gets. */
 const THROWN: Readonly<Record<string, RegExp>> = {
@@ -107,10 +108,16 @@ describe('A hostile plugin', function () {
     })
 
     for (const what of ['deep', 'deepest', 'proto']) {
-      it(`${what} data fails that call, and names the plugin`, async () => {
+      it(`${what} data fails that call, and names the plugin, on either kind of connection`, async () => {
         const error = await daemon.refusal('returns_non_json', what)
+        expect(error.code).to.equal('PLUGIN_FAULT')
         expect(error.message).to.match(/128 levels|__proto__|call stack/)
         expect(error.message).to.contain('returns_non_json')
+        const plain = await daemon.connect()
+        const params = { plugin_id: 'returns_non_json', operation: what }
+        plain.send(line({ id: 1, method: 'execute_plugin', params }))
+        const { data, message } = (await plain.answer(1)).error ?? {}
+        expect({ name: data?.name, message }).to.deep.equal({ name: error.code, message: error.message })
       })
     }
   })
