@@ -13,7 +13,8 @@ export interface Kind {
 }
 
 const SDK = 'sandbox-runner/wasm/sdk'
-const RUST = 'Rust 1.63 or newer (https://rustup.rs) and crates.io, or both from Debian'
+const RUST =
+  'Rust 1.63 or newer (https://rustup.rs) and crates.io, or both from Debian: see .cargo/config.toml'
 
 export const PLUGIN_KINDS = {
   javascript: {
