@@ -244,6 +244,7 @@ export class Engine {
 
   /** Its processes end after their calls: nobody waits for that. */
   #switchedOnOrOff(plugin: PluginRecord): void {
+    this.registry.refreshDependencies()
     if (!plugin.isDisabled) {
       if (plugin.isEnabled()) this.#startIfEager(plugin)
       return
@@ -299,7 +300,7 @@ export class Engine {
     await Promise.all(
       ids.map(async (id) => {
         const needed = this.registry.find(id)
-        if (needed === null || !needed.isEnabled() || needed.dependencyProblem !== null)
+        if (needed === null || !needed.isEnabled() || needed.isDisabled || needed.dependencyProblem !== null)
           throw missing(generation.id, id)
         const other = this.executor.openLane(needed, lane.workspace)
         const isWanted = (): boolean => !lane.isClosed && lane.plugin.current === generation

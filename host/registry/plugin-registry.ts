@@ -137,7 +137,7 @@ export class PluginRegistry {
     return dependencyProblems(nodes).get(record.id) ?? null
   }
 
-  /** Whenever a plugin came, went or changed. */
+  /** Whenever a plugin came, went, changed, or was switched on or off. */
   refreshDependencies(): void {
     const problems = dependencyProblems(this.#nodes())
     for (const record of this.#records.values()) record.dependencyProblem = problems.get(record.id) ?? null
@@ -170,12 +170,12 @@ export class PluginRegistry {
   #nodes(): Map<string, DependencyNode> {
     const nodes = new Map<string, DependencyNode>()
     for (const record of this.#records.values()) {
-      const { id, manifest, state } = record
-      const runs = state === 'enabled' && manifest !== null
+      const { id, manifest, state, isDisabled } = record
+      const runs = state === 'enabled' && manifest !== null && !isDisabled
       nodes.set(id, {
         id,
         version: runs ? manifest.version : null,
-        reason: runs ? null : `it is ${state}`,
+        reason: runs ? null : isDisabled ? 'its configuration says enabled: false' : `it is ${state}`,
         needs: manifest?.pluginDependencies ?? {},
       })
     }

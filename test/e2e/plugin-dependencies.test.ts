@@ -1,6 +1,6 @@
 import fs from 'node:fs'
 import { expect } from 'chai'
-import { TestDaemon, until } from '../helpers/daemon.ts'
+import { refusalOf, TestDaemon, until } from '../helpers/daemon.ts'
 import {
   addCode,
   addSections,
@@ -106,6 +106,20 @@ describe('A plugin that needs another', function () {
     const pid = await readyPid(daemon, 'counter_state')
     process.kill(pid, 'SIGKILL')
     await readyPid(daemon, 'counter_state', pid)
+    expect((await daemon.call('depends_on_counter', 'fine')).result).to.equal('fine')
+  })
+
+  it('is refused while the other is switched off, and starts no process of it', async () => {
+    const { system } = daemon
+    expect((await daemon.call('depends_on_counter', 'fine')).result).to.equal('fine')
+    await system.update_plugin_config('counter_state', { enabled: false })
+    const error = await daemon.refusal('depends_on_counter', 'fine')
+    expect(error.code).to.equal('DEPENDENCY_UNAVAILABLE')
+    expect(error.message).to.contain('"counter_state"').and.to.contain('enabled: false')
+    const rejected = await refusalOf(system.reload_plugin('depends_on_counter'))
+    expect(rejected.details['gate']).to.equal('dependencies')
+    await withoutProcess(daemon, 'counter_state')
+    await system.update_plugin_config('counter_state', { enabled: null })
     expect((await daemon.call('depends_on_counter', 'fine')).result).to.equal('fine')
   })
 
