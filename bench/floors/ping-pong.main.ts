@@ -1,7 +1,7 @@
 /** A pinned process, the floor of a call beside trouble: a bare pair beside processes that spin. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { measureLatency } from '../harness/measure.ts'
+import { sampleLatency } from '../harness/measure.ts'
 import { setNice } from '../harness/nice.ts'
 import type { PingPongQuestions } from '../harness/questions.ts'
 import { serveQuestions } from '../harness/serve-questions.ts'
@@ -15,15 +15,26 @@ let pair: BarePair
 serveQuestions<PingPongQuestions>({
   start: async ({ niceValues }) => {
     pair = await openBarePair()
+    await sampleLatency(pair.pingPong, { warmUpMs: 0, measureMs: 500, minCalls: 1 })
     for (const nice of niceValues) await startSpinner(nice)
+    signalSpinners('SIGSTOP')
     return null
   },
-  latency: async ({ slot }) => await measureLatency(pair.pingPong, slot),
+  turn: async ({ slot }) => {
+    signalSpinners('SIGCONT')
+    const timesUs = await sampleLatency(pair.pingPong, slot)
+    signalSpinners('SIGSTOP')
+    return { timesUs }
+  },
   close: async () => {
     for (const child of [pair.process, ...spinners]) child.kill('SIGKILL')
     return null
   },
 })
+
+function signalSpinners(signal: NodeJS.Signals): void {
+  for (const spinner of spinners) spinner.kill(signal)
+}
 
 /** In a session of its own, as a sandbox is. */
 async function startSpinner(nice: number): Promise<void> {

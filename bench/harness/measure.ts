@@ -34,6 +34,12 @@ export async function measureLatency(call: Call, slot: Slot): Promise<Latency> {
   return latencyOf(await callFor(call, slot.measureMs, slot.minCalls))
 }
 
+/** Microseconds of each, in the order in which they were made: for whoever puts them together with others. */
+export async function sampleLatency(call: Call, slot: Slot): Promise<number[]> {
+  await callFor(call, slot.warmUpMs, Math.min(3, slot.minCalls))
+  return Array.from(await callFor(call, slot.measureMs, slot.minCalls), (ms) => Math.round(ms * 1e4) / 10)
+}
+
 /**
  * The same of several, in turn: so many calls of one, as many of the next, until the time is over. Each gets as many
  * calls, and whatever else happens meanwhile happens to all of them alike.

@@ -83,13 +83,15 @@ export interface TroubleQuestions {
     /** Of each wedged and each flooded plugin's process. */
     answer: { niceValues: number[] }
   }
-  latency: { params: { slot: Slot }; answer: Latency & { floodPerSecond: number } }
+  /** Microseconds of each call of one turn, beside the trouble, which rests (SIGSTOP) between two turns. */
+  turn: { params: { slot: Slot }; answer: { timesUs: number[]; floodPerSecond: number } }
   close: { params: null; answer: null }
 }
 
 export interface PingPongQuestions {
   start: { params: { niceValues: readonly number[] }; answer: null }
-  latency: { params: { slot: Slot }; answer: Latency }
+  /** Likewise, beside the spinners. */
+  turn: { params: { slot: Slot }; answer: { timesUs: number[] } }
   close: { params: null; answer: null }
 }
 
@@ -115,7 +117,7 @@ export interface BombEffect {
 }
 
 export interface BombQuestions {
-  start: { params: null; answer: { tier: string } }
+  start: { params: { warmUp: Slot }; answer: { tier: string } }
   /** The healthy plugin and the bare pair in turn, beside the same bomb. */
   bomb: {
     params: { kind: Bomb; slot: Slot }

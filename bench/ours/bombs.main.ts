@@ -24,10 +24,11 @@ let bomber: ChildProcess
 const { value } = recordsPayload(100)
 
 serveQuestions<BombQuestions>({
-  start: async () => {
+  start: async ({ warmUp }) => {
     system = await openSystem(process.cwd(), { plugins: { echo: 'echo', bomb: 'bomb' }, config: CONFIG })
     await callHealthy()
     pair = await openBarePair()
+    await measureInTurn([callHealthy, pair.pingPong], warmUp)
     bomber = await startBomber()
     const { tier } = await system.get_status()
     return { tier }

@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PluginSystemApi } from '@phantom-ml/core'
-import { measureLatency } from '../harness/measure.ts'
+import { sampleLatency } from '../harness/measure.ts'
 import { niceOf } from '../harness/nice.ts'
 import { recordsPayload } from '../harness/payload.ts'
 import type { TroubleQuestions } from '../harness/questions.ts'
@@ -15,6 +15,8 @@ const FLOOD_ENTRY = new URL('flood.main.ts', import.meta.url).pathname
 
 let system: PluginSystemApi
 const floods: ChildProcess[] = []
+/** The plugins' processes, and the clients that flood. */
+let busy: readonly number[] = []
 
 serveQuestions<TroubleQuestions>({
   start: async ({ wedged, flooding, settleMs }) => {
@@ -32,15 +34,21 @@ serveQuestions<TroubleQuestions>({
     await sleep(settleMs)
     const runners = await Promise.all(Object.keys({ ...wedgedIds, ...floodedIds }).map(untilItRuns))
     // Who floods wants the core as well.
-    const busy = [...runners, ...floods.flatMap(({ pid }) => pid ?? [])]
-    return { niceValues: busy.map(niceOf) }
+    busy = [...runners, ...floods.flatMap(({ pid }) => pid ?? [])]
+    const niceValues = busy.map(niceOf)
+    await sampleLatency(callHealthy, { warmUpMs: 0, measureMs: settleMs / 4, minCalls: 1 })
+    signalBusy('SIGSTOP')
+    return { niceValues }
   },
-  latency: async ({ slot }) => {
+  turn: async ({ slot }) => {
+    signalBusy('SIGCONT')
     const before = await answeredByFloods()
     const startMs = performance.now()
-    const latency = await measureLatency(callHealthy, slot)
+    const timesUs = await sampleLatency(callHealthy, slot)
     const answered = (await answeredByFloods()) - before
-    return { ...latency, floodPerSecond: (answered / (performance.now() - startMs)) * 1000 }
+    const floodPerSecond = (answered / (performance.now() - startMs)) * 1000
+    signalBusy('SIGSTOP')
+    return { timesUs, floodPerSecond }
   },
   close: async () => {
     for (const flood of floods) flood.kill('SIGKILL')
@@ -50,6 +58,10 @@ serveQuestions<TroubleQuestions>({
 })
 
 const { value } = recordsPayload(100)
+
+function signalBusy(signal: NodeJS.Signals): void {
+  for (const pid of busy) process.kill(pid, signal)
+}
 
 async function callHealthy(): Promise<void> {
   const { success, error } = await system.execute_plugin('echo', 'echo', value)

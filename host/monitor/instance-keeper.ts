@@ -4,6 +4,7 @@ import type { ResourceSample } from '../metrics/resource-monitor.ts'
 import type { EndCause } from '../process/exit-reason.ts'
 import { isResponsive } from '../process/runner-hooks.ts'
 import type { RunnerInstance } from '../process/runner-instance.ts'
+import { EagerProcesses } from './eager-processes.ts'
 import type { LookClock } from './look-clock.ts'
 import { setNice } from './set-nice.ts'
 
@@ -37,6 +38,7 @@ interface Watched {
 export class InstanceKeeper {
   readonly #options: InstanceKeeperOptions
   readonly #watched = new WeakMap<RunnerInstance, Watched>()
+  readonly #eager = new EagerProcesses()
   readonly #stopLooking: () => void
 
   constructor(options: InstanceKeeperOptions) {
@@ -46,6 +48,13 @@ export class InstanceKeeper {
 
   close(): void {
     this.#stopLooking()
+    this.#eager.close()
+  }
+
+  /** Often: those that have calls and used the processor since the last time. */
+  lookAtActive(active: readonly RunnerInstance[], nowMs: number): void {
+    const mayBeNicer = active.filter((instance) => this.#watched.get(instance)?.isNiced !== true)
+    this.#eager.look(mayBeNicer, this.#options.config().throttle, nowMs)
   }
 
   #look(nowMs: number): void {
@@ -111,7 +120,9 @@ export class InstanceKeeper {
     watched.greedySinceMs ??= nowMs
     if (nowMs - watched.greedySinceMs < windowMs) return
     watched.isNiced = makeNicer(instance, instance.pid, nice)
-    if (watched.isNiced) this.#options.onThrottled(lane, instance, share)
+    if (!watched.isNiced) return
+    this.#eager.drop(instance)
+    this.#options.onThrottled(lane, instance, share)
   }
 }
 

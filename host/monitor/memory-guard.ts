@@ -24,20 +24,29 @@ const THREADED_MS = 5
 /** Once one has half of what it may have. */
 const NEAR_MS = 1
 
+export interface MemoryGuardOptions {
+  readonly clock: LookClock
+  readonly lanes: () => Iterable<InstanceLane>
+  /** At every look, whoever has calls and used the processor since the one before. */
+  readonly onActive: (active: readonly RunnerInstance[], nowMs: number) => void
+}
+
 /**
  * The backstop behind RLIMIT_DATA: it sees memory that is held, so also what that limit does not count (shared memory,
  * and what several processes of one plugin hold together). It overshoots (it polls), which is why it is not the limit.
  */
 export class MemoryGuard {
   readonly #lanes: () => Iterable<InstanceLane>
+  readonly #onActive: MemoryGuardOptions['onActive']
   readonly #stopLooking: () => void
   #threadedTimer: NodeJS.Timeout | null = null
   #pausesUntilMs = -Infinity
   /** When they were looked at last. */
   readonly #cpuTimes = new WeakMap<RunnerFigures, number>()
 
-  constructor({ clock, lanes }: { clock: LookClock; lanes: () => Iterable<InstanceLane> }) {
+  constructor({ clock, lanes, onActive }: MemoryGuardOptions) {
     this.#lanes = lanes
+    this.#onActive = onActive
     this.#stopLooking = clock.every(SAMPLE_MS, (nowMs) => this.#lookAtBusy(nowMs))
   }
 
@@ -73,14 +82,18 @@ export class MemoryGuard {
     const startMs = performance.now()
     if (startMs < this.#pausesUntilMs) return
     let hasThreaded = false
+    const active: RunnerInstance[] = []
     // No list of them all, twenty times a second: most of hundreds have nothing to do.
     for (const lane of this.#lanes()) {
       for (const instance of lane.instances()) {
         if (isThreaded(instance)) hasThreaded = true
         if (instance.inFlightCount === 0) continue
-        if (!this.#rests(instance, nowMs)) judge(instance, nowMs)
+        if (this.#rests(instance, nowMs)) continue
+        judge(instance, nowMs)
+        active.push(instance)
       }
     }
+    this.#onActive(active, nowMs)
     this.#watchThreaded(hasThreaded)
     const endMs = performance.now()
     this.#pausesUntilMs = endMs + pauseAfter(startMs, endMs)

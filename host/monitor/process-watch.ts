@@ -21,7 +21,11 @@ export class ProcessWatch {
       watched: () => this.#memory.watched(),
       onSamples: (samples, nowMs) => this.#memory.judge(samples, nowMs),
     })
-    this.#memory = new MemoryGuard({ clock, lanes })
+    this.#memory = new MemoryGuard({
+      clock,
+      lanes,
+      onActive: (active, nowMs) => this.#keeper.lookAtActive(active, nowMs),
+    })
     this.disk = new DiskGuard({ clock, lanes })
     this.#keeper = new InstanceKeeper({
       ...options,

@@ -11,14 +11,29 @@ import os from 'node:os'
 export function setNice(pid: number, nice: number): boolean {
   try {
     for (const thread of readdirSync(`/proc/${pid}/task`)) os.setPriority(Number(thread), nice)
-    const group = autogroupOf(pid)
-    // Without a sandbox it shares the daemon's session.
-    if (group !== null && group !== autogroupOf('self')) writeFileSync(`/proc/${pid}/autogroup`, String(nice))
+    writeSessionNice(pid, nice)
     return true
   } catch {
     // ESRCH: it is gone. EACCES: another user's, or already nicer: nothing is lost, the kernel shares fairly.
     return false
   }
+}
+
+/** The session alone, which can be less nice again. @returns whether it is as nice now */
+export function setSessionNice(pid: number, nice: number): boolean {
+  try {
+    return writeSessionNice(pid, nice)
+  } catch {
+    return false
+  }
+}
+
+function writeSessionNice(pid: number, nice: number): boolean {
+  const group = autogroupOf(pid)
+  // Without a sandbox it shares the daemon's session.
+  if (group === null || group === autogroupOf('self')) return false
+  writeFileSync(`/proc/${pid}/autogroup`, String(nice))
+  return true
 }
 
 /** `/autogroup-25 nice 0`; null where the kernel has no such groups. */

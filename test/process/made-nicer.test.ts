@@ -6,6 +6,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CoreDemand } from '../../host/monitor/core-demand.ts'
+import { EagerProcesses, type EagerProcess } from '../../host/monitor/eager-processes.ts'
 import { setNice } from '../../host/monitor/set-nice.ts'
 import { until } from '../helpers/daemon.ts'
 import { skipBecause } from '../helpers/skip.ts'
@@ -17,6 +18,11 @@ const isRoot = process.getuid?.() === 0
 const hasTaskset = spawnSync('taskset', ['--version']).error === undefined
 const SLEEPS = ['-e', 'setInterval(() => {}, 1000)']
 const SPINS = ['-e', 'for (;;);']
+/** Computes nearly all the time, in small pieces, as one that is called all the time. */
+const PAUSES = [
+  '-e',
+  'const w = new Int32Array(new SharedArrayBuffer(4)); for (;;) { for (let i = 0; i < 7e5; i++); Atomics.wait(w, 0, 0, 0.01) }',
+]
 
 const children: ChildProcess[] = []
 
@@ -66,6 +72,60 @@ describe('setNice()', () => {
     const pid = await start(process.execPath, SLEEPS)
     await endAll()
     expect(setNice(pid, NICE)).to.be.false
+  })
+})
+
+describe('EagerProcesses', function () {
+  const LIMITS = { cpuShare: 0.9, nice: 19 }
+  afterEach(endAll)
+  before(function () {
+    if (!hasAutogroups) skipBecause.call(this, 'the kernel does not schedule by sessions')
+    if (!hasSchedstat) skipBecause.call(this, 'the kernel does not count what processes wait')
+  })
+
+  const eagerOf = (pid: number): EagerProcess => ({ pid, state: 'ready', spec: { cgroup: null } })
+
+  async function lookUntil(eager: EagerProcesses, all: readonly EagerProcess[], condition: () => boolean) {
+    for (const giveUpMs = performance.now() + 20_000; !condition();) {
+      if (performance.now() > giveUpMs) expect.fail('it never came so far')
+      eager.look(all, LIMITS, performance.now())
+      await sleep(50)
+    }
+  }
+
+  it('makes who computes nicer, forgives it when it pauses, and leaves alone who pauses all the time', async () => {
+    const [spins, works] = [
+      await start(process.execPath, SPINS, { detached: true }),
+      await start(process.execPath, PAUSES, { detached: true }),
+    ]
+    const all = [eagerOf(spins), eagerOf(works)]
+    const eager = new EagerProcesses()
+    await lookUntil(eager, all, () => sessionNice(spins) === 10)
+    expect(sessionNice(works)).to.equal(0)
+    process.kill(spins, 'SIGSTOP')
+    await lookUntil(eager, [], () => sessionNice(spins) === 0)
+  })
+
+  it('takes nothing back of one that was made nicer for good', async () => {
+    const spins = await start(process.execPath, SPINS, { detached: true })
+    const all = [eagerOf(spins)]
+    const eager = new EagerProcesses()
+    await lookUntil(eager, all, () => sessionNice(spins) === 10)
+    setNice(spins, 19)
+    eager.drop(all[0]!)
+    process.kill(spins, 'SIGSTOP')
+    for (let look = 0; look < 5; look += 1) eager.look([], LIMITS, performance.now() + look * 50)
+    expect(sessionNice(spins)).to.equal(19)
+  })
+
+  it('makes nobody nicer where the configuration says so', async () => {
+    const spins = await start(process.execPath, SPINS, { detached: true })
+    const [all, eager] = [[eagerOf(spins)], new EagerProcesses()]
+    for (let look = 0; look < 8; look += 1) {
+      eager.look(all, { ...LIMITS, nice: 0 }, performance.now())
+      await sleep(20)
+    }
+    expect(sessionNice(spins)).to.equal(0)
   })
 })
 

@@ -29,7 +29,7 @@ describe('MemoryGuard', function () {
       }
       const lane = { instances: () => [instance] } as unknown as InstanceLane
       const clock = new LookClock()
-      const guard = new MemoryGuard({ clock, lanes: () => [lane] })
+      const guard = new MemoryGuard({ clock, lanes: () => [lane], onActive: () => undefined })
       clock.start()
       try {
         await until(() => looks > 0, 'the first look')
