@@ -31,6 +31,12 @@ export type InstallPlan =
   | { kind: 'apt'; prefix: readonly string[]; command: string }
   | { kind: 'manual'; command: string | null }
 
+/** What `PHANTOM_BWRAP` names in the place of the one on PATH, empty for none; null where nothing is named. */
+export async function namedBubblewrap(): Promise<{ file: string; isThere: boolean } | null> {
+  const file = process.env['PHANTOM_BWRAP']
+  return file === undefined ? null : { file, isThere: path.isAbsolute(file) && (await isProgram(file)) }
+}
+
 export async function examineMachine(): Promise<Machine> {
   const wanted = ['bwrap', 'sudo', ...Object.keys(INSTALL_COMMANDS)]
   const found = await Promise.all(wanted.map(async (name) => ((await isOnPath(name)) ? [name] : [])))
@@ -66,7 +72,7 @@ export async function tryBubblewrap(isRoot: boolean): Promise<string | null> {
     : ['--unshare-all']
   const self = process.execPath
   const command = [
-    'bwrap',
+    process.env['PHANTOM_BWRAP'] ?? 'bwrap',
     ...namespaces,
     '--die-with-parent',
     '--ro-bind',
@@ -82,13 +88,16 @@ export async function tryBubblewrap(isRoot: boolean): Promise<string | null> {
 async function isOnPath(name: string): Promise<boolean> {
   for (const folder of (process.env['PATH'] ?? '').split(path.delimiter)) {
     if (!path.isAbsolute(folder)) continue
-    const isThere = await access(path.join(folder, name), constants.X_OK).then(
-      () => true,
-      () => false,
-    )
-    if (isThere) return true
+    if (await isProgram(path.join(folder, name))) return true
   }
   return false
+}
+
+async function isProgram(file: string): Promise<boolean> {
+  return await access(file, constants.X_OK).then(
+    () => true,
+    () => false,
+  )
 }
 
 async function succeeds(command: readonly string[]): Promise<boolean> {

@@ -2,7 +2,14 @@ import type { Command } from 'commander'
 import { findRuntime } from '../client/find-runtime.ts'
 import { PhantomError } from '../contract/phantom-error.ts'
 import type { IsolationTier } from '../contract/life.ts'
-import { decideInstall, examineMachine, installByApt, tryBubblewrap, type Machine } from './bubblewrap.ts'
+import {
+  decideInstall,
+  examineMachine,
+  installByApt,
+  namedBubblewrap,
+  tryBubblewrap,
+  type Machine,
+} from './bubblewrap.ts'
 import { commonOptions } from './common-options.ts'
 import { examples } from './help-examples.ts'
 import { paint, printJson, printLine } from './output.ts'
@@ -109,6 +116,15 @@ async function provideBubblewrap(
     found,
     remedy,
   })
+  const named = await namedBubblewrap()
+  if (named !== null) {
+    const found =
+      named.file === ''
+        ? 'PHANTOM_BWRAP is empty: none'
+        : `PHANTOM_BWRAP names ${named.file}${named.isThere ? '' : ', which is no program'}`
+    if (named.isThere) return { isThere: true, step: step(true, found) }
+    return { isThere: false, step: step(false, found, 'unset PHANTOM_BWRAP') }
+  }
   if (machine.programs.has('bwrap')) return { isThere: true, step: step(true, 'there already') }
   const plan = decideInstall(machine)
   if (plan.kind === 'manual') {
