@@ -38,10 +38,16 @@ export function describeSummary(record: PluginRecord): PluginSummary {
     tags: [...(manifest?.tags ?? [])],
     operations: (manifest?.operations ?? []).map((operation) => operation.name),
     state: record.state,
-    reason: record.reason,
+    reason: record.reason ?? whyIdle(record),
     builtin: record.builtin,
     path: record.directory,
   }
+}
+
+/** Why one that is enabled runs no call. */
+function whyIdle({ state, isDisabled, dependencyProblem }: PluginRecord): string | null {
+  if (state !== 'enabled') return null
+  return isDisabled ? 'its configuration says enabled: false' : dependencyProblem
 }
 
 /** @param policy of the asking session's workspace; null for a plugin that cannot run */

@@ -12,7 +12,7 @@ export interface PluginSummary {
   tags: string[]
   operations: string[]
   state: PluginState
-  /** Why the plugin is `invalid` or `blocked`, with file and line; null otherwise. */
+  /** Why it is `invalid`, `blocked` or `failed`, or takes no call though it is `enabled`; null otherwise. */
   reason: string | null
   builtin: boolean
   /** The plugin's folder. */

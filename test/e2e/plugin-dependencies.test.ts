@@ -119,8 +119,11 @@ describe('A plugin that needs another', function () {
     const rejected = await refusalOf(system.reload_plugin('depends_on_counter'))
     expect(rejected.details['gate']).to.equal('dependencies')
     await withoutProcess(daemon, 'counter_state')
+    expect((await daemon.info('counter_state')).reason).to.equal('its configuration says enabled: false')
+    expect((await daemon.info('depends_on_counter')).reason).to.contain('"counter_state"')
     await system.update_plugin_config('counter_state', { enabled: null })
     expect((await daemon.call('depends_on_counter', 'fine')).result).to.equal('fine')
+    expect((await daemon.info('depends_on_counter')).reason).to.equal(null)
   })
 
   it('runs as soon as the other comes, and is refused as soon as it goes', async () => {
