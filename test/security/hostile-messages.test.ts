@@ -97,6 +97,14 @@ describe('A plugin that sends messages to do harm', function () {
     expect(daemon.memoryMb() - startedMb).to.be.below(200)
   })
 
+  it('is ended when it announces more than a payload may have', async () => {
+    await daemon.call('forges_messages', 'fine')
+    const params = { recipient: 'second', type: 'note' }
+    const text = line({ id: 424_242, method: 'send_message', params, payload_bytes: 5 * 1024 * 1024 })
+    const error = await daemon.refusal('forges_messages', 'forge', { text })
+    expect(error.details, error.message).to.deep.include({ exit_class: 'protocol' })
+  })
+
   it('reaches nobody that is not approved', async () => {
     const { result } = await daemon.call('first', 'send', { recipient: 'wants_more', type: 'note' })
     expect(result).to.deep.include({ code: 'PLUGIN_BLOCKED' })
