@@ -11,7 +11,7 @@ import type { WasmQuestions } from '../harness/questions.ts'
 import { serveQuestions } from '../harness/serve-questions.ts'
 
 const START: RunnerParams['initialize'] = {
-  protocol_version: '1.1',
+  protocol_version: '1.2',
   plugin_id: 'wasm_echo',
   plugin_version: '1.0.0',
   metadata: { id: 'wasm_echo', name: 'Echo', version: '1.0.0', description: '', author: '' },

@@ -83,7 +83,7 @@ export class WasmGuest {
 
   initialize(params: object = {}): GuestAnswer {
     return this.request('initialize', {
-      protocol_version: '1.1',
+      protocol_version: '1.2',
       plugin_id: 'guest',
       plugin_version: '1.2.3',
       generation: 1,

@@ -21,7 +21,7 @@ const DENIED = {
   data: { name: 'access_denied', details: { permission: 'FileSystemRead', resource: '/etc/passwd' } },
 }
 const OPERATIONS =
-  'echo word_count read_file write_file fetch_url read_env sleep spin grow panic log report_progress wait_for_cancel count'
+  'echo word_count read_file write_file fetch_url read_env sleep spin grow panic log report_progress wait_for_cancel count send noted'
 const NO_JSON = ` |{|[1|{"text":}|{"text":"a"|"a|[1,]|{"a":1,}|{a:1}|'a'|01|1.|.5|1e|+1|-|tru|nulll|1 2|"\\x"|"\\u12g4"|"\n"|[\u00a0]|\ufeff1`
 const SPACED = 'héllo  wörld\n"😀"\t\\ end\u0001'
 
@@ -43,9 +43,52 @@ for (const language of ['assemblyscript', 'c']) {
 
     it('answers initialize with what it has', () => {
       const { result } = new WasmGuest(code).initialize()
-      expect(result).to.have.property('protocol_version', '1.1')
+      expect(result).to.have.property('protocol_version', '1.2')
       expect(result).to.have.property('operations').that.has.members(OPERATIONS.split(' '))
       expect(result).to.have.property('hooks').that.has.members(['health', 'validate_config', 'export_state'])
+      expect(result).to.have.property('messages').that.deep.equals(['note'])
+    })
+
+    it('takes messages, and refuses one that its manifest declares and it lacks', () => {
+      const { error } = new WasmGuest(code).initialize({ messages: [{ name: 'note' }, { name: 'notes' }] })
+      expect(error?.message).to.equal('plugin.toml declares messages that the code lacks: "notes"')
+      const one = open()
+      const params = {
+        sender: 'builder',
+        type: 'note',
+        message_id: 'm-1',
+        origin: 'plugin',
+        timeout_ms: 1000,
+      }
+      for (const text of ['first', 'ü second'])
+        expect(one.request('message', params, JSON.stringify({ text })).result).to.equal(null)
+      expect(one.request('message', { ...params, origin: 'forged' }, '{"n":1}').result).to.equal(null)
+      const last = { sender: 'builder', origin: 'application', payload: { n: 1 } }
+      expect(one.execute('noted')).to.deep.equal({ count: 3, last })
+      expect(one.request('message', params, '{"text":"unlucky"}').error?.message).to.equal(
+        'unlucky is no note',
+      )
+      expect(one.request('message', params, '{"text":').error?.data.name).to.equal('input_invalid')
+      expect(one.request('message', { ...params, type: 'other' }).error?.data.name).to.equal(
+        'operation_not_found',
+      )
+      expect(one.execute('noted')).to.deep.equal({ count: 3, last })
+    })
+
+    it('has its host send messages, and hands on what that refuses', () => {
+      const details = { name: 'PhantomError', code: 'MESSAGE_REFUSED' }
+      const refused = { code: -34001, message: 'not that', data: { name: 'fault', details } }
+      const one = open({
+        send_message: ({ type }, payload) => {
+          expect(JSON.parse(payload.toString())).to.deep.equal({ text: 'ü' })
+          return type === 'note' ? { result: { message_id: 'm-1' } } : { error: refused }
+        },
+      })
+      const input = { recipient: 'reports', type: 'note', payload: { text: 'ü' } }
+      expect(one.execute('send', input)).to.deep.equal({ sent: true })
+      const params = { operation: 'send', timeout_ms: 1000 }
+      const { error } = one.request('execute', params, JSON.stringify({ ...input, type: 'other' }))
+      expect(error).to.deep.equal(refused)
     })
 
     it('names the operations that its manifest declares, and refuses one that it lacks', () => {
