@@ -2,7 +2,9 @@
  * What a plugin may ask of the runner while a call runs: `phantom:host/v1`. Each answers with what came of it; a
  * refusal is an answer too, with a `PluginError` that an operation can hand on as it is: `return fail(file.error!)`.
  */
-import { Json, JsonReader, JsonWriter } from './json'
+import { Json } from './json'
+import { JsonReader } from './json-reader'
+import { JsonWriter } from './json-writer'
 
 @external('phantom:host/v1', 'call')
 declare function hostCall(pointer: usize, length: usize): u64

@@ -4,7 +4,8 @@
  * "phantom-wasm v1".
  */
 import { PluginError } from './host'
-import { Json, JsonReader } from './json'
+import { Json } from './json'
+import { JsonReader } from './json-reader'
 
 export { Json, JsonKind } from './json'
 export {
