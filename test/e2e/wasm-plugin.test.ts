@@ -3,6 +3,7 @@ import fs from 'node:fs'
 import type { ExecutionProgress } from '../../src/contract/execution.ts'
 import { refusalOf, TestDaemon, until, type ExecuteOptions } from '../helpers/daemon.ts'
 import { served, successorOf } from '../helpers/reloads.ts'
+import { readyPid, standbyPid } from '../helpers/supervised.ts'
 import { wasmPlugin } from '../helpers/wasm-plugin.ts'
 import { watGuest, type WatGuest } from '../helpers/wat-guest.ts'
 
@@ -282,16 +283,13 @@ describe('A WebAssembly plugin', function () {
 
   it('may keep a standby, which is compiled and not begun', async () => {
     await daemon.call('spare', 'echo', 1)
-    const instances = async () => (await daemon.info('spare')).instances
-    const standby = async () =>
-      (await instances()).find(({ role, pid }) => role === 'standby' && pid !== null)
-    await until(async () => (await standby()) !== undefined, 'the standby')
-    const { pid } = (await standby())!
-    process.kill(await daemon.pidOf('spare'), 'SIGKILL')
-    await until(
-      async () => (await instances()).some((one) => one.role === 'active' && one.pid === pid),
-      'its turn',
-    )
+    // One that is still loading when it is needed is replaced like the other, and nobody outside sees when it is done.
+    await until(async () => {
+      const standby = await standbyPid(daemon, 'spare')
+      const active = await daemon.pidOf('spare')
+      process.kill(active, 'SIGKILL')
+      return (await readyPid(daemon, 'spare', active)) === standby
+    }, 'a standby that takes over')
     expect((await daemon.call('spare', 'echo', 2)).result).to.equal(2)
   })
 
