@@ -31,7 +31,7 @@ export function describeLimits(facts: Facts): LimitInfo[] {
       return { name, declared, ...hold(facts.limits[key], facts) }
     }),
     { name: 'concurrency', declared: concurrency, ...held(concurrency, 'host queue') },
-    { name: 'threads', declared: threads, ...held(threadsHere(threads), THREADS) },
+    { name: 'threads', declared: threads, ...holdThreads(facts) },
     { name: 'max_queued_calls', declared: maxQueuedCalls, ...held(maxQueuedCalls, 'host queue') },
   ]
 }
@@ -48,6 +48,11 @@ function notHeld(why: string | null): Held {
 }
 
 const THREADS = 'a thread of the runner starts them, node --permission refuses others'
+
+/** Those of a program count among its processes. */
+function holdThreads({ manifest }: Facts): Held {
+  return manifest.type === 'native' ? notHeld(null) : held(threadsHere(manifest.runtime.threads), THREADS)
+}
 
 const PROXY = 'counted by the proxy of the daemon, then SIGKILL'
 const LIMITS: readonly (readonly [string, keyof ManifestLimits, Hold])[] = [

@@ -62,10 +62,10 @@ function realFolder(path: string): string {
     const canonical = realpathSync(path)
     if (statSync(canonical).isDirectory()) return canonical
   } catch (error) {
-    throw denied(
-      path,
-      `${(error as NodeJS.ErrnoException).code ?? String(error)}. Create the folder or name another one`,
-    )
+    const { code } = error as NodeJS.ErrnoException
+    const what =
+      code === 'ENOENT' ? 'there is no such folder' : `it cannot be looked at (${code ?? String(error)})`
+    throw denied(path, `${what}. Create the folder or name another one`)
   }
   throw denied(path, 'it is no folder. Name the folder that the call is about')
 }

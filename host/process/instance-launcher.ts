@@ -3,16 +3,17 @@ import { join } from 'node:path'
 import type { LogLevel } from '../../src/contract/execution.ts'
 import type { Permission } from '../../src/contract/permission.ts'
 
-import type { ManifestIssue, PermissionInfo } from '../../src/contract/plugin-info.ts'
+import type { PermissionInfo } from '../../src/contract/plugin-info.ts'
 import { RUNNER_PROTOCOL_VERSION } from '../../src/contract/version.ts'
 import type { EgressDoor } from '../egress/egress-doors.ts'
 import { watchNetwork } from '../monitor/network-guard.ts'
 import type { InstanceLane } from '../execution/instance-lane.ts'
 import type { Generation } from '../generations/generation.ts'
 import { SnapshotFolder } from '../generations/snapshot-folder.ts'
-import { schemaIssues } from '../registry/schema-issues.ts'
+import { schemaIssues, type SchemaOwner } from '../registry/schema-issues.ts'
 import { Attestor } from '../sandbox/attest/attestor.ts'
 import type { RunnerIdentity } from '../sandbox/identity.ts'
+import { withoutNode } from '../sandbox/mechanisms.ts'
 import { PROGRAM_BASE_DATA_BYTES } from '../sandbox/memory-base.ts'
 import { planRunner, type RunnerPlan } from '../sandbox/plan-runner.ts'
 import { observePolicy } from '../sandbox/observe-policy.ts'
@@ -85,13 +86,11 @@ export class InstanceLauncher {
   }
 
   /** Of a plugin that need not be loaded. */
-  async schemaIssues(plugin: Pick<Generation, 'manifest' | 'directory'>): Promise<ManifestIssue[]> {
-    return await schemaIssues(plugin, this.#options.compiler)
-  }
+  readonly schemaIssues = (plugin: SchemaOwner) => schemaIssues(plugin, this.#options.compiler)
 
   #resolve(generation: Generation, { permissions, workspace, identity }: Asked): Policy {
     const resolve = this.#options.onObserved === null ? resolvePolicy : observePolicy
-    return resolve(
+    const policy = resolve(
       permissions,
       {
         workspace,
@@ -106,6 +105,7 @@ export class InstanceLauncher {
       },
       this.#options.machine,
     )
+    return generation.manifest.type === 'native' ? withoutNode(policy) : policy
   }
 
   /**

@@ -1,5 +1,7 @@
 import { existsSync, realpathSync } from 'node:fs'
+import { join } from 'node:path'
 import { issueText } from '../../src/contract/manifest/issue-list.ts'
+import { isPluginId } from '../../src/contract/manifest/parse-identity.ts'
 import { nearestName } from '../../src/contract/manifest/nearest-name.ts'
 import type { GenerationCause } from '../../src/contract/generations.ts'
 import type { Manifest } from '../../src/contract/manifest.ts'
@@ -12,6 +14,7 @@ import type { Store } from '../store/store.ts'
 import { dependencyProblems, type DependencyNode } from './dependencies.ts'
 import { discoverPlugins, type DiscoveredPlugin } from './discover-plugins.ts'
 import { PluginRecord, type RunnablePlugin } from './plugin-record.ts'
+import { MANIFEST_FILE } from './read-manifest.ts'
 import { checkOperation, notRunnable } from './runnable.ts'
 
 export interface RegistryOptions {
@@ -106,9 +109,17 @@ export class PluginRegistry {
     throw new PhantomError(
       'PLUGIN_NOT_FOUND',
       `Cannot find plugin "${id}": there is none of that id below ${this.#options.pluginDirectory}. ` +
-        (nearest === null ? 'List them with "phantom list"' : `Did you mean "${nearest}"?`),
+        this.#remedyForMissing(id, nearest),
       { details: { plugin_id: id, nearest } },
     )
+  }
+
+  /** An author's folder that is no plugin yet is passed over without a word: it is told to whoever asks for it. */
+  #remedyForMissing(id: string, nearest: string | null): string {
+    const folder = join(this.#options.pluginDirectory, id)
+    if (isPluginId(id) && existsSync(folder) && !existsSync(join(folder, MANIFEST_FILE)))
+      return `The folder "${folder}" has no ${MANIFEST_FILE}: "phantom new" writes a whole plugin, docs/writing-plugins.md shows the smallest`
+    return nearest === null ? 'List them with "phantom list"' : `Did you mean "${nearest}"?`
   }
 
   /**

@@ -9,6 +9,11 @@ import type { SchemaCompiler } from '../validation/schema-compiler.ts'
 import { readInside } from './read-inside.ts'
 import { MANIFEST_FILE } from './read-manifest.ts'
 
+export interface SchemaOwner {
+  readonly manifest: Manifest
+  readonly directory: string
+}
+
 type Schema = Readonly<Record<string, unknown>>
 type Checker = Pick<SchemaCompiler, 'compileInput' | 'checkConfig'>
 
@@ -17,7 +22,7 @@ type Checker = Pick<SchemaCompiler, 'compileInput' | 'checkConfig'>
  * and callers, and not compiled.
  */
 export async function schemaIssues(
-  { manifest, directory }: { readonly manifest: Manifest; readonly directory: string },
+  { manifest, directory }: SchemaOwner,
   compiler: Checker,
 ): Promise<ManifestIssue[]> {
   const found: [KeyPath, string][] = []

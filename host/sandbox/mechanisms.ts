@@ -1,4 +1,5 @@
 import type { IsolationTier } from '../../src/contract/life.ts'
+import type { PermissionInfo } from '../../src/contract/plugin-info.ts'
 
 /** What holds each wall of a runner, in words for people; null where nothing does. */
 export interface Mechanisms {
@@ -13,10 +14,12 @@ export interface Mechanisms {
   readonly lifetime: string | null
 }
 
+const INNER_LAYER = ' + node --permission'
+
 /** For `PermissionInfo.mechanism`. */
 export const PERMISSION_MECHANISMS = {
   namespace: {
-    files: 'mount namespace + node --permission',
+    files: `mount namespace${INNER_LAYER}`,
     env: 'exact environment + pid namespace',
     network: 'network namespace + proxy of the daemon',
     process: 'the same namespaces and system calls, read-only /usr, RLIMIT_NPROC',
@@ -29,6 +32,17 @@ export const PERMISSION_MECHANISMS = {
     process: 'node --permission',
   },
 } as const satisfies Record<IsolationTier, Record<'files' | 'env' | 'network' | 'process', string>>
+
+/** Where Node's permission model is not there, or refuses nothing. */
+export function withoutNode<Held extends { readonly permissions: readonly PermissionInfo[] }>(
+  policy: Held,
+): Held {
+  const permissions = policy.permissions.map((info) => ({
+    ...info,
+    mechanism: info.mechanism?.replace(INNER_LAYER, '') ?? null,
+  }))
+  return { ...policy, permissions }
+}
 
 const EVERYWHERE = [
   'disk space in fs_write folders, beyond max_file_size_mb a file; that of data_dir is watched, not held',

@@ -1,12 +1,11 @@
 import type { Permission } from '../../src/contract/permission.ts'
-import type { PermissionInfo } from '../../src/contract/plugin-info.ts'
+import { withoutNode } from './mechanisms.ts'
 import { resolvePolicy, type Policy } from './policy.ts'
 
 const OBSERVED =
   'permissions are observed, not enforced (permissions.mode is "observe"): what it reaches for is written down, and the ' +
   'sandbox alone holds it'
 type Rest = Parameters<typeof resolvePolicy> extends [unknown, ...infer Others] ? Others : never
-const INNER_LAYER = ' + node --permission'
 
 /** The whole workspace, to read. */
 const WORKSPACE: Permission = { kind: 'fs_read', declared: 'fs_read:.', path: '.' }
@@ -22,8 +21,7 @@ export function observePolicy(permissions: readonly Permission[], ...rest: Rest)
   const policy = reason === null ? wide : resolvePolicy(permissions, ...rest)
   const notices = reason === null ? [OBSERVED] : [OBSERVED, `its workspace is not shown to it: ${reason}`]
   return {
-    ...policy,
-    permissions: policy.permissions.slice(0, permissions.length).map(withoutInnerLayer),
+    ...withoutNode({ ...policy, permissions: policy.permissions.slice(0, permissions.length) }),
     notices: [...notices, ...policy.notices],
   }
 }
@@ -32,8 +30,4 @@ export function observePolicy(permissions: readonly Permission[], ...rest: Rest)
 function noticeOf({ notices }: Policy): string | null {
   const head = `${WORKSPACE.declared}: `
   return notices.find((notice) => notice.startsWith(head))?.slice(head.length) ?? null
-}
-
-function withoutInnerLayer(info: PermissionInfo): PermissionInfo {
-  return { ...info, mechanism: info.mechanism?.replace(INNER_LAYER, '') ?? null }
 }

@@ -155,7 +155,10 @@ describe('A plugin directory full of bad manifests', function () {
 
   it('does not take a folder without a manifest for a plugin', async () => {
     expect(listed.map(({ path }) => path)).not.to.include(daemon.world.path('plugins/no_manifest'))
-    expect((await daemon.refusal('no_manifest', 'fine')).code).to.equal('PLUGIN_NOT_FOUND')
+    const error = await daemon.refusal('no_manifest', 'fine')
+    expect(error.code).to.equal('PLUGIN_NOT_FOUND')
+    expect(error.message).to.contain(`"${daemon.world.path('plugins/no_manifest')}" has no plugin.toml`)
+    expect((await daemon.refusal('nowhere', 'fine')).message).to.contain('List them with "phantom list"')
   })
 
   it('gives a clashing id to the first folder, and tells the second one where the first lies', async () => {

@@ -149,6 +149,15 @@ describe('A native plugin', function () {
       expect(items.map(({ mechanism }) => mechanism).join()).not.to.contain('node')
     })
 
+    it('nothing that is said to hold it is of Node', async () => {
+      const { permissions, limits } = await daemon!.info('granted')
+      expect(permissions.filter(({ refused }) => refused === null)).to.have.length(3)
+      const held = [...permissions, ...limits].map(({ mechanism }) => mechanism)
+      expect(held).to.include('mount namespace')
+      expect(held.join()).not.to.contain('node')
+      expect(limits.find(({ name }) => name === 'threads')).to.include({ effective: null, mechanism: null })
+    })
+
     it('of the system it sees what it needs, and nothing of Node', async () => {
       expect(await call('names', '/.phantom-runner')).to.deep.equal(['enter'])
       expect(await call('names', '/usr/bin')).to.satisfy((names: string[]) =>

@@ -30,6 +30,14 @@ describe('Workspaces', () => {
     expect(() => workspaces.canonical(path.join(root, 'b'))).to.throw('outside of the folders')
   })
 
+  it('that are not there are refused in words', () => {
+    const { workspaces } = serving('a')
+    const missing = path.join(root, 'a/missing')
+    expect(() => workspaces.canonical(missing)).to.throw(
+      `Cannot use workspace "${missing}": there is no such folder. Create the folder or name another one`,
+    )
+  })
+
   it('are forgotten with the root that admitted them', () => {
     const project = path.join(root, 'a/project')
     const { workspaces, serve } = serving('a')
