@@ -312,6 +312,7 @@ export class ClientSession implements Caller {
       this.#connection.destroy()
       return
     }
+    this.#connection.endInput()
     this.#endWhenDone()
     if (this.isClosed) return
     // Whether it closed the other half, too, only a write finds out.

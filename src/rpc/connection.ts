@@ -8,7 +8,14 @@ import {
 import { isPhantomError, PhantomError, toWireError, type WireError } from '../contract/phantom-error.ts'
 import type { ConnectionOptions } from './connection-options.ts'
 import { afterTurn } from './after-turn.ts'
-import { closedError, lostStream, readWireError } from './connection-errors.ts'
+import {
+  closedError,
+  halfFrame,
+  lostStream,
+  misshapen,
+  readWireError,
+  slowFrame,
+} from './connection-errors.ts'
 import { FrameDecoder, type Message } from './frame-decoder.ts'
 import { FrameWriter } from './frame-writer.ts'
 import { closeAfterLastWords, closeAfterRefusal } from './last-words.ts'
@@ -264,14 +271,15 @@ export class Connection {
         this.#watchPartialFrame()
         return
       }
-      this.#refuse(
-        new PhantomError(
-          'PROTOCOL_VIOLATION',
-          `Cannot read frame: it is not whole ${FRAME_TIMEOUT_MS / 1000} s after it began. Send each frame at once`,
-        ),
-      )
+      this.#refuse(slowFrame())
     }, FRAME_TIMEOUT_MS)
     this.#watch.unref()
+  }
+
+  /** The peer sends nothing any more: half a frame stays half. What was asked before it is still answered. */
+  endInput(): void {
+    if (this.#watch !== null) clearTimeout(this.#watch)
+    if (this.#decoder.isPartial) this.respondError(null, halfFrame())
   }
 
   #refuse(error: PhantomError): void {
@@ -283,10 +291,8 @@ export class Connection {
   #receiveBadLine(error: PhantomError, id: RequestId | null): void {
     this.#badLines += 1
     if (this.#badLines > MAX_BAD_LINES) {
-      throw new PhantomError(
-        'PROTOCOL_VIOLATION',
-        `Cannot follow the peer: more than ${MAX_BAD_LINES} lines said nothing`,
-      )
+      const message = `Cannot follow the peer: more than ${MAX_BAD_LINES} lines said nothing`
+      throw new PhantomError('PROTOCOL_VIOLATION', message)
     }
     if (this.#options.strict) {
       throw new PhantomError('PROTOCOL_VIOLATION', `Cannot follow the peer: ${error.message}`, {
@@ -327,10 +333,7 @@ export class Connection {
   }
 
   #receiveMisshapen(id: RequestId | null): void {
-    const error = new PhantomError(
-      'REQUEST_INVALID',
-      'Cannot read message: expected {"jsonrpc":"2.0","id":number or string,"method":string,"params":{…}}, or the same without id',
-    )
+    const error = misshapen()
     if (this.#options.strict) throw new PhantomError('PROTOCOL_VIOLATION', error.message)
     this.respondError(id, error)
   }

@@ -250,6 +250,17 @@ describe('A hostile client on the socket', function () {
     expect(client.messages.map(({ id }) => id)).to.have.members(['a', 'b', 'c', 'pieces'])
   })
 
+  it('that ends its last line without a newline is told so, after what it asked before', async () => {
+    const client = await daemon.connect()
+    client.socket.end(echo('whole', 'answered') + echo('half').trimEnd())
+    expect((await client.answer(null)).error).to.deep.include({
+      message: 'Cannot read frame: the stream ended before its newline. End each message with a newline',
+    })
+    expect(resultOf(await client.answer('whole'))).to.equal('answered')
+    await client.closed
+    expect(client.messages.map(({ id }) => id)).to.have.members([null, 'whole'])
+  })
+
   it('that leaves in the middle of a frame leaves nothing behind', async () => {
     const { clients: before } = await daemon.system.get_status()
     const clients = await Promise.all(Array.from({ length: 10 }, () => daemon.connect()))
