@@ -87,7 +87,8 @@ export class InstanceLane {
 
   /** Every process of this lane, whatever it does. Twenty times a second each lane is asked, hence no generator. */
   instances(): readonly RunnerInstance[] {
-    const found = [this.#instance, this.#standby].filter((instance) => instance !== null)
+    const found = this.#instance === null ? [] : [this.#instance]
+    if (this.#standby !== null) found.push(this.#standby)
     return this.#draining.size === 0 ? found : [...found, ...this.#draining.keys()]
   }
 

@@ -30,6 +30,12 @@ interface Watched {
   isNiced: boolean
 }
 
+interface Look {
+  readonly watched: Watched
+  readonly config: ReturnType<InstanceKeeperOptions['config']>
+  readonly nowMs: number
+}
+
 /**
  * Looks at every running process now and then: stops the one that nobody calls, asks the idle one whether it is still
  * there, and makes the one that wants too much of a core wait for the others. One that is busy has its calls'
@@ -58,13 +64,14 @@ export class InstanceKeeper {
   }
 
   #look(nowMs: number): void {
+    const config = this.#options.config()
     for (const lane of this.#options.lanes()) {
       for (const instance of lane.instances()) {
         if (instance.state !== 'ready' || instance.readyAtMs === null) continue
         const watched = this.#watchedOf(instance, instance.readyAtMs)
-        this.#throttle(lane, instance, watched, nowMs)
+        this.#throttle(lane, instance, { watched, config, nowMs })
         if (instance.inFlightCount > 0) watched.answeredAtMs = nowMs
-        else if (lane.instance === instance) this.#lookAtIdle(lane, instance, watched, nowMs)
+        else if (lane.instance === instance) this.#lookAtIdle(lane, instance, { watched, config, nowMs })
       }
     }
   }
@@ -82,8 +89,8 @@ export class InstanceKeeper {
     return watched
   }
 
-  #lookAtIdle(lane: InstanceLane, instance: RunnerInstance, watched: Watched, nowMs: number): void {
-    const { idleTimeoutMs, livenessIntervalMs } = this.#options.config().execution
+  #lookAtIdle(lane: InstanceLane, instance: RunnerInstance, { watched, config, nowMs }: Look): void {
+    const { idleTimeoutMs, livenessIntervalMs } = config.execution
     const { activation, idleTimeoutMs: ownMs } = instance.generation.manifest.runtime
     const maxIdleMs = ownMs ?? (activation === 'eager' ? 0 : idleTimeoutMs)
     const idleMs = nowMs - Math.max(instance.lastCallAtMs, instance.readyAtMs ?? nowMs)
@@ -107,8 +114,8 @@ export class InstanceKeeper {
       void instance.end(UNRESPONSIVE)
   }
 
-  #throttle(lane: InstanceLane, instance: RunnerInstance, watched: Watched, nowMs: number): void {
-    const { cpuShare: allowed, windowMs, nice } = this.#options.config().throttle
+  #throttle(lane: InstanceLane, instance: RunnerInstance, { watched, config, nowMs }: Look): void {
+    const { cpuShare: allowed, windowMs, nice } = config.throttle
     if (nice === 0 || watched.isNiced || instance.pid === null) return
     const used = this.#options.sampleOf(instance.pid)?.cpuShare ?? 0
     const isIdle = instance.inFlightCount === 0 && used < IDLE_SHARE

@@ -86,7 +86,7 @@ export class MemoryGuard {
     // No list of them all, twenty times a second: most of hundreds have nothing to do.
     for (const lane of this.#lanes()) {
       for (const instance of lane.instances()) {
-        if (isThreaded(instance)) hasThreaded = true
+        if (instance.isThreaded) hasThreaded = true
         if (instance.inFlightCount === 0) continue
         if (this.#rests(instance, nowMs)) continue
         judge(instance, nowMs)
@@ -120,7 +120,7 @@ export class MemoryGuard {
     let isNear = false
     for (const lane of this.#lanes()) {
       for (const instance of lane.instances()) {
-        if (!isThreaded(instance)) continue
+        if (!instance.isThreaded) continue
         if (instance.inFlightCount === 0 && this.#rests(instance, nowMs)) continue
         if (judgeThreaded(instance, nowMs)) isNear = true
       }
@@ -141,10 +141,6 @@ export class MemoryGuard {
     this.#cpuTimes.set(figures, cpuTimeMs)
     return cpuTimeMs === before
   }
-}
-
-function isThreaded({ spec }: RunnerInstance): boolean {
-  return spec.initialize.threads > 0
 }
 
 /** Whether it goes on and holds half of what it may hold, or more. */

@@ -37,6 +37,8 @@ export class RunnerInstance {
   readonly denials: DenialWatch
   readonly startedAt = new Date()
   readonly figures = new RunnerFigures()
+  /** Its plugin's code may run beside its main thread. */
+  readonly isThreaded: boolean
   /** What was read back before its plugin's code was loaded. */
   readonly attestation: Attestation
   /** Settles when the process is gone. */
@@ -65,6 +67,7 @@ export class RunnerInstance {
   /** Spawns at once; `start()` makes it ready. */
   constructor(spec: InstanceSpec, events: InstanceEvents) {
     this.spec = spec
+    this.isThreaded = spec.initialize.threads > 0
     this.#events = events
     this.#words = new PluginWords(
       events,

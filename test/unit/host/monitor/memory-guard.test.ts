@@ -7,15 +7,15 @@ import { until } from '../../../helpers/daemon.ts'
 describe('MemoryGuard', function () {
   this.timeout(20_000)
 
-  for (const [what, threads, inFlightCount] of [
-    ['threads', 1, 0],
-    ['calls', 0, 1],
+  for (const [what, isThreaded, inFlightCount] of [
+    ['threads', true, 0],
+    ['calls', false, 1],
   ] as const) {
     it(`leaves the loop to others, however long a look at a plugin with ${what} takes`, async () => {
       const LOOK_MS = 20
       let looks = 0
       const instance = {
-        spec: { initialize: { threads } },
+        isThreaded,
         inFlightCount,
         state: 'starting',
         generation: {},
