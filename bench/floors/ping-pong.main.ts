@@ -27,10 +27,14 @@ serveQuestions<PingPongQuestions>({
     return { timesUs }
   },
   close: async () => {
-    for (const child of [pair.process, ...spinners]) child.kill('SIGKILL')
+    pair.process.kill('SIGKILL')
+    signalSpinners('SIGKILL')
     return null
   },
 })
+
+// Also when the bench is interrupted: one that is stopped does not see that its starter is gone.
+process.once('exit', () => signalSpinners('SIGKILL'))
 
 function signalSpinners(signal: NodeJS.Signals): void {
   for (const spinner of spinners) spinner.kill(signal)

@@ -59,6 +59,11 @@ serveQuestions<TroubleQuestions>({
 
 const { value } = recordsPayload(100)
 
+// Also when the bench is interrupted: who is stopped does not see that the others are gone.
+process.once('exit', () => {
+  for (const flood of floods) flood.kill('SIGKILL')
+})
+
 function signalBusy(signal: NodeJS.Signals): void {
   for (const pid of busy) process.kill(pid, signal)
 }
