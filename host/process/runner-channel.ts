@@ -17,11 +17,11 @@ export interface ChannelEvents {
 }
 
 /**
- * Log lines and progress: each costs the daemon some 10 µs of the time that everybody's calls need. A call may say a lot
+ * Log lines, progress and messages: each costs the daemon some 10 µs of the time that everybody's calls need. A call may say a lot
  * at once; who goes on like that is not read for a while, and waits.
  */
-const MAX_NOTIFICATIONS_PER_SECOND = 4_000
-const BURST_NOTIFICATIONS = 2_000
+const MAX_WORDS_PER_SECOND = 4_000
+const BURST_WORDS = 2_000
 /** Long enough that what wakes the daemon is 200 lines, and not each of them. */
 const PAUSE_MS = 50
 
@@ -29,8 +29,8 @@ const PAUSE_MS = 50
 export function openChannel(channel: Duplex, events: ChannelEvents): Connection {
   const { onViolation, maxPayloadBytes, mayFree, onClose, onDrain } = events
   const bucket = new TokenBucket({
-    burst: BURST_NOTIFICATIONS,
-    intervalMs: 1000 / MAX_NOTIFICATIONS_PER_SECOND,
+    burst: BURST_WORDS,
+    intervalMs: 1000 / MAX_WORDS_PER_SECOND,
   })
   const connection: Connection = new Connection(channel, {
     maxPayloadBytes,

@@ -31,7 +31,7 @@ export interface ConnectionOptions extends ConnectionHandlers {
    */
   framesPerTurn?: number
   /**
-   * Asked for each notification, which nobody asked this peer for: how many milliseconds nothing is read from it after
+   * Asked for each notification and request, which nobody asked this peer for: how many milliseconds nothing is read from it after
    * that one. For streams that are listened to.
    */
   pauseMs?: () => number

@@ -317,13 +317,10 @@ export class Connection {
       return
     }
     const params = message['params'] ?? {}
-    if (hasId) {
-      this.#options.onRequest({ id, method, params, payload })
-      return
-    }
     if (!this.#hasLastWords) this.#pauseMs = this.#options.pauseMs?.() ?? 0
     if (this.#pauseMs > 0) this.#decoder.endTurn()
-    this.#options.onNotification(method, params)
+    if (hasId) this.#options.onRequest({ id, method, params, payload })
+    else this.#options.onNotification(method, params)
   }
 
   /** Who sent no request hears nothing of it. */
