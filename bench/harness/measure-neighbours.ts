@@ -4,18 +4,17 @@ import type { Slot } from './measure.ts'
 import { startPinned, type PinnedProcess } from './pinned-process.ts'
 import type { PingPongQuestions, TroubleQuestions } from './questions.ts'
 import type { Setting } from './setting.ts'
-import { median, quantile } from './statistics.ts'
+import { quantile } from './statistics.ts'
 
 const TROUBLE_ENTRY = new URL('../ours/trouble.main.ts', import.meta.url)
 const PING_PONG_ENTRY = new URL('../floors/ping-pong.main.ts', import.meta.url)
 const WEDGED = 5
 const FLOODING = 2
 const ROUNDS = 3
-/** Whose turn of the core it is decides a p99: those of many turns are put together. */
-const TURNS = 16
 /** Longer than the daemon watches who takes more than its share (`throttle.window_ms`). */
 const SETTLE_MS = 4_000
-const SLOT: Slot = { warmUpMs: 50, measureMs: 300, minCalls: 20 }
+/** One in 50 to 120 of the floor's calls meets a turn of others: in a short look that is its p99, or is not, by chance. */
+const SLOT: Slot = { warmUpMs: 1_000, measureMs: 8_000, minCalls: 20 }
 const QUICK_SLOT: Slot = { warmUpMs: 20, measureMs: 200, minCalls: 5 }
 
 /**
@@ -64,17 +63,14 @@ type Tell = (
 /** Where one side measures, the other one's load is stopped. */
 async function takeTurns({ trouble, pair }: Sides, isQuick: boolean, tell: Tell): Promise<void> {
   const slot = isQuick ? QUICK_SLOT : SLOT
-  const times = { ours: [] as number[], 'bare-pair': [] as number[] }
-  const floods: number[] = []
-  for (let turn = 0; turn < (isQuick ? 1 : TURNS); turn += 1) {
-    const { timesUs, floodPerSecond } = await trouble.ask('turn', { slot })
-    for (const us of timesUs) times.ours.push(us)
-    floods.push(floodPerSecond)
-    for (const us of (await pair.ask('turn', { slot })).timesUs) times['bare-pair'].push(us)
-  }
-  tell('ours', 'flood_per_s', median(floods))
-  for (const subject of ['ours', 'bare-pair'] as const) {
-    const sorted = Float64Array.from(times[subject]).toSorted()
+  const ours = await trouble.ask('turn', { slot })
+  const floor = await pair.ask('turn', { slot })
+  tell('ours', 'flood_per_s', ours.floodPerSecond)
+  for (const [subject, { timesUs }] of [
+    ['ours', ours],
+    ['bare-pair', floor],
+  ] as const) {
+    const sorted = Float64Array.from(timesUs).toSorted()
     tell(subject, 'beside_trouble_p50_us', quantile(sorted, 0.5))
     tell(subject, 'beside_trouble_p99_us', quantile(sorted, 0.99))
   }
