@@ -7,11 +7,11 @@ const TIME_LIMIT_MS = Number(process.env['PHANTOM_FUZZ_MS'] ?? 15_000)
 const LEAST_CASES = 2_000
 
 /** Tries a property with as many cases as there is time for; a failure names its seed, which tries the same again. */
-export function fuzz<Values>(property: fc.IProperty<Values>): void {
-  judge(fc.check(property, settings<Values>()))
+export function fuzz<Values>(property: fc.IProperty<Values>, cases = CASES): void {
+  judge(fc.check(property, { ...settings<Values>(), numRuns: Math.min(cases, CASES) }))
 }
 
-/** The same of what answers later; fewer of what takes long each. */
+/** The same of what answers later. */
 export async function fuzzAsync<Values>(property: fc.IAsyncProperty<Values>, cases = CASES): Promise<void> {
   judge(await fc.check(property, { ...settings<Values>(), numRuns: Math.min(cases, CASES) }))
 }

@@ -71,6 +71,8 @@ function isJson(bytes: Uint8Array): boolean {
   }
 }
 
+/** Each is two calls of a guest, and the reader is a small program. */
+const CASES = 25_000
 const LANGUAGES = ['assemblyscript', 'c'] as const
 
 describe('JSON that a guest reads, in AssemblyScript and in C', function () {
@@ -107,6 +109,7 @@ describe('JSON that a guest reads, in AssemblyScript and in C', function () {
           expect(error?.data.name ?? 'taken', language).to.equal(expected)
         }
       }),
+      CASES,
     )
   })
 
@@ -124,6 +127,7 @@ describe('JSON that a guest reads, in AssemblyScript and in C', function () {
           expect(said.toWellFormed(), language).to.equal(message.toWellFormed())
         }
       }),
+      CASES,
     )
   })
 
@@ -153,6 +157,7 @@ describe('JSON that a guest reads, in AssemblyScript and in C', function () {
           expect(slept, language).to.equal(Number.isFinite(expected) ? expected + 0 : null)
         }
       }),
+      CASES,
     )
   })
 })

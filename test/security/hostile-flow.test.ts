@@ -160,7 +160,7 @@ describe('A client that sends or takes too slowly, too much or not at all', func
   it('(more than 10,000 calls at once) gets QUEUE_FULL for those beyond, and an answer for each', async () => {
     const client = await daemon.connect()
     const calls = 12_000
-    const wait = { plugin_id: 'echoes', operation: 'wait', input: 30_000, timeout_ms: 5_000 }
+    const wait = { plugin_id: 'echoes', operation: 'wait', input: 30_000, timeout_ms: 3_000 }
     client.send(
       Array.from({ length: calls }, (_, id) => line({ id, method: 'execute_plugin', params: wait })).join(''),
     )

@@ -22,7 +22,7 @@ export const ALLOWED_SYSCALLS: readonly SyscallName[] = words(`
   mprotect munmap mremap brk msync membarrier pkey_alloc pkey_free pkey_mprotect
 
   futex set_robust_list get_robust_list set_tid_address rseq exit exit_group restart_syscall arch_prctl
-  execve wait4 waitid kill tkill tgkill
+  execve wait4 waitid
   getpid getppid gettid getpgrp getpgid getsid getuid geteuid getgid getegid getresuid getresgid getgroups
   sched_yield sched_getaffinity sched_setaffinity sched_getparam sched_getscheduler
   sched_get_priority_max sched_get_priority_min getpriority setpriority getcpu

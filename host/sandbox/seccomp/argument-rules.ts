@@ -41,6 +41,7 @@ export function argumentRules({ process, network, setGroupId = false }: RuleRequ
     rule(['prctl'], [[{ argument: 0, oneOf: process ? [...PRCTLS, PR_SET_CHILD_SUBREAPER] : PRCTLS }]]),
     rule(['madvise'], [[{ argument: 2, oneOf: ADVICE }]]),
     limitRule(process),
+    ...signalRules(process),
     ...modeRules(process, setGroupId ? SET_USER_ID : SET_USER_ID | SET_GROUP_ID),
   ]
 }
@@ -63,6 +64,20 @@ function cloneRule(process: boolean): ArgumentRule {
   const noNamespace: ArgumentTest = { argument: 0, mask: CLONE_FORBIDDEN, oneOf: [0] }
   const isThread: ArgumentTest = { argument: 0, mask: CLONE_THREAD, oneOf: [CLONE_THREAD] }
   return rule(['clone'], [process ? [noNamespace] : [noNamespace, isThread]])
+}
+
+/** asm-generic/signal.h */
+const SIGCONT = 18
+const LAST_SIGNAL = 64
+
+/**
+ * Any signal but SIGCONT, which takes back a stop that is on its way: of several threads one that has not stopped yet would
+ * always set all going again (seen), and the daemon stops what uses more than its share of the processor. Programs need it.
+ */
+function signalRules(process: boolean): ArgumentRule[] {
+  const signals = Array.from({ length: LAST_SIGNAL + 1 }, (_, signal) => signal)
+  const oneOf = process ? signals : signals.filter((signal) => signal !== SIGCONT)
+  return [rule(['kill', 'tkill'], [[{ argument: 1, oneOf }]]), rule(['tgkill'], [[{ argument: 2, oneOf }]])]
 }
 
 const MAP_TYPE = 0xf

@@ -204,4 +204,16 @@ describe('the arguments that the filter looks at', () => {
         alwaysThe(EPERM, variant, 'mknodat', -100, 0, mode)
     }
   })
+
+  it('lets nobody but who has programs take back a stop, and refuse no other signal', () => {
+    for (const variant of VARIANTS) {
+      for (const signal of [0, 1, 9, 15, 17, 19, 64]) {
+        for (const name of ['kill', 'tkill'] as const) alwaysThe(ALLOW, variant, name, 7, signal)
+        alwaysThe(ALLOW, variant, 'tgkill', 7, 7, signal)
+      }
+      const goesOn = variant.process ? ALLOW : EPERM
+      for (const name of ['kill', 'tkill'] as const) alwaysThe(goesOn, variant, name, 7, 18)
+      alwaysThe(goesOn, variant, 'tgkill', 7, 7, 18)
+    }
+  })
 })
