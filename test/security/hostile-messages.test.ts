@@ -4,6 +4,7 @@ import { isAlive, TestDaemon, until } from '../helpers/daemon.ts'
 import { needPython } from '../helpers/native-programs.ts'
 import { line } from '../helpers/raw-client.ts'
 import { addCode, addSections } from '../helpers/supervised.ts'
+import { skipBecause } from '../helpers/skip.ts'
 
 const QUEUE = 100
 const FLOOD = 10_000
@@ -157,7 +158,8 @@ describe('Messages at the end', function () {
       prepare: (world) => addSections(world, 'wrong', '[[messages]]\ntype = "note"\nfrom = ["*"]'),
     })
     try {
-      if ((await daemon.system.get_status()).tier === 'process') this.skip()
+      const { tier } = await daemon.system.get_status()
+      if (tier === 'process') skipBecause.call(this, 'without a sandbox no native plugin starts')
       expect((await daemon.call('old', 'shout', 'a')).success).to.equal(true)
       const { result } = await daemon.call('first', 'send', { recipient: 'old', type: 'note' })
       expect(result).to.deep.include({ code: 'MESSAGE_REFUSED' })

@@ -6,6 +6,7 @@ import {
   type Memory,
   type Step,
   type SystemCall,
+  zeroEnded,
 } from './machine-code.ts'
 
 /** What is tried in the place of the program that is executed then; see `RunnerParams['attest']`. */
@@ -86,8 +87,4 @@ function waitForMessage(byte: Memory): SystemCall {
 /** Its refusal is what is wanted. */
 function attempt(call: CallName, values: readonly Argument[]): SystemCall {
   return { call, arguments: values, refusal: null }
-}
-
-function zeroEnded(path: string): Buffer {
-  return Buffer.from(`${path}\0`)
 }

@@ -86,6 +86,11 @@ export interface InstructionSet {
   executeArguments(number: number): number[]
 }
 
+/** A text as C has it. */
+export function zeroEnded(text: string): Buffer {
+  return Buffer.from(`${text}\0`)
+}
+
 export function littleEndian(value: bigint, bytes: number): number[] {
   // In two halves and by a loop: most of the time that a program takes to be made is spent here.
   const [low, high] = [Number(BigInt.asUintN(32, value)), Number(BigInt.asUintN(32, value >> 32n))]

@@ -1,4 +1,4 @@
-import type { Step } from './machine-code.ts'
+import { type Step, zeroEnded } from './machine-code.ts'
 
 /** What is left to do to the file system once everything has its place. */
 export interface ClosingMount {
@@ -52,8 +52,4 @@ function mount(at: string, values: readonly (number | Buffer)[]): Step {
     arguments: values,
     refusal: `Cannot start the runner with ${at} closed: the kernel refused it`,
   }
-}
-
-function zeroEnded(text: string): Buffer {
-  return Buffer.from(`${text}\0`)
 }
