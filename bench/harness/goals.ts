@@ -268,10 +268,19 @@ const BOMB_GOALS: readonly Goal[] = [
     atMost: 250,
     decides: 'worst',
   },
+  // One hop against one hop, then two against two: the caller's way leads through the daemon.
   ...BOMBS.map((kind): Goal => ({
-    what: `p99 beside a bomb (${kind}) / bare pair`,
+    what: `plugin's p99 beside a bomb (${kind}) / bare pair`,
     measurement: `bomb_${kind}_p99_us`,
+    subject: 'plugin',
     floor: 'bare-pair',
+    atMost: 3,
+    decides: 'median',
+  })),
+  ...BOMBS.map((kind): Goal => ({
+    what: `caller's p99 beside a bomb (${kind}) / raw relay`,
+    measurement: `bomb_${kind}_p99_us`,
+    floor: 'raw-relay',
     atMost: 3,
     decides: 'median',
   })),

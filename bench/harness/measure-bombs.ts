@@ -1,8 +1,8 @@
 import path from 'node:path'
 import type { Findings } from './findings.ts'
-import type { Slot } from './measure.ts'
+import type { Latency, Slot } from './measure.ts'
 import { startPinned } from './pinned-process.ts'
-import { BOMBS, type Bomb, type BombQuestions } from './questions.ts'
+import { BOMBS, type Bomb, type BombAnswer, type BombQuestions } from './questions.ts'
 import type { Setting } from './setting.ts'
 
 const BOMBS_ENTRY = new URL('../ours/bombs.main.ts', import.meta.url)
@@ -14,8 +14,8 @@ const WARM_UP: Slot = { warmUpMs: 0, measureMs: 1_500, minCalls: 1_000 }
 const QUICK_SLOT: Slot = { warmUpMs: 10, measureMs: 50, minCalls: 5 }
 
 /**
- * A healthy plugin and two bare processes in turn, beside one and the same plugin that takes all it gets of one thing; and
- * how far that one comes beyond its limit.
+ * A healthy plugin and bare processes in turn, beside one and the same plugin that takes all it gets of one thing; and how
+ * far that one comes beyond its limit.
  */
 export async function measureBombs(setting: Setting, findings: Findings): Promise<void> {
   const rounds = setting.isQuick ? 1 : ROUNDS
@@ -37,19 +37,28 @@ async function measureRound(
     const { tier } = await client.ask('start', { warmUp: isQuick ? QUICK_SLOT : WARM_UP })
     findings.tier ??= tier
     for (const kind of inOrderOf(round)) {
-      const { ours, barePair, effect } = await client.ask('bomb', { kind, slot })
-      for (const [subject, { p50, p99 }] of [['ours', ours] as const, ['bare-pair', barePair] as const]) {
+      const { effect, ...latencies } = await client.ask('bomb', { kind, slot })
+      for (const [subject, { p50, p99 }] of subjectsOf(latencies)) {
         findings.add(subject, `bomb_${kind}_p50_us`, round, p50)
         findings.add(subject, `bomb_${kind}_p99_us`, round, p99)
       }
       findings.add('ours', 'bomb_memory_over_bytes', round, Math.max(0, effect.overBytes))
       if (kind === 'cpu' || kind === 'wall')
         findings.add('ours', 'bomb_wall_over_ms', round, Math.max(0, effect.overMs))
-      tell(`bombs: ${kind} ${effect.count} times beside ${ours.calls} calls of each`)
+      tell(`bombs: ${kind} ${effect.count} times beside ${latencies.ours.calls} calls of each`)
     }
   } finally {
     await client.close()
   }
+}
+
+function subjectsOf({ ours, plugin, relayed, barePair }: Omit<BombAnswer, 'effect'>): [string, Latency][] {
+  return [
+    ['ours', ours],
+    ['plugin', plugin],
+    ['raw-relay', relayed],
+    ['bare-pair', barePair],
+  ]
 }
 
 /** Every second round the other way round: what a bomb leaves behind meets another one next. */

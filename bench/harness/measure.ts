@@ -67,7 +67,8 @@ export async function measureThroughput(
   return { perSecond: (answered / durationMs) * 1000, cpuUsPerCall: (usedMs / answered) * 1000 }
 }
 
-function latencyOf(times: Float64Array): Latency {
+/** Microseconds, of milliseconds, which it sorts. */
+export function latencyOf(times: Float64Array): Latency {
   times.sort()
   return { p50: quantile(times, 0.5) * 1000, p99: quantile(times, 0.99) * 1000 }
 }

@@ -116,13 +116,20 @@ export interface BombEffect {
   count: number
 }
 
+export interface BombAnswer {
+  /** As the caller sees it. */
+  ours: CountedLatency
+  /** The same calls as the daemon measures them, and `get_plugin_metrics` gives them. */
+  plugin: Latency
+  relayed: CountedLatency
+  barePair: CountedLatency
+  effect: BombEffect
+}
+
 export interface BombQuestions {
   start: { params: { warmUp: Slot }; answer: { tier: string } }
-  /** The healthy plugin and the bare pair in turn, beside the same bomb. */
-  bomb: {
-    params: { kind: Bomb; slot: Slot }
-    answer: { ours: CountedLatency; barePair: CountedLatency; effect: BombEffect }
-  }
+  /** The healthy plugin, a bare relay and a bare pair in turn, beside the same bomb. */
+  bomb: { params: { kind: Bomb; slot: Slot }; answer: BombAnswer }
   close: { params: null; answer: null }
 }
 

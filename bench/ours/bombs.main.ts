@@ -1,12 +1,14 @@
 /**
- * A pinned process: a client of a healthy plugin, and one end of a bare pair, beside a plugin that goes off like a bomb,
- * called by a client of its own.
+ * A pinned process: a client of a healthy plugin, of a bare relay and of a bare pair, beside a plugin that goes off like a
+ * bomb, called by a client of its own.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import type { PluginSystemApi } from '@phantom-ml/core'
 import { openBarePair, type BarePair } from '../floors/bare-pair.ts'
-import { measureInTurn } from '../harness/measure.ts'
+import { design as rawRelay } from '../floors/raw-relay.ts'
+import type { RunningDesign } from '../harness/design.ts'
+import { latencyOf, measureInTurn } from '../harness/measure.ts'
 import { recordsPayload } from '../harness/payload.ts'
 import type { BombEffect, BombQuestions } from '../harness/questions.ts'
 import { serveQuestions } from '../harness/serve-questions.ts'
@@ -20,26 +22,35 @@ execution: { cancel_grace_ms: 50 }
 
 let system: PluginSystemApi
 let pair: BarePair
+let relay: RunningDesign
 let bomber: ChildProcess
-const { value } = recordsPayload(100)
+const payload = recordsPayload(100)
+/** As the daemon gives them, of every call so far. */
+const executionTimesMs: number[] = []
 
 serveQuestions<BombQuestions>({
   start: async ({ warmUp }) => {
     system = await openSystem(process.cwd(), { plugins: { echo: 'echo', bomb: 'bomb' }, config: CONFIG })
     await callHealthy()
     pair = await openBarePair()
-    await measureInTurn([callHealthy, pair.pingPong], warmUp)
+    relay = await rawRelay.start(process.cwd())
+    relay.lost.catch(() => undefined)
+    await measureInTurn([callHealthy, callRelay, pair.pingPong], warmUp)
     bomber = await startBomber()
     const { tier } = await system.get_status()
     return { tier }
   },
   bomb: async ({ kind, slot }) => {
     await askBomber(kind)
-    const [ours, barePair] = await measureInTurn([callHealthy, pair.pingPong], slot)
+    const measuring = measureInTurn([callHealthy, callRelay, pair.pingPong], slot)
+    const [ours, relayed, barePair] = await Promise.race([measuring, relay.lost])
     const effect = await askBomber(null)
-    return { ours: ours!, barePair: barePair!, effect: effect as BombEffect }
+    const plugin = latencyOf(Float64Array.from(executionTimesMs.slice(-ours!.calls)))
+    executionTimesMs.length = 0
+    return { ours: ours!, plugin, relayed: relayed!, barePair: barePair!, effect: effect as BombEffect }
   },
   close: async () => {
+    await relay.close()
     for (const child of [bomber, pair.process]) child.kill('SIGKILL')
     await system.shutdown()
     return null
@@ -47,9 +58,12 @@ serveQuestions<BombQuestions>({
 })
 
 async function callHealthy(): Promise<void> {
-  const { success, error } = await system.execute_plugin('echo', 'echo', value)
+  const { success, error, execution_time_ms } = await system.execute_plugin('echo', 'echo', payload.value)
   if (!success) throw new Error(`Cannot run "echo": ${error}`)
+  executionTimesMs.push(execution_time_ms)
 }
+
+const callRelay = (): Promise<unknown> => relay.call(payload)
 
 /** In a session of its own, as another application would be; it ends when its channel does. */
 async function startBomber(): Promise<ChildProcess> {
