@@ -75,7 +75,7 @@ class AnswerRelay implements Dispatcher.DispatchHandler {
     const { response, meter } = this.#forwarding
     const headers = responseHeaders(toTexts(controller.rawHeaders))
     meter.moved(headerBytes(headers))
-    response.writeHead(statusCode, statusMessage ?? '', headers)
+    response.writeHead(statusCode, reasonPhrase(statusMessage), headers)
     // A small answer comes whole in this turn, and leaves in one piece; the head of one that takes its time goes ahead.
     setImmediate(() => {
       if (!this.#isOver && !response.destroyed) response.flushHeaders()
@@ -100,6 +100,11 @@ class AnswerRelay implements Dispatcher.DispatchHandler {
     const { response, target } = this.#forwarding
     answerText(response, 502, `Cannot reach ${nameOf(target)}: ${messageOf(error)}`, 'unreachable')
   }
+}
+
+/** Servers write it in their own language, and Node throws at what is no ASCII. No client reads it. */
+function reasonPhrase(sent = ''): string {
+  return /^[\t\u0020-\u007e]*$/.test(sent) ? sent : ''
 }
 
 /** Header bytes are Latin-1, whatever they mean. */

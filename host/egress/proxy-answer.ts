@@ -31,7 +31,8 @@ export function answerText(response: ServerResponse, status: number, message: st
     return
   }
   const body = `${message}\n`
-  response.writeHead(status, {
+  // Named: one that was tried before stays with the answer.
+  response.writeHead(status, STATUS_CODES[status], {
     'content-type': 'text/plain; charset=utf-8',
     'content-length': Buffer.byteLength(body),
     [REFUSAL_HEADER]: reason,

@@ -24,6 +24,10 @@ function shapes(): http.Server {
         response.write('first')
         setImmediate(() => response.end(' second'))
         return
+      case '/reason':
+      case '/control':
+        inItsOwnLanguage(request)
+        return
       case '/early':
         response.writeHead(413).end('too much')
         return
@@ -53,6 +57,12 @@ function shapes(): http.Server {
   })
 }
 
+/** Node's own server refuses to write such lines. */
+function inItsOwnLanguage(request: http.IncomingMessage): void {
+  const reason = request.url === '/control' ? 'a\u0001b' : 'Не найдено'
+  request.socket.end(`HTTP/1.1 404 ${reason}\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno`)
+}
+
 describe('EgressProxy, messages', () => {
   let world: EgressWorld
   let port: number
@@ -76,6 +86,11 @@ describe('EgressProxy, messages', () => {
     const { headers } = await world.request(url('/two-cookies'))
     expect(headers['set-cookie']).to.deep.equal(['a=1', 'b=2'])
     expect(headers).to.not.have.property('x-hop')
+  })
+
+  it('passes on an answer whose first line is not in ASCII', async () => {
+    for (const path of ['/reason', '/control'])
+      expect(await world.request(url(path)), path).to.deep.include({ status: 404, body: 'no' })
   })
 
   it('passes on the beginning of an answer that is not at its end', async () => {
