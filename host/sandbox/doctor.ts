@@ -40,6 +40,7 @@ interface Observation {
 
 const DELEGATE =
   'Start the machine with systemd.unified_cgroup_hierarchy=1, and the daemon as a unit with Delegate=cpu memory pids'
+const UPDATE_BUBBLEWRAP = 'Update it to 0.10, or to 0.8.0-2+deb12u1 of Debian 12'
 const SEE_CGROUP = 'See "cgroup v2"'
 const MEND_START = 'Mend what keeps a runner from starting'
 const REPORTING_PROGRAM = `
@@ -90,13 +91,13 @@ async function runtimeCheck({ nodePath, tier, uid }: Machine): Promise<DoctorChe
 function bubblewrapCheck({ bwrapPath, hasBindFd }: Machine): DoctorCheck {
   const mounts = hasBindFd
     ? 'mounts what was opened and checked'
-    : 'mounts by path only, so what was checked can be swapped before it is mounted: update it to 0.10, or 0.8.0-2+deb12u1 of Debian 12'
+    : 'mounts by path only, so what was checked can be swapped before it is mounted'
   return {
     name: 'bubblewrap',
     ok: bwrapPath !== null,
     found: bwrapPath === null ? 'not installed' : `${bwrapPath}, ${mounts}`,
     mechanism: null,
-    remedy: bwrapPath === null ? INSTALL_BUBBLEWRAP : null,
+    remedy: bwrapPath === null ? INSTALL_BUBBLEWRAP : hasBindFd ? null : UPDATE_BUBBLEWRAP,
   }
 }
 

@@ -57,17 +57,21 @@ export function failedStart(error: PhantomError): DoctorCheck {
   return { name, ok: false, found, mechanism: null, remedy }
 }
 
+/** What holds and leaves something to mend holds in part: no failure, and no tick either. */
+function markOf({ ok, remedy }: DoctorCheck) {
+  const [text, color] = !ok
+    ? (['✗', 'red'] as const)
+    : remedy === null
+      ? (['✓', 'green'] as const)
+      : (['!', 'yellow'] as const)
+  return { text, paint: (mark: string) => paint(color, mark) }
+}
+
 export function formatDoctorReport(report: Report): string[] {
   const rows = report.checks.map((check) => {
     const [found = '', ...more] = printable(check.found).split('\n')
-    const mark = check.ok ? '✓' : '✗'
     return {
-      cells: [
-        { text: mark, paint: (text: string) => paint(check.ok ? 'green' : 'red', text) },
-        printableLine(check.name),
-        printableLine(check.mechanism ?? '-'),
-        found,
-      ],
+      cells: [markOf(check), printableLine(check.name), printableLine(check.mechanism ?? '-'), found],
       below: [...more, ...(check.remedy === null ? [] : [`   to mend: ${printableLine(check.remedy)}`])],
     }
   })

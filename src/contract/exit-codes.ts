@@ -1,7 +1,7 @@
 /** Exit codes of `phantom`; documented in docs/errors.md and pinned by a test. */
 export const CLI_EXIT_CODES = {
   ok: 0,
-  /** The plugin answered with `success: false`; `doctor` or `health` found something to mend. */
+  /** The plugin answered with `success: false`; `doctor` found something that does not hold, `health` something to mend. */
   plugin_failed: 1,
   /** Unknown command, flag or argument; input that is not JSON. */
   usage: 2,

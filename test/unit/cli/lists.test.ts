@@ -87,6 +87,7 @@ describe('formatDoctorReport()', () => {
       runtime: { path: '/usr/bin/node', version: '26.10.0', source: 'path' },
       checks: [
         { name: 'memory', ok: true, found: 'works', mechanism: 'RLIMIT_DATA', remedy: null },
+        { name: 'processor', ok: true, found: 'not all', mechanism: 'SIGSTOP', remedy: 'See "cgroup v2"' },
         {
           name: 'bubblewrap',
           ok: false,
@@ -102,6 +103,8 @@ describe('formatDoctorReport()', () => {
       '',
       '   CHECK       HELD BY      FOUND',
       '✓  memory      RLIMIT_DATA  works',
+      '!  processor   SIGSTOP      not all',
+      '     to mend: See "cgroup v2"',
       '✗  bubblewrap  -            not there',
       '     to mend: apt-get install bubblewrap',
     ])
