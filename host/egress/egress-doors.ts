@@ -60,7 +60,7 @@ export class EgressDoors {
     const tally = new EgressTally({ ...request, meter, record: this.#options.record })
     const proxy = new EgressProxy({
       rules: request.rules,
-      resolve: this.#resolver.resolve,
+      resolve: this.#resolver.forOne(),
       meter,
       onAllowed: (target, way) => tally.allowed(target, way),
       onRefused: (refusal) => tally.refused(refusal),

@@ -82,6 +82,8 @@ export class EgressProxy {
     this.#server.timeout = 10 * KEEP_ALIVE_MS
     this.#server.on('connection', (socket) => this.#accepted(socket))
     this.#server.on('request', (request, response) => void this.#forward(request, response))
+    // Else Node answers it, and nobody writes it down.
+    this.#server.on('checkExpectation', (request, response) => this.#refuse(response, expecting(request)))
     this.#server.on('connect', (request, socket, head) => void this.#connect(request, socket as Socket, head))
     this.#server.on('upgrade', (request, socket) => this.#upgrade(request, socket))
     this.#server.on('clientError', (error, socket) => this.#unreadable(error, socket))
@@ -126,10 +128,7 @@ export class EgressProxy {
   }
 
   async #forward(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const refuse = (refusal: EgressRefusal): void => {
-      this.#refused(refusal)
-      answerRefusal(response, refusal)
-    }
+    const refuse = (refusal: EgressRefusal): void => this.#refuse(response, refusal)
     response.on('error', () => {})
     const { socket } = request
     const read = this.#asking.has(socket) ? pipelined(request) : readRequest(request)
@@ -244,6 +243,11 @@ export class EgressProxy {
     if (waitMs > 0) await delay(waitMs)
   }
 
+  #refuse(response: ServerResponse, refusal: EgressRefusal): void {
+    this.#refused(refusal)
+    answerRefusal(response, refusal)
+  }
+
   #refused(refusal: EgressRefusal): void {
     this.#options.meter.refused(refusal)
     this.#options.onRefused(refusal)
@@ -271,6 +275,13 @@ function readRequest(request: IncomingMessage): { target: Target; path: string }
 function pipelined(request: IncomingMessage): EgressRefusal {
   return {
     ...malformed(request.url ?? '', 'The request before it is not answered yet. Open another connection'),
+    reason: 'unsupported',
+  }
+}
+
+function expecting(request: IncomingMessage): EgressRefusal {
+  return {
+    ...malformed(request.url ?? '', 'A request may expect "100-continue" and nothing else'),
     reason: 'unsupported',
   }
 }

@@ -18,8 +18,17 @@ const MIN_TTL_MS = 1_000
 const MAX_CACHED = 1_000
 /** It reads /etc/resolv.conf once, and a machine may come into another network. */
 const RESOLVER_MS = 60_000
-/** Questions on their way at once: names under a domain of an attacker's may take as long to answer as he likes. */
-const MAX_QUESTIONS = 64
+/** Questions on their way at once: names under a domain of an attacker's may take as long to answer as he likes, */
+const MAX_QUESTIONS = 256
+/** so who asks has a part of them for himself alone. */
+const MAX_OWN_QUESTIONS = 16
+/** Each is judged at each request. An answer of DNS has room for thousands, which would take 20 ms of the daemon's. */
+const MAX_ADDRESSES = 64
+
+/** On their way. */
+interface Questions {
+  questions: number
+}
 
 interface Cached {
   readonly addresses: Promise<readonly string[]>
@@ -42,7 +51,18 @@ export class NameResolver {
     this.#options = options
   }
 
-  readonly resolve: ResolveName = async (name) => {
+  /** For one who asks: his questions that wait for an answer leave room for those of others. */
+  forOne(): ResolveName {
+    const own = { questions: 0 }
+    return (name) => this.#resolve(name, own)
+  }
+
+  close(): void {
+    this.#resolver.cancel()
+    this.#cache.clear()
+  }
+
+  async #resolve(name: string, own: Questions): Promise<readonly string[]> {
     this.#useServers(this.#options.servers())
     const override = this.#options.overrides().get(name)
     if (override !== undefined) return override
@@ -50,12 +70,7 @@ export class NameResolver {
     if (name === 'localhost' || name.endsWith('.localhost')) return ['127.0.0.1']
     const known = this.#cache.get(name)
     if (known !== undefined && known.untilMs > performance.now()) return await known.addresses
-    return await this.#ask(name)
-  }
-
-  close(): void {
-    this.#resolver.cancel()
-    this.#cache.clear()
+    return await this.#ask(name, own)
   }
 
   #useServers(servers: readonly string[]): void {
@@ -68,10 +83,12 @@ export class NameResolver {
     this.#cache.clear()
   }
 
-  async #ask(name: string): Promise<readonly string[]> {
-    if (this.#questions >= MAX_QUESTIONS) throw new Error('too many names are being looked up')
+  async #ask(name: string, own: Questions): Promise<readonly string[]> {
+    if (this.#questions >= MAX_QUESTIONS || own.questions >= MAX_OWN_QUESTIONS)
+      throw new Error('too many names are being looked up')
     if (this.#cache.size >= MAX_CACHED) this.#cache.delete(this.#cache.keys().next().value!)
-    const question = this.#query(name)
+    own.questions += 1
+    const question = this.#query(name).finally(() => (own.questions -= 1))
     // While it is on its way, others wait for the same answer.
     const cached: Cached = { addresses: question.then(({ addresses }) => addresses), untilMs: Infinity }
     this.#cache.set(name, cached)
@@ -95,6 +112,7 @@ export class NameResolver {
       ])
       const records = [ipv4, ipv6].flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []))
       if (records.length === 0 && ipv4.status === 'rejected') throw ipv4.reason
+      if (records.length > MAX_ADDRESSES) throw new Error(`it has more than ${MAX_ADDRESSES} addresses`)
       const ttlMs = Math.min(...records.map(({ ttl }) => ttl * 1000), MAX_TTL_MS)
       return { addresses: records.map(({ address }) => address), ttlMs: Math.max(ttlMs, MIN_TTL_MS) }
     } finally {

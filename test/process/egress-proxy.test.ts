@@ -222,6 +222,11 @@ describe('EgressProxy', () => {
           `GET http://127.0.0.1:${at}/ HTTP/1.1\r\nHost: 127.0.0.1:${at}\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n`,
         /^HTTP\/1\.1 501/,
       ],
+      [
+        'an expectation that nobody knows',
+        (at) => `GET http://127.0.0.1:${at}/ HTTP/1.1\r\nHost: 127.0.0.1:${at}\r\nExpect: a-miracle\r\n\r\n`,
+        /^HTTP\/1\.1 501[^]*100-continue/,
+      ],
       ['HTTP/2 from the start', () => 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', /^HTTP\/1\.1 400/],
       [
         'a head that is too large',
