@@ -91,7 +91,7 @@ async function runtimeCheck({ nodePath, tier, uid }: Machine): Promise<DoctorChe
 function bubblewrapCheck({ bwrapPath, hasBindFd }: Machine): DoctorCheck {
   const mounts = hasBindFd
     ? 'mounts what was opened and checked'
-    : 'mounts by path only, so what was checked can be swapped before it is mounted'
+    : 'mounts by path; a link that took the place of what was checked is found when the mounts are read back, and refused'
   return {
     name: 'bubblewrap',
     ok: bwrapPath !== null,

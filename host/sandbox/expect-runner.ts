@@ -39,7 +39,7 @@ export function expectRunner(machine: Machine, request: RunnerRequest, plan: Wal
     seccompMode: plan.entry === null ? null : 2,
     namespaces: isNamespace ? namespacesFor(machine) : [],
     rlimits: isNamespace || machine.prlimitPath !== null ? rlimitsFor(machine, request) : null,
-    mounts: isNamespace ? mountsIn(plan.args, plan.binds, FIRST_BIND, plan.entry?.mounts ?? []) : null,
+    mounts: isNamespace ? mountsFor(plan) : null,
     env: plan.env,
     node: nodeScopes(plan.args),
     notHeld: isNamespace ? [] : notHeldBy(machine, request),
@@ -62,6 +62,10 @@ function nodeScopes(args: readonly string[]): readonly string[] {
 /** A root daemon's runners have none for users: see `planNamespace`. */
 function namespacesFor({ uid }: Machine): readonly NamespaceKind[] {
   return uid === 0 ? NAMESPACES : [...NAMESPACES, 'user']
+}
+
+function mountsFor({ args, binds, named, entry }: WallPlan): Expected['mounts'] {
+  return mountsIn(args, { binds, firstDescriptor: FIRST_BIND, named, closing: entry?.mounts ?? [] })
 }
 
 function rlimitsFor(machine: Machine, request: RunnerRequest): Expected['rlimits'] {

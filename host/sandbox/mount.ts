@@ -84,6 +84,11 @@ export function isSealed(mount: Mount): boolean {
   return mount.kind === 'empty' && mount.seal
 }
 
+/** What was checked before it is mounted; null for what nobody but the machine's administrator can put there. */
+export function checkedPath(mount: Mount): string | null {
+  return 'byDescriptor' in mount && mount.byDescriptor ? mount.from : null
+}
+
 /** `descriptorOf`: the number under which a path will be open in bubblewrap; null where it mounts by path. */
 export function mountArgument(mount: Mount, descriptorOf: ((path: string) => number) | null): string[] {
   switch (mount.kind) {

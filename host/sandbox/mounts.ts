@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import type { ClosingMount } from './entry/mount-steps.ts'
 import type { Machine } from './machine.ts'
-import { empty, isSealed, mountArgument, read, write, type Mount } from './mount.ts'
+import { checkedPath, empty, isSealed, mountArgument, read, write, type Mount } from './mount.ts'
 import { ancestors, contains, foldersBetween } from './paths.ts'
 import type { RunnerRequest } from './plan-runner.ts'
 import { RUNNER_ROOT } from './runner-paths.ts'
@@ -14,6 +14,8 @@ export interface MountPlan {
   readonly args: string[]
   /** Paths to open for bubblewrap, the first one as descriptor `firstDescriptor`; see `openBind`. */
   readonly binds: readonly string[]
+  /** What would be opened, and is mounted by its path where bubblewrap knows no other way. */
+  readonly named: readonly string[]
   /** What is not bubblewrap's work but the entry program's. */
   readonly closing: readonly ClosingMount[]
 }
@@ -25,8 +27,8 @@ export function planMounts(machine: Machine, request: RunnerRequest, firstDescri
   // Of an ordinary user's sandbox nobody has a capability: a system may allow that to bubblewrap alone.
   const isClosedInside = machine.uid === 0
   const [mounts, last] = isClosedInside ? split(all) : [all, []]
-  const binds: string[] = []
-  const descriptorOf = (path: string): number => firstDescriptor + binds.push(path) - 1
+  const checked: string[] = []
+  const descriptorOf = (path: string): number => firstDescriptor + checked.push(path) - 1
   const placed: Mount[] = []
   const args: string[] = []
   const made = new Set<string>()
@@ -39,7 +41,13 @@ export function planMounts(machine: Machine, request: RunnerRequest, firstDescri
   const sealed = [...mounts.filter((mount) => isSealed(mount)).map(({ at }) => at), '/']
   if (!isClosedInside) args.push(...sealed.flatMap((at) => ['--remount-ro', at]))
   const seals = isClosedInside ? sealed.map((at): ClosingMount => ({ kind: 'seal', at })) : []
-  return { args: [...args, '--chdir', request.workspace], binds, closing: [...last, ...seals] }
+  const named = machine.hasBindFd ? [] : mounts.flatMap((mount) => checkedPath(mount) ?? [])
+  return {
+    args: [...args, '--chdir', request.workspace],
+    binds: checked,
+    named,
+    closing: [...last, ...seals],
+  }
 }
 
 /** What covers something of /proc has nothing in it, and comes from nowhere: it can be mounted when all else is. */

@@ -58,6 +58,7 @@ export function planNamespace(machine: Machine, request: RunnerRequest): WallPla
       gate: request.gate === null ? null : { ...request.gate, start: !process },
     },
     binds: mounts.binds,
+    named: mounts.named,
     passesListener: request.hasEgress,
     pluginPath: request.pluginDir,
     mechanisms: mechanismsFor(machine, request),

@@ -24,6 +24,7 @@ export function planProcess(machine: Machine, request: RunnerRequest): WallPlan 
     hasReaper: false,
     entry: null,
     binds: [],
+    named: [],
     passesListener: false,
     pluginPath,
     mechanisms: {

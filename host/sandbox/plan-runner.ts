@@ -77,6 +77,8 @@ export interface WallPlan {
   readonly entry: EntryRequest | null
   /** What is mounted by what it is when it is opened, from descriptor 6 on; see `openBind`. */
   readonly binds: readonly string[]
+  /** What is mounted by its path although somebody might swap it: the attestation sees that no link was followed. */
+  readonly named: readonly string[]
   /** Whether the entry program passes a listener, by a channel that is the last descriptor; see `StartedProcess.takeListener`. */
   readonly passesListener: boolean
   /** Where the runner finds the plugin's code; not always `pluginDir`, since tier `process` can't mount a copy. */

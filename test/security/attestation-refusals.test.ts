@@ -78,6 +78,17 @@ describe('a start whose sandbox is not what was declared', () => {
     expect(differencesIn(refusal)).to.include.members(isRoot ? ['uid', 'capabilities', ...always] : always)
   })
 
+  it('is refused when a bubblewrap that mounts by path follows a link that was not there at the check', async () => {
+    const first = `
+if [ "$1" = --help ]; then ${bwrap} --help | grep -v bind-fd; exit; fi
+for argument do case "$argument" in /*/data/echoes) folder=$argument ;; esac; done
+if [ -n "$folder" ] && [ ! -L "$folder" ]; then /bin/mv "$folder" "$folder.aside" && /bin/ln -s /etc "$folder"; fi`
+    const refusal = await refusalBehind(() => startWith(bwrap, { first }))
+    expect(refusal.code, refusal.message).to.equal('SANDBOX_UNAVAILABLE')
+    expect(differencesIn(refusal)).to.deep.equal(['mounts'])
+    expect(refusal.message).to.match(/data\/echoes\W+ is \W+etc\W+ instead of/)
+  })
+
   it('is refused in tier "process" when prlimit sets nothing', async () => {
     const refusal = await refusalBehind(() => startWithout('prlimit'))
     expect(differencesIn(refusal)).to.include.members(['rlimit.data', 'rlimit.nofile'])

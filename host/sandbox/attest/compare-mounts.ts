@@ -58,7 +58,7 @@ function mountProblem(mount: ExpectedMount, line: MountLine, host: HostMounts): 
       ? []
       : [`${at} may take ${sizeOf(line) ?? 'any number of'} bytes, not ${mount.sizeBytes}`]
   }
-  return comesFrom(mount.from, line, host)
+  return comesFrom(mount.from, mount.isCanonical, line, host)
     ? []
     : [`${at} is ${quote(line.root)} instead of ${quote(mount.from)}`]
 }
@@ -75,9 +75,9 @@ function sizeOf({ options }: MountLine): number | null {
   return kibibytes === undefined ? null : Number(kibibytes) * 1024
 }
 
-/** Libraries are named by their links. */
-function comesFrom(path: string, line: MountLine, host: HostMounts): boolean {
-  return isAt(path, line, host) || isAt(host.realPath(path), line, host)
+/** Libraries are named by their links; what was checked is not, and a link there now leads to what nobody checked. */
+function comesFrom(path: string, isCanonical: boolean, line: MountLine, host: HostMounts): boolean {
+  return isAt(path, line, host) || (!isCanonical && isAt(host.realPath(path), line, host))
 }
 
 /**

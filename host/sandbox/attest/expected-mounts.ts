@@ -5,6 +5,8 @@ export interface ExpectedMount {
   readonly at: string
   /** The host's path; null for a file system of the sandbox's own. */
   readonly from: string | null
+  /** Whether `from` was followed to its end when it was checked: a link that stands there now was not there then. */
+  readonly isCanonical: boolean
   /** Of one of its own. */
   readonly type: 'tmpfs' | 'proc' | null
   readonly readOnly: boolean
@@ -14,18 +16,24 @@ export interface ExpectedMount {
 
 type Draft = { -readonly [K in keyof ExpectedMount]: ExpectedMount[K] }
 
+/** What a plan says of its mounts beside bubblewrap's arguments. */
+export interface MountSources {
+  /** What the descriptors from `firstDescriptor` on are open for. */
+  readonly binds: readonly string[]
+  readonly firstDescriptor: number
+  /** What was checked like those, and is mounted by its path. */
+  readonly named: readonly string[]
+  /** What the entry program mounts then. */
+  readonly closing: readonly ClosingMount[]
+}
+
 /**
  * What bubblewrap is told to mount, in its order: the command line is the declaration. Paths are absolute, so that
  * no value is taken for an option.
- *
- * @param binds what the descriptors from `firstDescriptor` on are open for
- * @param closing what the entry program mounts then
  */
 export function mountsIn(
   args: readonly string[],
-  binds: readonly string[],
-  firstDescriptor: number,
-  closing: readonly ClosingMount[],
+  { binds, firstDescriptor, named, closing }: MountSources,
 ): readonly ExpectedMount[] {
   const mounts: Draft[] = [{ ...EMPTY, at: '/', type: 'tmpfs' }]
   let sizeBytes: number | null = null
@@ -36,12 +44,18 @@ export function mountsIn(
       case '--ro-bind':
       case '--bind':
       case '--dev-bind':
-        mounts.push({ ...EMPTY, at: second, from: first, readOnly: option === '--ro-bind' })
+        mounts.push({
+          ...EMPTY,
+          at: second,
+          from: first,
+          isCanonical: named.includes(first),
+          readOnly: option === '--ro-bind',
+        })
         break
       case '--ro-bind-fd':
       case '--bind-fd': {
         const from = binds[Number(first) - firstDescriptor] ?? ''
-        mounts.push({ ...EMPTY, at: second, from, readOnly: option === '--ro-bind-fd' })
+        mounts.push({ ...EMPTY, at: second, from, isCanonical: true, readOnly: option === '--ro-bind-fd' })
         break
       }
       case '--size':
@@ -74,4 +88,4 @@ function seal(mounts: readonly Draft[], path: string): void {
   if (sealed !== undefined) sealed.readOnly = true
 }
 
-const EMPTY = { from: null, type: null, readOnly: false, sizeBytes: null } as const
+const EMPTY = { from: null, isCanonical: false, type: null, readOnly: false, sizeBytes: null } as const

@@ -1,8 +1,10 @@
 import { expect } from 'chai'
 
 import { compareMounts, type HostMounts } from '../../../../../host/sandbox/attest/compare-mounts.ts'
-import { mountsIn } from '../../../../../host/sandbox/attest/expected-mounts.ts'
+import { mountsIn, type MountSources } from '../../../../../host/sandbox/attest/expected-mounts.ts'
 import { parseMountinfo } from '../../../../../host/sandbox/attest/parse-mountinfo.ts'
+
+const NOTHING = { binds: [], firstDescriptor: 6, named: [], closing: [] } as const
 
 /** `kind`: options of the mount, and its type. */
 function lineOf(device: string, root: string, at: string, kind = 'ro ext4'): string {
@@ -45,7 +47,7 @@ describe('mountsIn()', () => {
       '--unshare-net --ro-bind /usr/lib/a.so /lib/a.so --perms 0755 --tmpfs /tmp --proc /proc --bind-fd 6 /data ' +
       '--ro-bind-fd 7 /plugin --dev-bind /dev/null /dev/null --remount-ro / -- /run --bind /etc /etc'
     const args = line.split(' ')
-    const found = mountsIn(args, ['/host/data', '/host/plugin'], 6, [])
+    const found = mountsIn(args, { ...NOTHING, binds: ['/host/data', '/host/plugin'] })
     expect(found.map(({ at, from, type, readOnly }) => [at, from ?? type, readOnly])).to.deep.equal([
       ['/', 'tmpfs', true],
       ['/lib/a.so', '/usr/lib/a.so', true],
@@ -64,7 +66,7 @@ describe('mountsIn()', () => {
       { kind: 'seal', at: '/way' },
       { kind: 'seal', at: '/' },
     ] as const
-    const found = mountsIn(['--proc', '/proc', '--tmpfs', '/way', '--tmpfs', '/tmp'], [], 6, closing)
+    const found = mountsIn(['--proc', '/proc', '--tmpfs', '/way', '--tmpfs', '/tmp'], { ...NOTHING, closing })
     expect(found.map(({ at, from, type, readOnly }) => [at, from ?? type, readOnly])).to.deep.equal([
       ['/', 'tmpfs', true],
       ['/proc', 'proc', false],
@@ -90,9 +92,7 @@ describe('compareMounts()', () => {
       '--remount-ro',
       '/',
     ],
-    [],
-    6,
-    [],
+    NOTHING,
   )
   const inside = [
     lineOf('0:90', '/newroot', '/', 'ro tmpfs'),
@@ -137,7 +137,7 @@ describe('compareMounts()', () => {
     ))
 
   it('names a bound in memory that is another, or none', () => {
-    const wanted = mountsIn(['--size', '16777216', '--tmpfs', '/tmp'], [], 6, [])
+    const wanted = mountsIn(['--size', '16777216', '--tmpfs', '/tmp'], NOTHING)
     const root = '1 2 0:9 / / rw - tmpfs tmpfs rw'
     const effectiveOf = (options: string): string | null => {
       const text = `${root}\n1 2 0:10 / /tmp rw - tmpfs tmpfs ${options}`
@@ -156,13 +156,27 @@ describe('compareMounts()', () => {
     expect(problemOf(swapped(3, lineOf('8:2', '/@/srv/plugin', '/srv/plugin')))).to.include('instead of')
   })
 
+  it('follows a link for a library, and none for what was checked: by descriptor or by path', () => {
+    const linked = { ...host, realPath: (path: string) => (path === '/srv/a' ? '/srv/b' : path) }
+    const behindLink = [lineOf('0:90', '/', '/', 'rw tmpfs'), lineOf('8:1', '/@/srv/b', '/a', 'ro ext4')]
+    const holds = (option: string, sources: Partial<MountSources>): boolean => {
+      const from = option === '--ro-bind-fd' ? '6' : '/srv/a'
+      const wanted = mountsIn([option, from, '/a'], { ...NOTHING, ...sources })
+      const { found } = compareMounts(wanted, { value: behindLink.join('\n') }, linked)
+      return typeof found !== 'string' && found.holds
+    }
+    expect(holds('--ro-bind', {}), 'a library').to.equal(true)
+    expect(holds('--ro-bind', { named: ['/srv/a'] }), 'a grant by path').to.equal(false)
+    expect(holds('--ro-bind-fd', { binds: ['/srv/a'] }), 'a grant by descriptor').to.equal(false)
+  })
+
   it("names the host's own /proc", () =>
     expect(problemOf(swapped(1, lineOf('0:5', '/', '/proc', 'rw proc')))).to.include(
       '"/proc" is a proc of the host',
     ))
 
   it('knows what was mounted over a deeper mount, and takes what is behind chroot(2) for unknown', () => {
-    const wanted = mountsIn(['--bind', '/srv/deep/plugin', '/plugin'], [], 6, [])
+    const wanted = mountsIn(['--bind', '/srv/deep/plugin', '/plugin'], NOTHING)
     const heldBy = (table: readonly string[]): boolean => {
       const text = [lineOf('0:90', '/', '/', 'rw tmpfs'), lineOf('8:5', '/deep/plugin', '/plugin', 'rw ext4')]
       const lines = parseMountinfo(table.join('\n'))!
