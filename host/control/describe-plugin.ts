@@ -147,7 +147,7 @@ async function describeInstance(
     tier,
     calls_in_flight: instance.inFlightCount,
     started_at: instance.startedAt.toISOString(),
-    ready_ms: instance.readyMs,
+    ready_ms: instance.figures.readyMs,
     memory_bytes: sample?.rssBytes ?? null,
     cpu_time_ms: sample?.cpuTimeMs ?? null,
     attestation: summarizeAttestation(instance),

@@ -145,7 +145,7 @@ export class PluginObserver {
           health: await askHealth(instance, HEALTH_TIMEOUT_MS),
         })),
     )
-    const ready = instances.flatMap(({ readyAtMs }) => readyAtMs ?? [])
+    const ready = instances.flatMap(({ figures }) => figures.readyAtMs ?? [])
     const health = {
       stateReason: plugin.reason,
       isObserving: this.#options.isObserving,

@@ -67,8 +67,8 @@ export class InstanceKeeper {
     const config = this.#options.config()
     for (const lane of this.#options.lanes()) {
       for (const instance of lane.instances()) {
-        if (instance.state !== 'ready' || instance.readyAtMs === null) continue
-        const watched = this.#watchedOf(instance, instance.readyAtMs)
+        if (instance.state !== 'ready' || instance.figures.readyAtMs === null) continue
+        const watched = this.#watchedOf(instance, instance.figures.readyAtMs)
         this.#throttle(lane, instance, { watched, config, nowMs })
         if (instance.inFlightCount > 0) watched.answeredAtMs = nowMs
         else if (lane.instance === instance) this.#lookAtIdle(lane, instance, { watched, config, nowMs })
@@ -93,7 +93,7 @@ export class InstanceKeeper {
     const { idleTimeoutMs, livenessIntervalMs } = config.execution
     const { activation, idleTimeoutMs: ownMs } = instance.generation.manifest.runtime
     const maxIdleMs = ownMs ?? (activation === 'eager' ? 0 : idleTimeoutMs)
-    const idleMs = nowMs - Math.max(instance.lastCallAtMs, instance.readyAtMs ?? nowMs)
+    const idleMs = nowMs - Math.max(instance.lastCallAtMs, instance.figures.readyAtMs ?? nowMs)
     if (maxIdleMs > 0 && idleMs >= maxIdleMs && lane.waitingCount === 0) {
       // Off the lane first: a call that comes now starts another instead of finding this one on its way out.
       lane.stopIdle(instance)

@@ -48,6 +48,8 @@ export interface ProcessEnd {
   readonly isIdle: boolean
   /** What the host wanted when it happened; null when the host wanted nothing. */
   readonly cause: EndCause | null
+  /** What of it broke the protocol, when that is the cause. */
+  readonly violation: string | null
   /** Whether it held nearly all of the memory that it may have. */
   readonly isNearMemoryLimit: boolean
   /** The last lines of stderr: V8 says there why it gives up. */
@@ -102,13 +104,11 @@ function classifyExit(end: ProcessEnd): ExitClass {
 }
 
 function describeExit(end: ProcessEnd, exitClass: ExitClass): string {
-  const how =
-    end.signal !== null
-      ? `signal ${end.signal}`
-      : end.code !== null && end.code > 128
-        ? `exit code ${end.code} (signal ${end.code - 128})`
-        : `exit code ${end.code}`
-  if (end.cause !== null) return `${exitClass}: ${WORDS[end.cause]} (${how})`
+  const how = howEnded(end)
+  if (end.cause !== null) {
+    const what = end.violation === null ? '' : `: ${end.violation}`
+    return `${exitClass}: ${WORDS[end.cause]}${what} (${how})`
+  }
   const last = end.stderrTail
     .trimEnd()
     .split('\n')
@@ -116,6 +116,12 @@ function describeExit(end: ProcessEnd, exitClass: ExitClass): string {
   return last === undefined
     ? `${exitClass}: ${how}`
     : `${exitClass}: ${how}; it last said: ${last.slice(0, MAX_LAST_CHARS)}`
+}
+
+/** As a shell would tell it. */
+export function howEnded({ code, signal }: Pick<ProcessEnd, 'code' | 'signal'>): string {
+  if (signal !== null) return `signal ${signal}`
+  return code !== null && code > 128 ? `exit code ${code} (signal ${code - 128})` : `exit code ${code}`
 }
 
 const MAX_LAST_CHARS = 200

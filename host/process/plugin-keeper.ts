@@ -129,7 +129,7 @@ export class PluginKeeper {
     this.#powers.onExit(plugin, exit, instance.figures.sampler?.last.cpuTimeMs ?? 0)
     if (cause !== null && WANTED.has(cause)) return
     // A start that failed is told by `startFailed` or `#preload`, one of a generation on its way by whoever makes it.
-    if (role === 'next' || (role === 'active' && instance.readyAtMs === null)) return
+    if (role === 'next' || (role === 'active' && instance.figures.readyAtMs === null)) return
     if (role === 'standby' && !instance.isPreloaded) return
     const { generation } = instance
     const decision = decideExit(generation, end)

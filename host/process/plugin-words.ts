@@ -7,6 +7,8 @@ import { escapeControl } from '../observe/escape-control.ts'
 import type { InstanceEvents } from './instance-spec.ts'
 import type { OutputLine } from './runner-output.ts'
 
+const MAX_VIOLATION_CHARS = 500
+
 /** The calls that a process runs, as its words are attributed to them. */
 export interface CallsInFlight {
   readonly inFlight: IdTable<Execution>
@@ -18,6 +20,7 @@ export class PluginWords {
   readonly #events: Pick<InstanceEvents, 'onLog' | 'redactor'>
   readonly #calls: CallsInFlight
   readonly #level: () => LogLevel
+  #violation: string | null = null
 
   /** @param level the least that is kept of what it logs; asked for each line, for it may change */
   constructor(
@@ -40,12 +43,22 @@ export class PluginWords {
     })
   }
 
+  /** Why the process is ended, which may quote what it sent. The first time counts. */
+  violated(what: string): void {
+    this.#violation ??= escapeControl(this.#events.redactor.redact(what)).slice(0, MAX_VIOLATION_CHARS)
+    this.ofHost('error', `protocol violation, the process is ended: ${what}`)
+  }
+
+  get violation(): string | null {
+    return this.#violation
+  }
+
   /** False for a notification that the contract does not know. */
   notified(method: string, params: unknown): boolean {
     const { level, message, execution_id: executionId, id, fraction } = params as Record<string, unknown>
     if (method === 'log' && typeof message === 'string' && isLogLevel(level)) {
       this.#logged(level, this.#clean(message), executionId)
-    } else if (method === 'progress' && typeof id === 'number') {
+    } else if (method === 'progress' && typeof id === 'number' && isProgress(fraction, message)) {
       this.#progressed(id, fraction, message)
     } else {
       return false
@@ -112,6 +125,11 @@ export class PluginWords {
   #clean(text: string): string {
     return this.#redactedText(text).slice(0, MAX_PLUGIN_TEXT_CHARS)
   }
+}
+
+/** Each is told where it is known; null is known to be none. */
+function isProgress(fraction: unknown, message: unknown): boolean {
+  return typeof (fraction ?? 0) === 'number' && typeof (message ?? '') === 'string'
 }
 
 function isLogLevel(value: unknown): value is LogLevel {

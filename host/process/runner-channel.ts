@@ -49,7 +49,9 @@ export function openChannel(channel: Duplex, events: ChannelEvents): Connection 
     },
     onNotification: (method, params) => {
       if (!events.onNotification(method, params))
-        onViolation(`it sent "${method.slice(0, 80)}" with params that the contract does not allow`)
+        onViolation(
+          `it sent "${method.slice(0, 80)}", which the contract does not know, or not with such params`,
+        )
     },
     onStrayAnswer: (id) =>
       onViolation(`it answered a call that was never made (id ${JSON.stringify(id)?.slice(0, 40)})`),

@@ -17,6 +17,8 @@ type Found = Pick<SpawnedRunner, 'findPid' | 'findRootPid'>
 /** What the host measures of one process; nothing before its pid is known. */
 export class RunnerFigures {
   #pid: number | null = null
+  #readyAtMs: number | null = null
+  #readyMs: number | null = null
   #rootPid: number | null = null
   #sampler: ProcessSampler | null = null
   #demand: CoreDemand | null = null
@@ -32,6 +34,14 @@ export class RunnerFigures {
 
   get pid(): number | null {
     return this.#pid
+  }
+  /** On the monotonic clock; null before it was ready. */
+  get readyAtMs(): number | null {
+    return this.#readyAtMs
+  }
+  /** What its start took. */
+  get readyMs(): number | null {
+    return this.#readyMs
   }
   get sampler(): ProcessSampler | null {
     return this.#sampler
@@ -95,7 +105,9 @@ export class RunnerFigures {
       this.#throttle = new CpuThrottle({ pid, sampler: this.#sampler, percent, onLost })
   }
 
-  becameReady(nowMs: number): void {
+  becameReady(nowMs: number, startedAtMs: number): void {
+    this.#readyAtMs = nowMs
+    this.#readyMs = nowMs - startedAtMs
     this.#idleRssBytes = this.#sampler?.sample(nowMs).rssBytes ?? 0
     this.#idleHeldBytes = heldBytes(this.#family())
   }

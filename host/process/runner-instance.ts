@@ -12,7 +12,7 @@ import { limitError, type LimitBreach } from '../execution/limit-error.ts'
 import type { Generation } from '../generations/generation.ts'
 import { announcedTooMuch } from './announced-result.ts'
 import { executionIdOf, requestIdOf } from './execution-id.ts'
-import { GRACEFUL, toExitInfo, type EndCause } from './exit-reason.ts'
+import { GRACEFUL, toExitInfo, type EndCause, type ProcessEnd } from './exit-reason.ts'
 import type { InstanceEvents, InstanceSpec } from './instance-spec.ts'
 import { paramsOf } from './call-params.ts'
 import { openChannel } from './runner-channel.ts'
@@ -53,13 +53,12 @@ export class RunnerInstance {
   readonly #words: PluginWords
   readonly #questions = new Questions()
   #state: InstanceState = 'starting'
-  #readyMs: number | null = null
   #cause: EndCause | null = null
+  #end: ProcessEnd | null = null
   #ending: Promise<void> | null = null
   #reported: Reported | null = null
   #hooks: ReadonlySet<RunnerHook> = new Set()
   #isPreloaded = false
-  #readyAtMs: number | null = null
   #lastCallAtMs = this.#spawnedAtMs
   /** Inputs that are sent again should the process die. */
   readonly #kept = new WeakSet<Uint8Array>()
@@ -104,13 +103,6 @@ export class RunnerInstance {
   get pid(): number | null {
     return this.figures.pid
   }
-  get readyMs(): number | null {
-    return this.#readyMs
-  }
-  /** On the monotonic clock; null before it was ready. */
-  get readyAtMs(): number | null {
-    return this.#readyAtMs
-  }
   /** When a call began or ended last, on the monotonic clock. */
   get lastCallAtMs(): number {
     return this.#lastCallAtMs
@@ -153,9 +145,7 @@ export class RunnerInstance {
     if (refused !== null) throw refused
     this.#reported = reportedIn(result)
     this.#hooks = hooksIn((result as { hooks?: unknown } | null)?.hooks)
-    this.#readyAtMs = performance.now()
-    this.#readyMs = this.#readyAtMs - startedAtMs
-    this.figures.becameReady(this.#readyAtMs)
+    this.figures.becameReady(performance.now(), startedAtMs)
     if (this.#state === 'starting') this.#move('initialized')
   }
 
@@ -176,6 +166,10 @@ export class RunnerInstance {
     const id = this.#connection.request(method, params, input, (answer) => {
       // An end of the channel is not an answer: the exit, which knows more, settles the call.
       if (this.#connection.isClosed) return
+      if (answer.error === null && answer.result !== null && message === null)
+        return this.#violated(
+          'it answered "execute" with a result in its line; one goes behind it, as payload',
+        )
       this.#inFlight.delete(id)
       execution.shared ||= this.#dispatched !== dispatched
       this.#lastCallAtMs = performance.now()
@@ -235,7 +229,7 @@ export class RunnerInstance {
   /** Walks down the kill ladder; settles when the process is confirmed gone. Idempotent, the first cause stands. */
   end(cause: EndCause): Promise<void> {
     // At a gate nothing runs yet that could be asked, and the question would let it run.
-    const mayWait = this.spec.plan.expected.isGated && this.#readyAtMs === null
+    const mayWait = this.spec.plan.expected.isGated && this.figures.readyAtMs === null
     const isTrusted = GRACEFUL.has(cause) && !mayWait
     this.#cause ??= cause
     if (this.#state === 'starting' || this.#state === 'ready') this.#move('drain')
@@ -290,12 +284,12 @@ export class RunnerInstance {
       timedOut: timedOut && !channelLost,
       cause: hadEnded,
       denied: (error) => this.denials.behindStart(error),
-      stderrTail: this.#output.stderrTail,
+      end: this.#end,
     })
   }
 
   async #goneOrKilled(): Promise<void> {
-    const late = setTimeout(() => void this.end('protocol'), EXIT_AFTER_CHANNEL_MS)
+    const late = setTimeout(() => this.#violated('it closed its descriptor 3'), EXIT_AFTER_CHANNEL_MS)
     await this.gone
     clearTimeout(late)
   }
@@ -309,7 +303,7 @@ export class RunnerInstance {
 
   #violated(what: string): void {
     if (this.#state === 'stopped') return
-    this.#words.ofHost('error', `protocol violation, the process is ended: ${what}`)
+    this.#words.violated(what)
     void this.end('protocol')
   }
 
@@ -338,17 +332,18 @@ export class RunnerInstance {
     this.#connection.destroy()
     if (this.#output.cutBytes > 0)
       this.#words.ofHost('warn', `${this.#output.cutBytes} bytes of over-long lines were cut off`)
-    const processEnd = {
+    this.#end = {
       ...end,
-      isIdle: this.#readyAtMs !== null && this.#inFlight.size === 0,
+      isIdle: this.figures.readyAtMs !== null && this.#inFlight.size === 0,
       cause: this.#cause,
+      violation: this.#cause === 'protocol' ? this.#words.violation : null,
       isNearMemoryLimit,
       stderrTail: this.#output.stderrTail,
     }
     const inFlight = [...this.#inFlight.values()]
     this.#inFlight.clear()
     try {
-      this.#events.onExit(toExitInfo(processEnd, this.generation.number), inFlight, this.#cause)
+      this.#events.onExit(toExitInfo(this.#end, this.generation.number), inFlight, this.#cause)
     } catch (error) {
       // A defect of ours: it must not end the daemon, whose every plugin would end with it.
       this.#words.ofHost('error', `its end was not handled as it should: ${messageOf(error)}`)

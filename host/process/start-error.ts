@@ -1,7 +1,7 @@
 import { isPhantomError, PhantomError, type WireError } from '../../src/contract/phantom-error.ts'
 import type { Answer } from '../../src/rpc/connection.ts'
 import { closedFile } from './closed-file.ts'
-import type { EndCause } from './exit-reason.ts'
+import { howEnded, type EndCause, type ProcessEnd } from './exit-reason.ts'
 import type { InstanceSpec } from './instance-spec.ts'
 
 export interface FailedStart {
@@ -13,7 +13,8 @@ export interface FailedStart {
   readonly cause: EndCause | null
   /** The denial behind what the runner answered; null where it was none. */
   readonly denied: (error: WireError) => PhantomError | null
-  readonly stderrTail: string
+  /** Null where the process could not be ended. */
+  readonly end: ProcessEnd | null
 }
 
 const MAX_TAIL_CHARS = 600
@@ -60,12 +61,19 @@ export function startError(failed: FailedStart): PhantomError {
       { details: { plugin_id: id, ...(isDeterministic(failed.answer) ? { deterministic: true } : {}) } },
     )
   }
-  const tail = failed.stderrTail.trim().slice(-MAX_TAIL_CHARS)
   return new PhantomError(
     'PLUGIN_START_FAILED',
-    `Cannot start "${id}": its process ended before it was ready${tail === '' ? '' : `; it last said: ${tail}`}. ${see}`,
+    `Cannot start "${id}": its process ended before it was ready${endWords(failed.end)}. ${see}`,
     { details: { plugin_id: id } },
   )
+}
+
+/** A process that was ended for what it sent may have said anything else. */
+function endWords(end: ProcessEnd | null): string {
+  if (end === null) return ''
+  if (end.violation !== null) return `: it broke the protocol: ${end.violation}`
+  const tail = end.stderrTail.trim().slice(-MAX_TAIL_CHARS)
+  return tail === '' ? ` (${howEnded(end)})` : `; it last said: ${tail}`
 }
 
 /** Behind a gate it is a program that has no hooks of ours. */

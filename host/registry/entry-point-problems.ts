@@ -11,6 +11,7 @@ const BYTES_PER_MB = 1024 * 1024
 
 const NAME_IT = 'Name the file that the plugin starts from, relative to its folder'
 const BUILD_IT = 'Build the module, or name the one that the plugin starts from, relative to its folder'
+const PUT_IT = `Put the module itself there, of at most ${MAX_MODULE_BYTES / BYTES_PER_MB} MiB: built without debug information, its data beside it as files`
 
 /** All that is wrong with the file that a plugin starts from, before anything of it runs. `directory` is a real path. */
 export async function entryPointProblems(
@@ -63,7 +64,7 @@ async function readModuleProblems(
   maxMemoryMb: number | null,
 ): Promise<readonly Problem[]> {
   const read = await readInside(directory, path, MAX_MODULE_BYTES)
-  if ('error' in read) return [{ problem: read.error, remedy: read.isMissing ? BUILD_IT : NAME_IT }]
+  if ('error' in read) return [{ problem: read.error, remedy: read.isMissing ? BUILD_IT : PUT_IT }]
   const maxMemoryPages = maxMemoryMb === null ? Infinity : (maxMemoryMb * BYTES_PER_MB) / WASM_PAGE_BYTES
   return inspectModule(read.bytes, { maxMemoryPages, maxTableElements: MAX_TABLE_ELEMENTS }).problems
 }

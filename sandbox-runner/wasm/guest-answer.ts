@@ -16,7 +16,7 @@ const ERROR_NAMES = new Map(
 /** @throws GuestViolation for what is no answer to that request */
 export function readGuestAnswer(
   { message, payload }: ReadFrame,
-  id: number,
+  { id, method }: { readonly id: number; readonly method: string },
   maxPayloadBytes: number,
 ): GuestAnswer {
   if (message['jsonrpc'] !== '2.0' || message['method'] !== undefined || message['id'] !== id) {
@@ -24,8 +24,12 @@ export function readGuestAnswer(
     throw new GuestViolation(`it answered with ${found} where id ${id} was asked`)
   }
   const { error, result } = message
+  if (error !== undefined && result !== undefined)
+    throw new GuestViolation('its answer has both result and error')
   if (error !== undefined) return { error: readError(error) }
   if (result === undefined) throw new GuestViolation('its answer has neither result nor error')
+  if (method === 'execute' && result !== null)
+    throw new GuestViolation('its answer has the result in its line; one goes behind it, as payload')
   const { payload_bytes: bytes } = message
   if (typeof bytes === 'number' && bytes > maxPayloadBytes)
     return { error: tooLarge(`${bytes} bytes`, maxPayloadBytes, bytes) }

@@ -146,24 +146,24 @@ export class Guest {
   }
 
   #run(instance: GuestInstance, request: GuestRequest): GuestAnswer | Promise<GuestAnswer> {
-    const { id, call } = request
+    const { call } = request
     this.#words.forget()
     this.#refused.forget()
     this.#host.begin(call)
     try {
       const answer = instance.handle(this.#frames.frameOf(request))
-      if (!(answer instanceof Promise)) return this.#read(answer, id)
+      if (!(answer instanceof Promise)) return this.#read(answer, request)
       return answer
-        .then((late) => this.#read(late, id))
+        .then((late) => this.#read(late, request))
         .catch((error: unknown) => this.#ended(instance, error))
     } catch (error) {
       return this.#ended(instance, error)
     }
   }
 
-  #read(answer: ReadFrame, id: number): GuestAnswer {
+  #read(answer: ReadFrame, asked: GuestRequest): GuestAnswer {
     this.#system?.flush()
-    const read = readGuestAnswer(answer, id, this.#maxPayloadBytes)
+    const read = readGuestAnswer(answer, asked, this.#maxPayloadBytes)
     return read.error === null ? read : { error: this.#refused.explain(read.error) }
   }
 

@@ -4,7 +4,7 @@ import type { Call } from '../call.ts'
 import { quoted, toFrame, type GuestFrame, type ReadFrame } from './guest-frame.ts'
 import { GuestViolation } from './guest-violation.ts'
 import { runnerError } from '../runner-error.ts'
-import { hostFetch } from './host-fetch.ts'
+import { hostFetch, MAX_TIMER_MS } from './host-fetch.ts'
 import { misuse } from './host-call-misuse.ts'
 import type { RunnerPowers } from './runner-powers.ts'
 import type { LastWords } from './last-words.ts'
@@ -12,8 +12,6 @@ import type { Wasi } from './wasi/create-wasi.ts'
 
 /** Cancellation, progress and log lines leave and come when the event loop turns: this often at least. */
 const TURN_MS = 10
-/** setTimeout takes no more; every deadline is nearer. */
-const MAX_TIMER_MS = 2_147_483_647
 
 interface Reply {
   readonly result: unknown

@@ -1,5 +1,8 @@
 import { misuse } from './host-call-misuse.ts'
 
+/** setTimeout takes no more; every deadline is nearer. */
+export const MAX_TIMER_MS = 2_147_483_647
+
 interface FetchOptions {
   readonly body: Buffer | null
   /** Of the call; null while none runs. */
@@ -27,7 +30,7 @@ export async function hostFetch(
     throw misuse('fetch', 'a timeout_ms above 0', timeoutMs)
   const signals = [
     ...(signal === null ? [] : [signal]),
-    ...(timeoutMs === undefined ? [] : [AbortSignal.timeout(timeoutMs)]),
+    ...(timeoutMs === undefined ? [] : [AbortSignal.timeout(Math.min(timeoutMs, MAX_TIMER_MS))]),
   ]
   const response = await fetch(url, {
     method,
@@ -35,9 +38,17 @@ export async function hostFetch(
     // The plugin's memory is its own again before the request has left.
     body: body === null ? null : new Uint8Array(body),
     ...(signals.length === 0 ? {} : { signal: AbortSignal.any(signals) }),
+  }).catch((error: unknown) => {
+    throw withCause(error)
   })
   const payload = await readBody(response, { url, maxBodyBytes })
   return { result: { status: response.status, headers: Object.fromEntries(response.headers) }, payload }
+}
+
+/** Node's own words are `fetch failed`: why stands in a cause, and causes do not reach the plugin. */
+function withCause(error: unknown): unknown {
+  if (!(error instanceof TypeError) || !(error.cause instanceof Error)) return error
+  return new TypeError(`${error.message}: ${error.cause.message}`, { cause: error.cause })
 }
 
 async function readBody(

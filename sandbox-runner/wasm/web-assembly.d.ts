@@ -38,6 +38,12 @@ declare namespace WebAssembly {
   class CompileError extends Error {}
   class LinkError extends Error {}
   class RuntimeError extends Error {}
+  class SuspendError extends Error {}
+
+  /** What a module threw by a tag. */
+  class Exception {
+    is(tag: object): boolean
+  }
 
   /** An import whose promise suspends the module that called it. */
   const Suspending: new (run: (...args: never[]) => unknown) => object

@@ -1,5 +1,6 @@
 import { FRAME_TIMEOUT_MS } from '../contract/limits.ts'
 import { PhantomError, type WireError } from '../contract/phantom-error.ts'
+import type { Message } from './frame-decoder.ts'
 
 export function closedError(): PhantomError {
   return new PhantomError('DAEMON_LOST', 'Cannot reach the peer: the connection is closed. Connect again')
@@ -25,6 +26,18 @@ export function misshapen(): PhantomError {
   )
 }
 
+/** Whether what came is an answer as it is written: with a result or an error, and not with both. */
+export function isAnswer({ jsonrpc, result, error }: Message): boolean {
+  return jsonrpc === '2.0' && (result === undefined) !== (error === undefined)
+}
+
+export function misshapenAnswer(): PhantomError {
+  return new PhantomError(
+    'PROTOCOL_VIOLATION',
+    'Cannot read answer: expected {"jsonrpc":"2.0","id":number} with either "result" or "error"',
+  )
+}
+
 export function slowFrame(): PhantomError {
   return new PhantomError(
     'PROTOCOL_VIOLATION',
@@ -39,7 +52,7 @@ export function readWireError(error: unknown): WireError {
   ) as Partial<WireError>
   return {
     code: typeof code === 'number' ? code : 0,
-    message: typeof message === 'string' ? message : 'an error without a message',
+    message: typeof message === 'string' && message !== '' ? message : 'an error without a message',
     ...(typeof data === 'object' && data !== null ? { data } : {}),
   }
 }

@@ -11,8 +11,10 @@ import { afterTurn } from './after-turn.ts'
 import {
   closedError,
   halfFrame,
+  isAnswer,
   lostStream,
   misshapen,
+  misshapenAnswer,
   readWireError,
   slowFrame,
 } from './connection-errors.ts'
@@ -337,6 +339,7 @@ export class Connection {
 
   #receiveAnswer(message: Message, payload: Buffer | null): void {
     const id = message['id'] as number
+    if (this.#options.strict && !isAnswer(message)) throw misshapenAnswer()
     const error = message['error'] === undefined ? null : readWireError(message['error'])
     const onAnswer = Number.isSafeInteger(id) && id >= 0 ? this.#pending.get(id) : undefined
     if (onAnswer === undefined) {

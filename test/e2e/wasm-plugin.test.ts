@@ -5,6 +5,7 @@ import { refusalOf, TestDaemon, until, type ExecuteOptions } from '../helpers/da
 import { served, successorOf } from '../helpers/reloads.ts'
 import { readyPid, standbyPid } from '../helpers/supervised.ts'
 import { wasmPlugin } from '../helpers/wasm-plugin.ts'
+import { leb } from '../helpers/wasm-module.ts'
 import { watGuest, type WatGuest } from '../helpers/wat-guest.ts'
 
 /** Its input is a host call, to which it puts the newline; its result what the host answered. */
@@ -95,6 +96,7 @@ describe('A WebAssembly plugin', function () {
         }),
         ...wasmPlugin('newer', { initialize: '"protocol_version":"9.0"' }),
         ...wasmPlugin('garbage', Buffer.from('no module')),
+        ...wasmPlugin('laden', laden(60_000_000), limits('max_memory_mb = 64')),
         ...wasmPlugin('component', Buffer.from([0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0])),
       },
     })
@@ -297,6 +299,10 @@ describe('A WebAssembly plugin', function () {
     ['unlike', /plugin\.toml declares operations that the code lacks: "echo".* The code has "other"/],
     ['refusing', /no licence found/],
     ['newer', /it speaks protocol "9\.0", this daemon 1\.\d/],
+    [
+      'laden',
+      /no memory left for the bytes of its module\. Raise max_memory_mb .* without debug information/,
+    ],
     ['garbage', /it is invalid: .*"plugin\.wasm": it is not WebAssembly/],
     ['component', /it is invalid: .*"plugin\.wasm": it is a component, .* come with a later version/],
   ] as const) {
@@ -306,6 +312,11 @@ describe('A WebAssembly plugin', function () {
     })
   }
 })
+
+/** A module with as much debug information as that. */
+function laden(bytes: number): Uint8Array {
+  return Buffer.concat([watGuest(), Buffer.from([0, ...leb(bytes + 2), 1, 0x64]), Buffer.alloc(bytes)])
+}
 
 function limits(line: string): string {
   return `[resource_limits]\n${line}\n`

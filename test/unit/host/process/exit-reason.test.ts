@@ -8,6 +8,7 @@ const classOf = (end: Partial<ProcessEnd>): string =>
       signal: null,
       isIdle: false,
       cause: null,
+      violation: null,
       isNearMemoryLimit: false,
       stderrTail: '',
       ...end,

@@ -100,6 +100,44 @@ const HOSTILE: Readonly<Record<string, WatGuest & { words: RegExp }>> = {
       (call $result (local.get $payload) (local.get $length))`,
     words: /^fault: .*its host call has no newline behind its JSON/,
   },
+  'calls its host while it gives room': {
+    callsHost: true,
+    without: ['phantom_alloc'],
+    more: `(global $ran (mut i32) (i32.const 0))
+      (func (export "phantom_alloc") (param i32) (result i32)
+        (if (global.get $ran) (then (global.set $ran (i32.const 0)) (drop (call $call (i32.const 16) (i32.const 4)))))
+        (i32.const 8192))`,
+    texts: { ask: '{"jsonrpc":"2.0","id":1,"method":"remaining_ms"}\n' },
+    execute: `(global.set $ran (i32.const 1)) (drop (call $call (call $text_ask)))
+      (call $result (local.get $payload) (local.get $length))`,
+    words:
+      /^fault: Cannot go on with the plugin: it called its host, .* where nothing can wait\. .*phantom_alloc/,
+  },
+  'sleeps while its answer is freed': {
+    wasi: ['poll_oneoff'],
+    without: ['phantom_free'],
+    more: `(global $ran (mut i32) (i32.const 0))
+      (func (export "phantom_free") (param i32 i32) (if (global.get $ran)
+        (then (drop (call $poll_oneoff (i32.const 60000) (i32.const 60000) (i32.const 1) (i32.const 60200))))))`,
+    execute: '(global.set $ran (i32.const 1)) (call $result (local.get $payload) (local.get $length))',
+    words:
+      /^fault: Cannot go on with the plugin: it called its host, or slept by poll_oneoff, where nothing can wait/,
+  },
+  'throws what nothing of it catches': {
+    more: '(tag $t (param i32))',
+    execute: '(throw $t (i32.const 7))',
+    words: /^fault: the plugin threw an exception that nothing of it caught$/,
+  },
+  'answers with a result in its line': {
+    texts: { inside: '{"jsonrpc":"2.0","id":1,"result":{"sum":1}}\n' },
+    execute: '(call $raw (call $text_inside))',
+    words: /^fault: .*its answer has the result in its line; one goes behind it, as payload$/,
+  },
+  'answers with both': {
+    texts: { both: '{"jsonrpc":"2.0","id":1,"result":null,"error":{"code":-34001,"message":"no"}}\n' },
+    execute: '(call $raw (call $text_both))',
+    words: /^fault: .*its answer has both result and error$/,
+  },
   'exits where its answer is freed, and catches that': {
     wasi: ['proc_exit'],
     without: ['phantom_free'],

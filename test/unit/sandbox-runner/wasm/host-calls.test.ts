@@ -147,6 +147,8 @@ describe('Host calls of phantom-wasm v1', () => {
     ],
     ['a sleep below 0', 'sleep', { duration_ms: -1 }, /expected a duration_ms from 0 on, found -1/],
     ['a url that is none', 'fetch', { url: 'nowhere' }, /expected a url, found "nowhere"/],
+    ['a scheme that is none of the web', 'fetch', { url: 'file:///etc/passwd' }, /^fetch failed: .+/],
+    ['a port that is none', 'fetch', { url: 'http://127.0.0.1:1/', timeout_ms: 1e300 }, /^fetch failed: .+/],
     [
       'headers that are no texts',
       'fetch',
