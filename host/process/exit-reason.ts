@@ -92,7 +92,8 @@ export function toExitInfo(end: ProcessEnd, generation: number): ExitInfo {
   }
 }
 
-function classifyExit(end: ProcessEnd): ExitClass {
+/** What an end says of a process. */
+export function classifyExit(end: ProcessEnd): ExitClass {
   if (end.cause !== null) return BY_CAUSE[end.cause]
   if (OUT_OF_MEMORY.test(end.stderrTail)) return 'oom'
   if (end.code === RUNNER_EXIT_CODES.protocol) return 'protocol'

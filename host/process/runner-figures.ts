@@ -92,6 +92,8 @@ export class RunnerFigures {
     this.#rootPid = rootPid
     this.#hasFamily = mayStartProcesses && rootPid !== null
     this.#sampler = new ProcessSampler(pid)
+    // Until it is ready, what it holds is counted above what it had before its plugin's code.
+    this.#idleRssBytes = this.#sampler.sample(performance.now()).rssBytes
     this.#demand = new CoreDemand(pid)
     this.#counts = new KernelCounts(pid, rootPid)
     const { isGated, rlimits } = plan.expected

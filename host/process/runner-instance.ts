@@ -27,6 +27,7 @@ import { RunnerOutput } from './runner-output.ts'
 import { spawnRunner, type SpawnedRunner } from './spawn-runner.ts'
 import { initializeParams, preloadParams } from './start-params.ts'
 import { startError } from './start-error.ts'
+import { limitAtStart } from './start-limit.ts'
 
 /** A channel that ends waits this long for the exit, which knows more. */
 const EXIT_AFTER_CHANNEL_MS = 1000
@@ -139,6 +140,7 @@ export class RunnerInstance {
   async start(previousState?: unknown): Promise<void> {
     const startedAtMs = this.#isPreloaded ? performance.now() : this.#spawnedAtMs
     if (!this.#isPreloaded) await this.#attest()
+    this.figures.data?.begin(() => this.#state === 'starting')
     const result = await this.#askToStart('initialize', initializeParams(this.spec, previousState))
     const refused = refusedAnswer(this.spec, result)
     if (refused !== null) await this.end('start_failed')
@@ -277,14 +279,14 @@ export class RunnerInstance {
     const timedOut = answer === null
     const hadEnded = this.#cause
     const channelLost = this.#connection.isClosed
+    const limit = limitAtStart(this, channelLost ? null : answer)
     await (channelLost ? this.#goneOrKilled() : this.end(timedOut ? 'start_timeout' : 'start_failed'))
-    return startError({
-      spec: this.spec,
+    return startError(this, {
       answer: channelLost ? null : answer,
       timedOut: timedOut && !channelLost,
       cause: hadEnded,
-      denied: (error) => this.denials.behindStart(error),
       end: this.#end,
+      limit,
     })
   }
 

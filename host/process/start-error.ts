@@ -1,18 +1,19 @@
-import { isPhantomError, PhantomError, type WireError } from '../../src/contract/phantom-error.ts'
+import { isPhantomError, PhantomError } from '../../src/contract/phantom-error.ts'
 import type { Answer } from '../../src/rpc/connection.ts'
 import { closedFile } from './closed-file.ts'
-import { howEnded, type EndCause, type ProcessEnd } from './exit-reason.ts'
+import { classifyExit, howEnded, type EndCause, type ProcessEnd } from './exit-reason.ts'
 import type { InstanceSpec } from './instance-spec.ts'
+import type { RunnerInstance } from './runner-instance.ts'
+import { memoryAtStart, type StartLimit } from './start-limit.ts'
 
 export interface FailedStart {
-  readonly spec: InstanceSpec
   /** What the runner answered; null when it did not. */
   readonly answer: Answer | null
   readonly timedOut: boolean
   /** Who ended it while it started; null when nobody did. */
   readonly cause: EndCause | null
-  /** The denial behind what the runner answered; null where it was none. */
-  readonly denied: (error: WireError) => PhantomError | null
+  /** The limit that its answer tells of; null where it tells of none. */
+  readonly limit: StartLimit | null
   /** Null where the process could not be ended. */
   readonly end: ProcessEnd | null
 }
@@ -32,35 +33,39 @@ const SHORTAGES: ReadonlyMap<unknown, string> = new Map([
 ])
 
 /** Says why an instance never became ready, in the words of whoever knows most. */
-export function startError(failed: FailedStart): PhantomError {
-  const id = failed.spec.initialize.plugin_id
+export function startError(instance: RunnerInstance, failed: FailedStart): PhantomError {
+  const { spec, denials } = instance
+  const id = spec.initialize.plugin_id
   const see = `See "phantom logs ${id}"`
   if (failed.cause === 'host_shutdown') {
     return new PhantomError('DAEMON_SHUTTING_DOWN', `Cannot start "${id}": the daemon is shutting down`)
   }
   if (failed.timedOut) {
-    const seconds = failed.spec.startTimeoutMs / 1000
+    const seconds = spec.startTimeoutMs / 1000
     return new PhantomError(
       'PLUGIN_START_TIMEOUT',
       `Cannot start "${id}": it was not ready after ${seconds} s, so its process was killed. ` +
-        `${soonerWords(failed.spec)}. ${see}`,
-      { details: { plugin_id: id, start_timeout_ms: failed.spec.startTimeoutMs } },
+        `${soonerWords(spec)}. ${see}`,
+      { details: { plugin_id: id, start_timeout_ms: spec.startTimeoutMs } },
     )
   }
   if (failed.answer !== null && failed.answer.error !== null) {
-    const closed = closedFile(failed.spec, failed.answer.error)
+    const closed = closedFile(spec, failed.answer.error)
     if (closed !== null) {
       const details = { plugin_id: id, deterministic: true }
       return new PhantomError('PLUGIN_START_FAILED', `Cannot start "${id}": ${closed}`, { details })
     }
-    const denial = failed.denied(failed.answer.error)
+    const denial = denials.behindStart(failed.answer.error)
     if (denial !== null) return denial
+    if (failed.limit !== null) return limitError(id, failed.limit, see)
     return new PhantomError(
       'PLUGIN_START_FAILED',
       `Cannot start "${id}": ${failed.answer.error.message}. ${see}`,
       { details: { plugin_id: id, ...(isDeterministic(failed.answer) ? { deterministic: true } : {}) } },
     )
   }
+  if (failed.end !== null && classifyExit(failed.end) === 'oom')
+    return limitError(id, memoryAtStart(instance), see)
   return new PhantomError(
     'PLUGIN_START_FAILED',
     `Cannot start "${id}": its process ended before it was ready${endWords(failed.end)}. ${see}`,
@@ -74,6 +79,12 @@ function endWords(end: ProcessEnd | null): string {
   if (end.violation !== null) return `: it broke the protocol: ${end.violation}`
   const tail = end.stderrTail.trim().slice(-MAX_TAIL_CHARS)
   return tail === '' ? ` (${howEnded(end)})` : `; it last said: ${tail}`
+}
+
+function limitError(id: string, { words, details }: StartLimit, see: string): PhantomError {
+  return new PhantomError('PLUGIN_START_FAILED', `Cannot start "${id}": ${words}. ${see}`, {
+    details: { plugin_id: id, ...details },
+  })
 }
 
 /** Behind a gate it is a program that has no hooks of ours. */
