@@ -2,7 +2,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { bundle, ROOT } from './bundle.mjs'
-import { cacheRunner, hasCache } from './cache-runner.mjs'
+import { cacheRunner, hasCaches } from './cache-runner.mjs'
 
 const RUNNER = {
   'dist/sandbox-runner/main': 'sandbox-runner/main.ts',
@@ -54,7 +54,7 @@ export async function buildRunner() {
   const builtFrom = new Date(Date.now() - CLOCK_TICK_MS)
   const built = await Promise.all([
     bundle(RUNNER, { ...BUNDLED_FOR, ...SHORT, format: 'cjs', outExtension: { '.js': '.cjs' } }),
-    bundle(WASM, { ...BUNDLED_FOR, format: 'cjs', outExtension: { '.js': '.cjs' } }),
+    bundle(WASM, { ...BUNDLED_FOR, ...SHORT, format: 'cjs', outExtension: { '.js': '.cjs' } }),
     bundle(THREADS, {
       ...BUNDLED_FOR,
       format: 'cjs',
@@ -74,8 +74,8 @@ export async function buildRunner() {
       },
     ),
   ])
-  const cache = `dist/sandbox-runner/${await cacheRunner(FOLDER)}`
-  const files = [...built.flatMap((one) => one.files), cache]
+  const caches = (await cacheRunner(FOLDER)).map((name) => `dist/sandbox-runner/${name}`)
+  const files = [...built.flatMap((one) => one.files), ...caches]
   // What was saved during the build is newer than this, so the next look finds it stale.
   for (const file of files) fs.utimesSync(path.join(ROOT, file), builtFrom, builtFrom)
   return { files, inputs: built.flatMap((one) => one.inputs) }
@@ -83,7 +83,7 @@ export async function buildRunner() {
 
 /** True when an output is missing or older than the newest source. */
 export function isRunnerStale() {
-  if (!hasCache(FOLDER)) return true
+  if (!hasCaches(FOLDER)) return true
   const outputs = [...OUTPUTS, ...pluginIds().map((id) => `plugins/${id}/dist/index.js`)]
   const oldestOutput = Math.min(...outputs.map((file) => modifiedMs(path.join(ROOT, file))))
   return [...SOURCES, ...BUILD_SCRIPTS].some((source) => newestMs(path.join(ROOT, source)) > oldestOutput)

@@ -1,4 +1,4 @@
-/** V8's compiled code of the runner, so that no start compiles it: see `sandbox-runner/runner-script.ts`. */
+/** V8's compiled code of the runner's bundles, so that no start compiles it: see `sandbox-runner/runner-script.ts`. */
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
@@ -7,47 +7,62 @@ import os from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { cacheName } from '../sandbox-runner/runner-script.ts'
-import { writeAtomically } from './bundle.mjs'
+import { ROOT, writeAtomically } from './bundle.mjs'
 
 const WARM = path.join(import.meta.dirname, 'warm-runner.mjs')
-const NAME = 'runner.cjs'
+/** @type {import('../sandbox-runner/runner-script.ts').BundleName[]} */
+const BUNDLES = ['runner.cjs', 'wasm.cjs']
 const CACHE = /^runner-[\da-f]+\.cache$/
-const PLUGIN = `import { definePlugin } from '@phantom-ml/core/plugin'
+const JAVASCRIPT = `import { definePlugin } from '@phantom-ml/core/plugin'
 export default definePlugin({ operations: { echo: (input) => input } })`
 
+const WASM = path.join(ROOT, 'bench/plugins/wasm-echo/plugin.wasm')
+
 /**
- * Stamps `runner.cjs` in `folder` with its digest, and runs it once as a plugin's process to keep what was compiled.
+ * Stamps the bundles in `folder` with their digests, and runs each once as a plugin's process to keep what was compiled.
  * @param {string} folder
- * @returns {Promise<string>} the cache's name
+ * @returns {Promise<string[]>} the caches' names
  */
 export async function cacheRunner(folder) {
-  const bundle = fs.readFileSync(path.join(folder, NAME), 'utf8')
-  const digest = createHash('sha256').update(bundle).digest('hex').slice(0, 16)
-  const name = cacheName(digest)
-  writeAtomically(path.join(folder, NAME), `// ${digest}\n${bundle}`)
+  const names = BUNDLES.map((bundle) => stamped(folder, bundle))
   const temporary = fs.mkdtempSync(path.join(os.tmpdir(), 'phantom-warm-'))
   try {
-    const cache = path.join(temporary, name)
-    await runOnce(folder, { cache, temporary })
-    writeAtomically(path.join(folder, name), fs.readFileSync(cache))
+    for (const [at, bundle] of BUNDLES.entries()) {
+      const cache = path.join(temporary, names[at] ?? '')
+      await runOnce(folder, { bundle, cache, temporary })
+      writeAtomically(path.join(folder, path.basename(cache)), fs.readFileSync(cache))
+    }
   } finally {
     fs.rmSync(temporary, { recursive: true, force: true })
   }
-  for (const other of fs.readdirSync(folder))
-    if (CACHE.test(other) && other !== name) fs.rmSync(path.join(folder, other), { force: true })
-  return name
+  for (const other of cachesIn(folder))
+    if (!names.includes(other)) fs.rmSync(path.join(folder, other), { force: true })
+  return names
 }
 
 /** @param {string} folder */
-export function hasCache(folder) {
-  return fs.existsSync(folder) && fs.readdirSync(folder).some((name) => CACHE.test(name))
+export function hasCaches(folder) {
+  return fs.existsSync(folder) && cachesIn(folder).length === BUNDLES.length
 }
 
-/** Its start and a call. @param {string} folder @param {{ cache: string, temporary: string }} places */
-async function runOnce(folder, { cache, temporary }) {
+/** @param {string} folder */
+function cachesIn(folder) {
+  return fs.readdirSync(folder).filter((name) => CACHE.test(name))
+}
+
+/** @param {string} folder @param {string} name @returns {string} its cache's name */
+function stamped(folder, name) {
+  const bundle = fs.readFileSync(path.join(folder, name), 'utf8')
+  const digest = createHash('sha256').update(bundle).digest('hex').slice(0, 16)
+  writeAtomically(path.join(folder, name), `// ${digest}\n${bundle}`)
+  return cacheName(digest)
+}
+
+/** Its start and a call. @param {string} folder @param {{ bundle: string, cache: string, temporary: string }} how */
+async function runOnce(folder, { bundle, cache, temporary }) {
   const entry = path.join(temporary, 'index.mjs')
-  fs.writeFileSync(entry, PLUGIN)
-  const child = spawn(process.execPath, [WARM, folder, cache], {
+  fs.writeFileSync(entry, JAVASCRIPT)
+  const child = spawn(process.execPath, [WARM, folder, bundle, cache], {
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
   })
   let complaint = ''
@@ -55,7 +70,7 @@ async function runOnce(folder, { cache, temporary }) {
   const ended = once(child, 'close')
   const channel = /** @type {import('node:net').Socket} */ (child.stdio[3])
   const answers = createInterface(channel)[Symbol.asyncIterator]()
-  for (const frame of framesFor(entry, temporary)) {
+  for (const frame of framesFor(bundle === 'wasm.cjs' ? WASM : entry, temporary)) {
     channel.write(frame)
     const { value } = await answers.next()
     if (value?.includes('"error"') !== false) complaint += `it answered ${value}`

@@ -16,10 +16,13 @@ export type BundleName = 'runner.cjs' | 'wasm.cjs'
 /** The build writes the digest of what follows into the first line. */
 const STAMP = /^\/\/ ([\da-f]{16})\n/
 
+/** Of a code cache's header, after V8's magic number, its version and the source's length (V8, `code-serializer.h`). */
+const FLAGS_AT_BYTE = 12
+
 /**
- * The runner's bundle as a script with V8's code cache, which lies beside it under the bundle's digest: V8 itself
- * compares no more than the length. 2 ms of every start (tried: 24.8 against 22.8); without the file, or on a Node that
- * did not write it, the bundle is compiled as ever.
+ * A bundle as a script with V8's code cache, which lies beside it under the bundle's digest: V8 itself compares no more
+ * than the length. 2 ms of every start (tried: 24.8 against 22.8); without the file, or on a Node that did not write it,
+ * the bundle is compiled as ever.
  */
 export function runnerScript(directory: string, name: BundleName = 'runner.cjs'): Script {
   const filename = join(directory, name)
@@ -36,8 +39,19 @@ export function cacheName(digest: string): string {
 function readCache(directory: string, digest: string | undefined): Buffer | undefined {
   if (digest === undefined) return undefined
   try {
-    return readFileSync(join(directory, cacheName(digest)))
+    return underTheseFlags(readFileSync(join(directory, cacheName(digest))))
   } catch {
     return undefined
   }
+}
+
+/**
+ * V8 also compares a digest of all flags, and a plugin of WebAssembly has others than the build had, by its limits. None
+ * of them changes what JavaScript is compiled to, so the cache gets the digest of the flags that are.
+ */
+function underTheseFlags(cache: Buffer): Buffer {
+  if (!process.execArgv.some((flag) => flag.startsWith('--wasm-'))) return cache
+  const current = new Script('0').createCachedData()
+  cache.writeUInt32LE(current.readUInt32LE(FLAGS_AT_BYTE), FLAGS_AT_BYTE)
+  return cache
 }

@@ -3,10 +3,22 @@ import { expect } from 'chai'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { runnerScript } from '../../sandbox-runner/runner-script.ts'
+import { nodeFlags } from '../../host/sandbox/node-flags.ts'
+import { runnerScript, type BundleName } from '../../sandbox-runner/runner-script.ts'
 import { buildRunner } from './runner-driver.ts'
 
 const SCRIPT = new URL('../../sandbox-runner/runner-script.ts', import.meta.url).href
+
+const WASM_REQUEST = {
+  readPaths: ['/'],
+  writePaths: [],
+  allowNet: false,
+  process: false,
+  runtime: { addons: false, sqlite: false, inspector: false, ffi: false, eval: false },
+  isWasm: true,
+  threads: 0,
+  observe: false,
+}
 
 describe('the compiled code of the runner', () => {
   let folder: string
@@ -18,12 +30,25 @@ describe('the compiled code of the runner', () => {
   afterEach(() => fs.rmSync(folder, { recursive: true, force: true }))
 
   it('is what V8 takes as it was built', () => {
-    // In a process of its own: another test may have set a flag of V8's, which it counts.
-    const source = `import { runnerScript } from ${JSON.stringify(SCRIPT)}
-      process.stdout.write(String(runnerScript(${JSON.stringify(folder)}).cachedDataRejected))`
-    const args = ['--input-type=module', '-e', source]
-    expect(execFileSync(process.execPath, args, { encoding: 'utf8' })).to.equal('false')
+    expect(isRejected('runner.cjs')).to.equal('false')
   })
+
+  it('is what V8 takes under the flags of a plugin of WebAssembly, whatever its limits, the loader included', () => {
+    for (const maxMemoryMb of [64, 100]) {
+      const flags = nodeFlags({ ...WASM_REQUEST, maxMemoryMb })
+      expect(flags.join(' ')).to.include('--wasm-max-mem-pages')
+      expect(isRejected('runner.cjs', flags)).to.equal('false')
+      expect(isRejected('wasm.cjs', flags)).to.equal('false')
+    }
+  })
+
+  /** In a process of its own: another test may have set a flag of V8's, which it counts. */
+  function isRejected(bundle: BundleName, flags: readonly string[] = []): string {
+    const source = `import { runnerScript } from ${JSON.stringify(SCRIPT)}
+      process.stdout.write(String(runnerScript(${JSON.stringify(folder)}, '${bundle}').cachedDataRejected))`
+    const args = [...flags, '--input-type=module', '-e', source]
+    return execFileSync(process.execPath, args, { encoding: 'utf8' })
+  }
 
   it('is left alone when the bundle is another one of the same length', () => {
     const bundle = path.join(folder, 'runner.cjs')
