@@ -48,10 +48,7 @@ export async function inspectExecutable(
   refuseMode(file)
   const start = await file.read(0, SCRIPT_LINE_BYTES)
   if (isScript(start)) return await findInterpreter(readScriptLine(start), machine)
-  if (!isElf(start)) {
-    const remedy = `Build a program for ${machine.name} Linux, or begin the script with "#!" and its interpreter`
-    throw new ExecutableError('it is neither a program nor a script with an interpreter ("#!")', remedy)
-  }
+  if (!isElf(start)) throw foreign(start, machine)
   const elf = await readElf(file, machine)
   if (!elf.hasEntry)
     throw new ExecutableError('it is a shared library, which nothing starts', 'Link a program')
@@ -72,6 +69,26 @@ function refuseMode({ mode, size }: OpenFile): void {
     const problem = 'other users may not read and run it, and its process gets a user id of its own'
     throw new ExecutableError(problem, 'Allow it: chmod o+rx')
   }
+}
+
+/** By their first bytes, what else people build. */
+const FOREIGN: readonly (readonly [begin: string, what: string])[] = [
+  ['\0asm', 'a WebAssembly module'],
+  ['MZ', 'a Windows program'],
+  ['\xcf\xfa\xed\xfe', 'a macOS program'],
+  ['\xca\xfe\xba\xbe', 'a macOS program, or a Java class'],
+  ['PK\x03\x04', 'an archive (zip, jar)'],
+]
+
+function foreign(start: Buffer, machine: NativeMachine): ExecutableError {
+  const build = `Build a program for ${machine.name} Linux`
+  const begin = start.toString('latin1', 0, 4)
+  const [, what] = FOREIGN.find(([known]) => begin.startsWith(known)) ?? []
+  if (what === 'a WebAssembly module')
+    return new ExecutableError(`it is ${what}`, 'Say type = "wasm", and let its name end in .wasm')
+  if (what !== undefined) return new ExecutableError(`it is ${what}`, build)
+  const remedy = `${build}, or begin the script with "#!" and its interpreter`
+  return new ExecutableError('it is neither a program nor a script with an interpreter ("#!")', remedy)
 }
 
 function unreachable(code: string | undefined): ExecutableError {

@@ -82,7 +82,13 @@ async function findNeeded(canonical: string, machine: NativeMachine): Promise<re
     const elf = await readElf(file, machine).catch(() => null)
     if (elf !== null) await search.addModule({ elf, path: module })
   }
-  return [...search.systemPaths, ...folders]
+  return [...search.systemPaths, ...folders, ...(folders.length === 0 ? [] : await localeFolders())]
+}
+
+/** Of the one locale that each process is told of (LANG): Perl complains of it in four lines where it is not there. */
+async function localeFolders(): Promise<string[]> {
+  const folder = await realpath('/usr/lib/locale/C.utf8').catch(() => null)
+  return folder !== null && isSystemPlace(folder) ? [folder] : []
 }
 
 async function readProgram(canonical: string, machine: NativeMachine): ReturnType<typeof readElf> {

@@ -21,6 +21,7 @@ export async function runtimeFor(args: readonly string[]): Promise<Runtime | num
   }
   // Nothing is fetched for a shell's TAB.
   if (command === '__complete') return await findRuntime()
+  if (asksForHelp(args)) return await runtimeForHelp()
   return command === 'setup' ? await runtimeForSetup(args) : await fetchVisibly(args, false)
 }
 
@@ -80,6 +81,37 @@ async function fetchVisibly(args: readonly string[], isAsked: boolean): Promise<
     line.end()
   }
 }
+
+/** Such words and nothing else: what follows an option may be its value. */
+function asksForHelp(args: readonly string[]): boolean {
+  const options = args.filter((arg) => arg.startsWith('-'))
+  return args.length === 0 || args[0] === 'help' || (options.length > 0 && options.every(isHelpOption))
+}
+
+function isHelpOption(arg: string): boolean {
+  return arg === '--help' || arg === '-h'
+}
+
+/** Who asks what this is has not asked for 57 MB. */
+async function runtimeForHelp(): Promise<Runtime | number> {
+  try {
+    return await findRuntime()
+  } catch (error) {
+    if (!isPhantomError(error) || error.details['nothing_fits'] !== true) throw error
+    process.stdout.write(HELP)
+    return CLI_EXIT_CODES.ok
+  }
+}
+
+const HELP = `phantom ${PACKAGE_VERSION}: runs plugins, each in a sandboxed process of its own.
+
+Its commands, the help on each of them included, run on Node 26 or newer; this is Node ${process.versions.node}.
+  phantom setup                  fetches one from the npm registry, once; any other command does so by itself
+  phantom setup --runtime PATH   takes one that is there
+  phantom setup --dry-run        says what would be done
+  phantom --version              prints the version
+What commands there are: README.md and docs/operations.md of the package @phantom-ml/core.
+`
 
 function commandOf(args: readonly string[]): string | null {
   for (let at = 0; at < args.length; at += 1) {

@@ -11,6 +11,7 @@ import { oldestCargo, openCargo } from '../helpers/cargo.ts'
 import { CommandLine } from '../helpers/command-line.ts'
 import { World } from '../helpers/daemon.ts'
 import { samplesOf } from '../helpers/docs-pages.ts'
+import { findNode } from '../helpers/packed-package.ts'
 import { skipBecause } from '../helpers/skip.ts'
 import { hasTerminals, PhantomAtTerminal } from '../helpers/terminal.ts'
 
@@ -129,6 +130,16 @@ describe('phantom new', function () {
       (error: { stdout: string }) => error,
     )
     expect(stdout).to.equal('')
+  })
+
+  it('writes a TypeScript test that fails on a Node that cannot run it, and does not pass with none', async function () {
+    const node = findNode(20) ?? skipBecause.call(this, 'no Node 20 is on PATH')
+    const { path: folder } = await phantom.json<Written>(['new', 'untyped', '--type', 'typescript'])
+    const env = { ...process.env, PATH: `${path.dirname(node)}:/usr/bin:/bin` }
+    const { stdout } = await run('npm', ['test'], { cwd: folder, env }).catch(
+      (error: { stdout: string }) => error,
+    )
+    expect(stdout).to.match(/^# pass 0\n# fail 1$/m)
   })
 
   it('says what it would write, and writes nothing, with --dry-run', async () => {

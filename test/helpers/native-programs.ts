@@ -40,3 +40,9 @@ export function systemPython(): string | null {
 export function needPython(this: Mocha.Context): void {
   if (systemPython() === null) skipBecause.call(this, 'no python3 is installed for all users')
 }
+
+/** Skips where no Perl is installed for all users, with the modules that come with it. */
+export function needPerl(this: Mocha.Context): void {
+  const { status } = spawnSync('/usr/bin/perl', ['-MJSON::PP', '-e', '1'])
+  if (status !== 0) skipBecause.call(this, 'no perl with its own modules is installed for all users')
+}

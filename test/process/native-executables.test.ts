@@ -77,6 +77,14 @@ describe('The executable of a native plugin', () => {
         () => program('text', 'hello\n'),
         /neither a program nor a script/,
       ],
+      'when it is a module': [
+        () => program('module', '\0asm\u0001\0\0\0'),
+        /^it is a WebAssembly module\. Say type = "wasm", and let its name end in \.wasm$/,
+      ],
+      'when it is of Windows': [
+        () => program('main.exe', 'MZ\u0090\0'),
+        /^it is a Windows program\. Build a program for \S+ Linux$/,
+      ],
       'when it is a library': [
         () => program('lib', elfFile({ machine: nativeMachine()!.elfMachine, type: 3, entry: 0n })),
         /it is a shared library/,

@@ -73,6 +73,16 @@ describe('launcher', () => {
     return file
   }
 
+  it('fetches nothing for who asks for help: it says what is needed for more', () => {
+    const fetching = { PHANTOM_FETCH_RUNTIME: 'true', npm_config_registry: 'http://127.0.0.1:9/' }
+    for (const args of [['--help'], [], ['help', 'run'], ['config', 'set', '-h']]) {
+      const { status, stdout, stderr } = launch(args, fetching)
+      expect({ status, stderr }, args.join(' ')).to.deep.equal({ status: 0, stderr: '' })
+      expect(stdout).to.match(/run on Node 26 or newer; this is Node 2\d\.[^]*phantom setup {2,}fetches one/)
+    }
+    expect(launch(['run', 'a', 'b', '--input', '-h'], { PHANTOM_RUNTIME: '/nothing' }).status).to.equal(7)
+  })
+
   it('runs the CLI in this process on a Node that is new enough', () => {
     const { status, stdout } = launch(['list', '--json'], {}, process.execPath)
     expect(JSON.parse(stdout)).to.deep.equal({ node: process.versions.node, args: ['list', '--json'] })
