@@ -67,8 +67,10 @@ export class InstanceKeeper {
     const config = this.#options.config()
     for (const lane of this.#options.lanes()) {
       for (const instance of lane.instances()) {
-        if (instance.state !== 'ready' || instance.figures.readyAtMs === null) continue
-        const watched = this.#watchedOf(instance, instance.figures.readyAtMs)
+        const isStandby = lane.standby === instance && instance.isPreloaded
+        if (instance.state !== 'ready' && !isStandby) continue
+        const watched = this.#watchedOf(instance, instance.figures.readyAtMs ?? nowMs)
+        // Of a standby the code is loaded, and may compute for as long as nobody needs it.
         this.#throttle(lane, instance, { watched, config, nowMs })
         if (instance.inFlightCount > 0) watched.answeredAtMs = nowMs
         else if (lane.instance === instance) this.#lookAtIdle(lane, instance, { watched, config, nowMs })

@@ -4,8 +4,9 @@ import { expect } from 'chai'
 import type { PluginExecutionResult } from '../../src/contract/execution.ts'
 import type { Priority } from '../../src/contract/health.ts'
 import { outcomeOf, refusalOf, TestDaemon, until } from '../helpers/daemon.ts'
+import { manifestText } from '../helpers/plugin-folders.ts'
 import { line, type RawClient } from '../helpers/raw-client.ts'
-import { addSections, incidentOf, readyPid, timed } from '../helpers/supervised.ts'
+import { addSections, incidentOf, readyPid, standbyPid, timed } from '../helpers/supervised.ts'
 
 describe('Calls that wait', function () {
   this.timeout(60_000)
@@ -268,6 +269,11 @@ describe('A circuit breaker', function () {
   })
 })
 
+/** Of a process that serves the timer is gone before its time. */
+const SPINS_UNTIL_INITIALIZED = `const spin = setTimeout(() => { for (;;); }, 300)
+export default { initialize: () => clearTimeout(spin), operations: { fine: () => 'fine' } }
+`
+
 describe('Beside plugins that spin and clients that flood', function () {
   this.timeout(60_000)
   let daemon: TestDaemon
@@ -281,6 +287,10 @@ describe('Beside plugins that spin and clients that flood', function () {
       ],
       // Five spin on fewer cores: each wants a whole one, and none gets the 0.9 that are too much.
       config: 'throttle: { window_ms: 500, nice: 7 }\n',
+      files: {
+        'plugins/spare/plugin.toml': manifestText('spare', '[runtime]\nstandby = 1\n'),
+        'plugins/spare/index.js': SPINS_UNTIL_INITIALIZED,
+      },
     })
     await daemon.call('healthy', 'echo')
   })
@@ -311,6 +321,13 @@ describe('Beside plugins that spin and clients that flood', function () {
       await Promise.all([...spinning, ...floods])
     }
     expect(new Set(await Promise.all(spinning))).to.deep.equal(new Set(['CALL_CANCELLED']))
+  })
+
+  it('a standby that computes before anybody needs it is made nicer as well', async () => {
+    await daemon.call('spare', 'fine')
+    const pid = await standbyPid(daemon, 'spare')
+    await until(() => niceValuesOf(pid).every((nice) => nice === 7), 'nice values')
+    expect((await daemon.call('spare', 'fine')).result).to.equal('fine')
   })
 })
 
