@@ -29,7 +29,8 @@ export async function setLimits(
       'PARAMS_INVALID',
       `Cannot limit "${record.id}": it has no valid manifest. Mend it first`,
     )
-  const limits = merge(generation.manifest.limits, { asked, current: generation.limits })
+  const before = generation.limits
+  const limits = merge(generation.manifest.limits, { asked, current: before })
   const { id, manifest } = generation
   requireCpuHold('limit', { ...powers, requiredTier: powers.facts.required_tier }, { id, manifest, limits })
   generation.setLimits(limits)
@@ -41,7 +42,7 @@ export async function setLimits(
         instance.limitPayloads(Math.min(limits.maxOutputBytes ?? Infinity, powers.maxPayloadBytes))
         return {
           pid: instance.pid!,
-          problem: await applyLimits(instance, { limits, machine: powers.machine }),
+          problem: await applyLimits(instance, { limits, before, machine: powers.machine }),
         }
       }),
   )

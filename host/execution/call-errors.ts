@@ -3,6 +3,7 @@ import { MAX_PLUGIN_TEXT_CHARS } from '../../src/contract/limits.ts'
 import type { ManifestLimits } from '../../src/contract/manifest.ts'
 import { PhantomError, type WireError } from '../../src/contract/phantom-error.ts'
 import { RUNNER_ERRORS } from '../../src/contract/runner-methods.ts'
+import { limitsHeld } from '../process/apply-limits.ts'
 import type { RunnerInstance } from '../process/runner-instance.ts'
 import type { Execution } from './execution.ts'
 
@@ -69,7 +70,7 @@ export function memoryUseOf(instance: RunnerInstance): MemoryUse {
   instance.figures.sampler?.sample(performance.now())
   // Of one that answers still; its last sample may have seen it before it grew, or after it let go.
   if (instance.state === 'ready') instance.figures.sampler?.readPeak()
-  return { usedBytes: instance.figures.peakUsedBytes, limits: instance.generation.limits }
+  return { usedBytes: instance.figures.peakUsedBytes, limits: limitsHeld(instance) }
 }
 
 /** The process died under the call. */

@@ -4,6 +4,7 @@ import {
   DEFAULT_MAX_PROCESSES,
 } from '../../src/contract/limits.ts'
 import type { WireError } from '../../src/contract/phantom-error.ts'
+import { limitsHeld } from '../process/apply-limits.ts'
 import type { RunnerInstance } from '../process/runner-instance.ts'
 import type { LimitBreach } from './limit-error.ts'
 
@@ -24,7 +25,7 @@ export interface LimitBehind {
  * call fails of that or not, as the plugin likes. The code of the error is the plugin's word: the host counts itself.
  */
 export function limitBehind(instance: RunnerInstance, { data }: WireError): LimitBehind | null {
-  const { limits } = instance.generation
+  const limits = limitsHeld(instance)
   const { counts } = instance.figures
   const { code, syscall } = data?.details ?? {}
   if (code === 'EMFILE') {

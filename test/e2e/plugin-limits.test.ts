@@ -11,7 +11,7 @@ for (const [tier, environment] of [
     let daemon: TestDaemon
 
     before(async () => {
-      daemon = await TestDaemon.start({ plugins: ['spinner', 'echoes'], environment })
+      daemon = await TestDaemon.start({ plugins: ['spinner', 'echoes', 'hoards-memory'], environment })
       await daemon.call('spinner', 'fine')
     })
     after(() => daemon.stop())
@@ -45,6 +45,17 @@ for (const [tier, environment] of [
         expect(soft?.slice(1)).to.deep.equal(['256', '256'])
       }
       expect(await holds('max_open_files')).to.equal(100)
+    })
+
+    it('names what held a process in the end, where the kernel did not give it back what it had', async () => {
+      await daemon.system.set_plugin_limits('hoards_memory', { max_memory_mb: 32 })
+      await daemon.call('hoards_memory', 'fine')
+      const { processes } = await daemon.system.set_plugin_limits('hoards_memory', { max_memory_mb: 64 })
+      const { code, details } = await daemon.refusal('hoards_memory', 'buffers')
+      expect(code).to.equal('LIMIT_EXCEEDED')
+      expect(details).to.include({ declared: processes[0]?.problem === null ? 64 : 32 })
+      const next = await daemon.refusal('hoards_memory', 'buffers')
+      expect(next.details).to.include({ declared: 64 })
     })
 
     it('refuses what is wider than the manifest, is no limit or is out of range, and changes nothing', async () => {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import type { Rlimits } from '../rlimits.ts'
 import type { Compared } from './compared.ts'
 import type { Expected } from './expected.ts'
@@ -33,6 +34,21 @@ export function compareLimits({ rlimits }: Expected, text: Reading<string>): Com
           : { effective: limitWords(limit), holds: limit.soft === declared && limit.hard === declared },
     }
   })
+}
+
+/** Those of a running process that are not as they are wanted; all where it cannot be looked at. */
+export function differingLimits(pid: number, wanted: Rlimits): (keyof Rlimits)[] {
+  const names = (Object.keys(KERNEL_NAMES) as (keyof Rlimits)[]).filter((name) => wanted[name] !== null)
+  try {
+    const limits = parseLimits(readFileSync(`/proc/${pid}/limits`, 'utf8'))
+    return names.filter((name) => {
+      const found = limits.get(KERNEL_NAMES[name])
+      return found?.soft !== wanted[name] || found.hard !== wanted[name]
+    })
+  } catch {
+    // EACCES, or it is gone: who sets them says which.
+    return names
+  }
 }
 
 function limitWords({ soft, hard }: KernelLimit): string {
