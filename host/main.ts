@@ -3,6 +3,7 @@ import { isPhantomError, messageOf } from '../src/contract/phantom-error.ts'
 import { stateDirectoryOf } from '../src/rpc/endpoint.ts'
 import { verifyOffline } from './audit/verify-offline.ts'
 import { parseDaemonOptions } from './lifecycle/daemon-options.ts'
+import { endWithStarter } from './lifecycle/end-with-starter.ts'
 import { startDaemon } from './lifecycle/start-daemon.ts'
 import { reportStart } from './lifecycle/starter-report.ts'
 import { closeInheritedDescriptors } from './sandbox/inherited-descriptors.ts'
@@ -31,6 +32,7 @@ async function main(): Promise<number> {
     daemon.log.error('the daemon ends by a defect of ours', { error: error.stack ?? error.message })
     void daemon.stop('host_shutdown').finally(() => process.exit(DAEMON_EXIT_CODES.internal))
   })
+  if (options.starterPid !== null && !endWithStarter(options.starterPid)) void daemon.stop('host_shutdown')
   reportStart({ socket: daemon.socketPath })
   await daemon.stopped
   return DAEMON_EXIT_CODES.ok

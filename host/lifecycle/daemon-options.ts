@@ -14,6 +14,8 @@ export interface DaemonOptions {
   readonly stateDirectory: string | null
   /** Ends with its last application, and reports its start on fd 3. */
   readonly isPrivate: boolean
+  /** The process that stands before it in the foreground, and takes it along however it ends; null for none. */
+  readonly starterPid: number | null
   /** Who decided on the Node that runs this; null when nobody says. */
   readonly runtimeSource: RuntimeSource | null
   /** Serves nothing: verifies the audit log of the state folder, prints what it found, and ends. */
@@ -31,6 +33,7 @@ export function parseDaemonOptions(argv: readonly string[]): DaemonOptions {
       'config-file': { type: 'string' },
       state: { type: 'string' },
       private: { type: 'boolean', default: false },
+      'ends-with': { type: 'string' },
       'runtime-source': { type: 'string', default: '' },
       'verify-audit': { type: 'boolean', default: false },
     },
@@ -42,6 +45,7 @@ export function parseDaemonOptions(argv: readonly string[]): DaemonOptions {
     configFile: values['config-file'] === undefined ? null : resolve(values['config-file']),
     stateDirectory: values.state === undefined ? null : resolve(values.state),
     isPrivate: values.private,
+    starterPid: values['ends-with'] === undefined ? null : Number(values['ends-with']),
     runtimeSource: isRuntimeSource(values['runtime-source']) ? values['runtime-source'] : null,
     verifiesAudit: values['verify-audit'],
   }

@@ -30,6 +30,7 @@ async function serve(options: CommonOptions, configFile: string | undefined): Pr
     ...(options.config === undefined ? {} : { config_directory: path.resolve(options.config) }),
     ...(configFile === undefined ? {} : { config_file: path.resolve(configFile) }),
     private: false,
+    ends_with: process.pid,
   })
   return await runInForeground(daemon)
 }

@@ -18,6 +18,8 @@ export interface DaemonOptions {
   state_directory?: string
   /** A private daemon ends with its last application and reports its start on fd 3. */
   private: boolean
+  /** Ends with this process, its starter, however that one ends. */
+  ends_with?: number
 }
 
 /** The file with which the daemon's process starts. */
@@ -42,5 +44,6 @@ export async function daemonCommand(options: DaemonOptions): Promise<{ file: str
   if (options.config_file !== undefined) args.push('--config-file', resolve(options.config_file))
   if (options.state_directory !== undefined) args.push('--state', resolve(options.state_directory))
   if (options.private) args.push('--private')
+  if (options.ends_with !== undefined) args.push('--ends-with', String(options.ends_with))
   return { file: runtime.path, args }
 }

@@ -6,6 +6,7 @@ import type { PluginExecutionResult, PluginLogLine } from '../../src/contract/ex
 import type { PluginInfo, PluginSummary } from '../../src/contract/plugin-info.ts'
 import type { DoctorReport } from '../../src/contract/doctor-report.ts'
 import type { DaemonStatus, PluginValidation } from '../../src/contract/system-methods.ts'
+import { isAlive, until } from '../helpers/daemon.ts'
 import { CommandLine, type Ended, type RunningCommand } from '../helpers/command-line.ts'
 
 const MANIFEST = `[plugin]
@@ -176,6 +177,15 @@ describe('phantom', function () {
       expect(code).to.equal(3)
       expect(stderr).to.include(path.join(folder, 'nowhere'))
     })
+  })
+
+  it('ends the daemon of a "phantom serve" that is killed, which can pass nothing on', async () => {
+    const serve = await commands.serve('--environment', 'test')
+    const { pid } = JSON.parse((await phantom(['status', '--json'])).stdout) as DaemonStatus
+    expect(pid).to.not.equal(serve.child.pid)
+    serve.child.kill('SIGKILL')
+    await until(() => !isAlive(pid), 'the end of the daemon')
+    expect((await phantom(['status'])).code).to.equal(7)
   })
 
   describe('with the daemon of "phantom serve"', () => {
