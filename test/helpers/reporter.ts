@@ -1,6 +1,6 @@
-import path from 'node:path'
 import Mocha from 'mocha'
 import { collectedSkips, type Skip } from './skip.ts'
+import { fileOf, Slowest } from './slowest.ts'
 
 /** After this long with nothing left to test, an open handle is what keeps the process: end it as failed. */
 const HANGING_MS = 10_000
@@ -12,11 +12,16 @@ const HANGING_MS = 10_000
 export default class SpecWithSkips extends Mocha.reporters.Spec {
   readonly #pendingTitles: string[] = []
   readonly #failedFiles = new Set<string>()
+  readonly #slowest = new Slowest()
 
   constructor(runner: Mocha.Runner, options: Mocha.MochaOptions) {
     super(runner, options)
     runner.on('pending', (test: Mocha.Test) => this.#pendingTitles.push(test.fullTitle()))
     runner.on('fail', (test) => this.#failedFiles.add(fileOf(test)))
+    const take = (test: Mocha.Runnable): void =>
+      this.#slowest.add(fileOf(test), test.fullTitle(), test.duration)
+    runner.on('test end', take)
+    runner.on('hook end', take)
   }
 
   override epilogue(): void {
@@ -26,17 +31,12 @@ export default class SpecWithSkips extends Mocha.reporters.Spec {
     for (const title of this.#pendingTitles.filter((pending) => !isExplained(pending, skips))) {
       print(`Skipped: ${title}: no reason given, use skipBecause()`)
     }
+    for (const line of this.#slowest.lines()) print(line)
     for (const file of this.#failedFiles) print(`Failed in: ${file}`)
     const { passes, failures, pending } = this.stats
     print(`${passes} passed, ${failures} failed, ${pending} skipped`)
     setTimeout(endHangingRun, HANGING_MS).unref()
   }
-}
-
-/** A hook has no file of its own. */
-function fileOf(test: Mocha.Runnable): string {
-  const file = test.file ?? test.parent?.file ?? test.parent?.suites[0]?.file
-  return file === undefined ? test.fullTitle() : path.relative(process.cwd(), file)
 }
 
 function isExplained(pendingTitle: string, skips: readonly Skip[]): boolean {

@@ -4,6 +4,8 @@ import path from 'node:path'
 /** Every process that the run starts inherits this, however it is detached; a sandbox clears it. */
 export const RUN_MARKER = 'PHANTOM_TEST_RUN'
 
+const COMPILE_CACHE = 'node-compile-cache'
+
 export interface RunFolder {
   readonly id: string
   readonly path: string
@@ -25,7 +27,19 @@ export function enterRunFolder(): RunFolder {
   // No test sees or touches the runtimes of the person who runs it.
   process.env['XDG_DATA_HOME'] = path.join(folder, 'data')
   process.env[RUN_MARKER] = id
+  shareCompiledSources(folder)
   return { id, path: folder }
+}
+
+/**
+ * Daemons and command lines start from sources, some hundred times: what one has compiled spares the next half of its
+ * start. Node keeps a folder in it for each user.
+ */
+function shareCompiledSources(folder: string): void {
+  const cache = path.join(folder, COMPILE_CACHE)
+  fs.mkdirSync(cache)
+  fs.chmodSync(cache, 0o1777)
+  process.env['NODE_COMPILE_CACHE'] = cache
 }
 
 /**
@@ -33,7 +47,7 @@ export function enterRunFolder(): RunFolder {
  * which daemons share; a socket in it may not.
  */
 export function entriesOf(folder: RunFolder): string[] {
-  const names = fs.readdirSync(folder.path).filter((name) => name !== 'node-compile-cache')
+  const names = fs.readdirSync(folder.path).filter((name) => name !== COMPILE_CACHE)
   return names.flatMap((name) => {
     if (!name.startsWith('phantom-runtime-')) return [name]
     return fs.readdirSync(path.join(folder.path, name)).map((socket) => `${name}/${socket}`)
