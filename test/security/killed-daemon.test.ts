@@ -21,6 +21,8 @@ const APPLICATION = path.join(import.meta.dirname, '../helpers/busy-application.
 const GONE_MS = 1_000
 const TRIES = 20
 const TRIES_WITHOUT_NAMESPACES = 5
+/** Each in a world of its own: while one daemon is being killed, another one starts. */
+const LANES = 2
 
 interface Busy {
   readonly world: string
@@ -45,16 +47,34 @@ for (const user of testUsers()) {
 
       const tries = tier === 'namespace' ? TRIES : TRIES_WITHOUT_NAMESPACES
       it(`leaves no process of any plugin, nor of any program that one left behind, after one second, ${tries} times of ${tries}`, async function () {
-        const took: number[] = []
-        for (let at = 0; at < tries; at += 1) {
-          const goneMs = await killOnce(user, tier)
-          if (goneMs === null) return skipBecause.call(this, `this machine gives no tier ${tier}`)
-          took.push(goneMs)
-        }
+        const took = await killAgainAndAgain(tries, () => killOnce(user, tier))
+        if (took === null) return skipBecause.call(this, `this machine gives no tier ${tier}`)
+        expect(took).to.have.length(tries)
         expect(Math.max(...took), `${took.map(Math.round).join(', ')} ms`).to.be.below(GONE_MS)
       })
     })
   }
+}
+
+/** In lanes; null as soon as one says so. */
+async function killAgainAndAgain(
+  tries: number,
+  kill: () => Promise<number | null>,
+): Promise<number[] | null> {
+  let left = tries
+  const lanes = Array.from({ length: LANES }, async () => {
+    const took: number[] = []
+    while (left-- > 0) {
+      const goneMs = await kill()
+      if (goneMs === null) return null
+      took.push(goneMs)
+    }
+    return took
+  })
+  // Each has ended what it started before the first failure is told.
+  await Promise.allSettled(lanes)
+  const all = await Promise.all(lanes)
+  return all.every((took) => took !== null) ? all.flat() : null
 }
 
 /** How long the last process of a plugin outlived its daemon; null where the machine has no such tier. */
