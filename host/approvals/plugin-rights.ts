@@ -134,8 +134,11 @@ export class PluginRights {
     }
   }
 
+  /** What an environment approved by itself counts in none that does not: there nobody has decided. */
   approvalOf(holder: RightsHolder): StoredApproval | null {
-    return holder.builtin ? null : this.#options.table.get(holder.id)
+    const stored = holder.builtin ? null : this.#options.table.get(holder.id)
+    const isByItself = stored?.source === 'first_sight'
+    return isByItself && !TRUSTING.includes(this.#options.environment) ? null : stored
   }
 
   /**

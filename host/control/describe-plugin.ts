@@ -39,6 +39,7 @@ export function describeSummary(record: PluginRecord): PluginSummary {
     operations: (manifest?.operations ?? []).map((operation) => operation.name),
     state: record.state,
     reason: record.reason ?? whyIdle(record),
+    waiting: updateWaits(record),
     builtin: record.builtin,
     path: record.directory,
   }
@@ -62,6 +63,7 @@ export async function describePlugin(
   },
 ): Promise<PluginInfo> {
   const { manifest } = record
+  const summary = describeSummary(record)
   const lanes = [...record.lanes.values()]
   const instances = await Promise.all(
     lanes.flatMap((lane) =>
@@ -70,7 +72,7 @@ export async function describePlugin(
   )
   const reported = lanes.map((lane) => lane.instance?.reported ?? null).find((found) => found !== null)
   return {
-    ...describeSummary(record),
+    ...summary,
     license: manifest?.license ?? null,
     homepage: manifest?.homepage ?? null,
     entry_point: manifest?.entryPoint ?? null,
@@ -92,7 +94,7 @@ export async function describePlugin(
     reported: reported ?? null,
     instances,
     last_exit: record.lastExit,
-    notices: [...updateNotice(record), ...(options.policy?.notices ?? [])],
+    notices: [...(summary.waiting === null ? [] : [summary.waiting]), ...(options.policy?.notices ?? [])],
   }
 }
 
@@ -109,11 +111,10 @@ function notHeld({ current, manifest }: PluginRecord, verdict: RightsVerdict | n
   })
 }
 
-function updateNotice({ waiting, state, id }: PluginRecord): string[] {
-  if (waiting === null || state === 'blocked') return []
-  return [
-    `an update (version ${waiting.manifest.version}) waits: ${waiting.reason}. See "phantom permissions ${id}"`,
-  ]
+/** Of one that is blocked, the reason for that says it. */
+function updateWaits({ waiting, state }: PluginRecord): string | null {
+  if (waiting === null || state === 'blocked') return null
+  return `an update (version ${waiting.manifest.version}) waits: ${waiting.reason}`
 }
 
 function describeOperation(operation: Manifest['operations'][number]): OperationInfo {

@@ -1,14 +1,15 @@
 import type { Command } from 'commander'
 import type { PluginSystemApi } from '../client/plugin-system-api.ts'
 import { CLI_EXIT_CODES } from '../contract/exit-codes.ts'
-import type { ApprovalResult, PluginPermissions } from '../contract/permissions-info.ts'
+import type { ApprovalResult, PluginPermissions, RightInfo } from '../contract/permissions-info.ts'
 import { isPhantomError, PhantomError } from '../contract/phantom-error.ts'
 import { formatPlugin } from './change-plugin.ts'
+import { quoteText } from '../contract/quote-text.ts'
 import { commonOptions } from './common-options.ts'
 import { examples } from './help-examples.ts'
 import { narrowRights } from './narrow-rights.ts'
 import { openSystem } from './open-system.ts'
-import { printJson, printLine, printLines } from './output.ts'
+import { paint, printJson, printLine, printLines } from './output.ts'
 import { formatHead, formatSentence } from './permissions.ts'
 import { paintState } from './plugin-state-paint.ts'
 import { printable, printableLine } from './printable.ts'
@@ -58,6 +59,12 @@ function assertOptions({ yes, digest, only, revoke }: ApproveOptions): void {
   if (revoke === true && others) throw usage('--revoke takes everything back', 'Leave the other options out')
   if ((yes === true) !== (digest !== undefined)) {
     throw usage('--yes and --digest go together', 'Take the digest from "phantom permissions"')
+  }
+  if (digest !== undefined && !/^[0-9a-f]{64}$/.test(digest)) {
+    throw usage(
+      `--digest is ${quoteText(digest)}, expected 64 hexadecimal digits in lower case`,
+      'Take it whole from "phantom permissions"',
+    )
   }
   if (only !== undefined && yes !== true) {
     throw usage('--only goes with --yes and --digest', 'Add them, or leave it out to be asked')
@@ -113,7 +120,7 @@ export function formatQuestion(asked: PluginPermissions): string[] {
   const rest = rights.filter((right) => !right.is_new)
   const isFirst = approval === null || approval.source === 'revoked'
   const sentences = (list: PluginPermissions['rights']): string[] =>
-    list.map((right) => `  ${formatSentence(right)}`)
+    list.flatMap((right) => [`  ${formatSentence(right)}`, ...givenBefore(right)])
   return [
     ...formatHead(asked),
     '',
@@ -127,6 +134,13 @@ export function formatQuestion(asked: PluginPermissions): string[] {
       : ['No longer asked for:', ...dropped.map((text) => `  ${printableLine(text)}`)]),
     '',
   ]
+}
+
+/** Where that was not all of it: "yes" would give more now. */
+function givenBefore({ right, is_new: isNew, approved }: RightInfo): string[] {
+  if (isNew || (approved.length === 1 && approved[0] === right)) return []
+  const given = approved.length === 0 ? 'nothing of it' : `${approved.map(printableLine).join(', ')} alone`
+  return [paint('yellow', `    given then: ${given}; "yes" gives all of it now`)]
 }
 
 function report(result: ApprovalResult, json: boolean): void {

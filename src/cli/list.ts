@@ -33,7 +33,9 @@ export function formatPluginTable(plugins: readonly PluginSummary[], maxWidth?: 
       { text: plugin.state, paint: (text) => paintState(plugin.state, text) },
       printableLine(plugin.operations.join(', ')),
     ],
-    below: plugin.reason === null ? [] : printable(plugin.reason).split('\n'),
+    below: [plugin.reason, plugin.waiting].flatMap((text) =>
+      text === null ? [] : printable(text).split('\n'),
+    ),
   }))
   return formatTable([{ cells: ['ID', 'VERSION', 'TYPE', 'STATE', 'OPERATIONS'] }, ...rows], { maxWidth })
 }

@@ -14,6 +14,8 @@ export interface PluginSummary {
   state: PluginState
   /** Why it is `invalid`, `blocked` or `failed`, or takes no call though it is `enabled`; null otherwise. */
   reason: string | null
+  /** Why an update of a plugin that serves waits for an approval; null where none does. */
+  waiting: string | null
   builtin: boolean
   /** The plugin's folder. */
   path: string

@@ -91,6 +91,20 @@ describe('the first sight of a plugin', function () {
     )
   })
 
+  it('counts in no environment that leaves everything to a person', async () => {
+    addAsking(world, 'ordinary', ['fs_read:./data'])
+    system = await world.attach(world.folder, 'development')
+    expect((await system.get_permissions('ordinary')).state).to.equal('enabled')
+    await system.shutdown()
+    system = await world.attach(world.folder, 'production')
+    const { state, approval, rights } = await system.get_permissions('ordinary')
+    expect({ state, approval }).to.deep.equal({ state: 'blocked', approval: null })
+    expect(rights[0]).to.deep.include({ is_new: true, approved: [] })
+    await system.shutdown()
+    system = await world.attach(world.folder, 'development')
+    expect((await system.get_permissions('ordinary')).state, 'and again').to.equal('enabled')
+  })
+
   it('in production leaves everything to a person, also a plugin that asks for nothing', async () => {
     addAsking(world, 'nothing', [])
     addAsking(world, 'ordinary', ['env:LANG'])

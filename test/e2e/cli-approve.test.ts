@@ -94,6 +94,9 @@ describe('phantom permissions and phantom approve', function () {
     ]) {
       expect((await phantom.refused('approve', 'wide', ...half)).codes, half.join(' ')).to.deep.equal([2, 2])
     }
+    const short = await phantom.refused('approve', 'wide', '--yes', '--digest', 'ABC')
+    expect(short.codes).to.deep.equal([2, 2])
+    expect(short.error.message).to.include('--digest is "ABC", expected 64 hexadecimal digits in lower case')
     expect((await phantom.refused('approve', 'wid')).stderr).to.include('Did you mean "wide"?')
     expect((await phantom.json<PluginPermissions>(['permissions', 'wide'])).approval).to.equal(null)
   })
@@ -155,6 +158,9 @@ describe('phantom permissions and phantom approve', function () {
       await until(
         async () => (await phantom.json<PluginPermissions>(['permissions', 'ordinary'])).waiting !== null,
         'the update to wait',
+      )
+      expect(await phantom.said('list')).to.match(
+        /^ordinary .* enabled.*\n {2}an update \(version 1\.0\.0\) waits: it asks for more than was approved: .*more/m,
       )
       const terminal = new PhantomAtTerminal(world.folder, ['approve', 'ordinary'])
       await terminal.answer('[l]ess: ', 'yes')

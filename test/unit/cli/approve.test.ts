@@ -63,6 +63,15 @@ No longer asked for:
 `)
   })
 
+  it('says of what was asked before how much of it was given, where "yes" gives more now', () => {
+    const part = { ...right, approved: ['fs_read:${workspace}/data/deep'] }
+    const none = { ...wide, is_new: false }
+    const lines = plain(formatQuestion({ ...asked, rights: [part, none] }))
+    expect(lines).to.include('given then: fs_read:${workspace}/data/deep alone; "yes" gives all of it now')
+    expect(lines).to.include('given then: nothing of it; "yes" gives all of it now')
+    expect(plain(formatQuestion(asked)), 'all of it').not.to.include('given then')
+  })
+
   it('says so where nothing is asked for', () => {
     const nothing = { ...asked, rights: [], dropped: [], approval: null, waiting: null }
     expect(plain(formatQuestion(nothing))).to.include('It asks for no right: it may run')

@@ -20,6 +20,7 @@ const plugin: PluginSummary = {
   operations: ['process_pipeline', 'describe'],
   state: 'enabled',
   reason: null,
+  waiting: null,
   builtin: false,
   path: '/p/data_processor',
 }
@@ -55,6 +56,11 @@ describe('formatPluginTable()', () => {
       'broken          1.0.0    -           invalid',
       `  ${reason}`,
     ])
+  })
+
+  it('says below one that serves what its update waits for', () => {
+    const waiting = 'an update (version 1.1.0) waits: it asks for more'
+    expect(plain(formatPluginTable([{ ...plugin, waiting }]))[2]).to.equal(`  ${waiting}`)
   })
 })
 

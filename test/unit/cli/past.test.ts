@@ -152,6 +152,7 @@ describe('formatPlugin()', () => {
       operations: [],
       state: 'blocked' as const,
       reason: 'it asks for network',
+      waiting: null,
       builtin: false,
       path: '/p/echo',
     }

@@ -17,6 +17,7 @@ const info: PluginInfo = {
   operations: ['echo'],
   state: 'enabled',
   reason: null,
+  waiting: null,
   builtin: true,
   path: '/p/echo',
   license: 'MIT',
