@@ -21,8 +21,8 @@ export interface EgressRefusal {
 }
 
 export interface MeterEvents {
-  /** A figure has grown. */
-  onUse(): void
+  /** A figure has grown by so much. */
+  onUse(figure: keyof NetworkFigures, by: number): void
   onRefused(refusal: EgressRefusal): void
 }
 
@@ -66,6 +66,6 @@ export class EgressMeter {
   #add(figure: keyof NetworkFigures, count: number): void {
     this.#use[figure] += count
     this.#total[figure] += count
-    this.#events?.onUse()
+    this.#events?.onUse(figure, count)
   }
 }

@@ -9,7 +9,7 @@ const NONE: NetworkFigures = { requests: 0, connections: 0, bytes: 0 }
 /** From now on whatever goes through a process's proxy counts against its limits, and what is refused is a denial. */
 export function watchNetwork(instance: RunnerInstance): void {
   instance.spec.egress?.meter.watch({
-    onUse: () => judgeNetwork(instance),
+    onUse: (figure, by) => judgeNetwork(instance, figure, by),
     onRefused: (refusal) => instance.denials.refusedByProxy(refusal, instance.inFlight()),
   })
 }
@@ -19,7 +19,7 @@ export function watchNetwork(instance: RunnerInstance): void {
  * at once, and the process with it. What a process does between its calls counts as a call's would: else it could wait
  * for their end.
  */
-function judgeNetwork(instance: RunnerInstance): void {
+function judgeNetwork(instance: RunnerInstance, figure: keyof NetworkFigures, by: number): void {
   const use = instance.spec.egress?.meter.use
   if (use === undefined) return
   const { limits } = instance.generation
@@ -30,12 +30,14 @@ function judgeNetwork(instance: RunnerInstance): void {
     instance.breakLimit(execution, excess, 'resource_limit')
     return
   }
-  if (instance.inFlightCount > 0 || excessOf(limits, use, idleBaseOf(instance, use)) === null) return
+  if (instance.inFlightCount > 0) return
+  const before = idleBaseOf(instance, { ...use, [figure]: use[figure] - by })
+  if (excessOf(limits, use, before) === null) return
   void instance.spec.egress?.close()
   void instance.end('resource_limit')
 }
 
-/** What it had used when it was first seen to use something without a call, since its last one. */
+/** What it had used before it was first seen to use something without a call, since its last one. */
 function idleBaseOf(instance: RunnerInstance, use: NetworkFigures): NetworkFigures {
   const known = idleBases.get(instance)
   if (known !== undefined && known.lastCallAtMs === instance.lastCallAtMs) return known.use

@@ -399,11 +399,13 @@ describe('Limits on the network', () => {
   it('end a process that goes on without a call, too', async () => {
     await start('max_network_requests = 3')
     const url = `http://127.0.0.1:${servers.port}/`
+    const before = servers.seen.length
     await daemon.call('networker', 'later', { url, times: 20 })
     await until(
       async () => (await daemon.info('networker')).last_exit?.class === 'resource_limit',
       'its process to end',
     )
+    expect(servers.seen.length - before, 'requests that the server saw').to.equal(3)
   })
 
   it('leave a request alone whose answer never comes: its call has a deadline', async () => {
