@@ -54,14 +54,22 @@ const WORDS: Readonly<Record<LimitBreach['limit'], readonly [(breach: LimitBreac
   ],
 }
 
+/** As the end of a sentence that names the plugin. */
+export function breachWords(breach: LimitBreach): string {
+  return `${WORDS[breach.limit][0](breach)}, its limit ${breach.limit} is ${breach.declared}`
+}
+
+/** What may be done about it, as the end of a sentence. */
+export function breachRemedy({ limit }: LimitBreach): string {
+  return `${WORDS[limit][1]}, or raise the limit in [resource_limits] of its plugin.toml`
+}
+
 export function limitError(execution: Execution, breach: LimitBreach): PhantomError {
-  const { limit, declared } = breach
-  const [what, remedy] = WORDS[limit]
   const { operation, plugin } = execution.call
   return new PhantomError(
     'LIMIT_EXCEEDED',
-    `Cannot finish "${operation}" of "${plugin.id}": ${what(breach)}, its limit ${limit} is ${declared}. ` +
-      `Its process is replaced. ${remedy}, or raise the limit in [resource_limits] of its plugin.toml`,
+    `Cannot finish "${operation}" of "${plugin.id}": ${breachWords(breach)}. Its process is replaced. ` +
+      breachRemedy(breach),
     { details: { ...breach } },
   )
 }

@@ -32,9 +32,10 @@ function judgeNetwork(instance: RunnerInstance, figure: keyof NetworkFigures, by
   }
   if (instance.inFlightCount > 0) return
   const before = idleBaseOf(instance, { ...use, [figure]: use[figure] - by })
-  if (excessOf(limits, use, before) === null) return
+  const excess = excessOf(limits, use, before)
+  if (excess === null) return
   void instance.spec.egress?.close()
-  void instance.end('resource_limit')
+  instance.breakLimit(null, excess, 'resource_limit')
 }
 
 /** What it had used before it was first seen to use something without a call, since its last one. */

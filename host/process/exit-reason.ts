@@ -1,4 +1,5 @@
 import type { ExitInfo } from '../../src/contract/plugin-info.ts'
+import { breachWords, type LimitBreach } from '../execution/limit-error.ts'
 import { RUNNER_EXIT_CODES } from '../../src/contract/exit-codes.ts'
 import type { ExitClass } from '../../src/contract/life.ts'
 
@@ -50,6 +51,8 @@ export interface ProcessEnd {
   readonly cause: EndCause | null
   /** What of it broke the protocol, when that is the cause. */
   readonly violation: string | null
+  /** The limit that it went over, where the host ended it for that. */
+  readonly breach: LimitBreach | null
   /** Whether it held nearly all of the memory that it may have. */
   readonly isNearMemoryLimit: boolean
   /** The last lines of stderr: V8 says there why it gives up. */
@@ -108,7 +111,8 @@ function describeExit(end: ProcessEnd, exitClass: ExitClass): string {
   const how = howEnded(end)
   if (end.cause !== null) {
     const what = end.violation === null ? '' : `: ${end.violation}`
-    return `${exitClass}: ${WORDS[end.cause]}${what} (${how})`
+    const words = end.breach === null ? WORDS[end.cause] : breachWords(end.breach)
+    return `${exitClass}: ${words}${what} (${how})`
   }
   const last = end.stderrTail
     .trimEnd()

@@ -60,6 +60,7 @@ export class RunnerInstance {
   #reported: Reported | null = null
   #hooks: ReadonlySet<RunnerHook> = new Set()
   #isPreloaded = false
+  #breach: LimitBreach | null = null
   #lastCallAtMs = this.#spawnedAtMs
   /** Inputs that are sent again should the process die. */
   readonly #kept = new WeakSet<Uint8Array>()
@@ -202,9 +203,10 @@ export class RunnerInstance {
     return [...this.#inFlight.values()]
   }
 
-  /** Ends a call that went over a limit, and the process with it: what was stopped halfway is not gone on with. */
-  breakLimit(execution: Execution, breach: LimitBreach, cause: 'cpu_limit' | 'resource_limit'): void {
-    execution.settle({ kind: 'rejected', error: limitError(execution, breach) })
+  /** Ends the call that went over a limit, and the process with it: what was stopped halfway is not gone on with. */
+  breakLimit(execution: Execution | null, breach: LimitBreach, cause: 'cpu_limit' | 'resource_limit'): void {
+    if (this.#cause === null) this.#breach = breach
+    execution?.settle({ kind: 'rejected', error: limitError(execution, breach) })
     void this.end(cause)
   }
 
@@ -339,6 +341,7 @@ export class RunnerInstance {
       isIdle: this.figures.readyAtMs !== null && this.#inFlight.size === 0,
       cause: this.#cause,
       violation: this.#cause === 'protocol' ? this.#words.violation : null,
+      breach: this.#breach,
       isNearMemoryLimit,
       stderrTail: this.#output.stderrTail,
     }

@@ -4,7 +4,7 @@ import { closedFile } from './closed-file.ts'
 import { classifyExit, howEnded, type EndCause, type ProcessEnd } from './exit-reason.ts'
 import type { InstanceSpec } from './instance-spec.ts'
 import type { RunnerInstance } from './runner-instance.ts'
-import { memoryAtStart, type StartLimit } from './start-limit.ts'
+import { breachAtStart, memoryAtStart, type StartLimit } from './start-limit.ts'
 
 export interface FailedStart {
   /** What the runner answered; null when it did not. */
@@ -64,6 +64,7 @@ export function startError(instance: RunnerInstance, failed: FailedStart): Phant
       { details: { plugin_id: id, ...(isDeterministic(failed.answer) ? { deterministic: true } : {}) } },
     )
   }
+  if (failed.end?.breach != null) return limitError(id, breachAtStart(failed.end.breach), see)
   if (failed.end !== null && classifyExit(failed.end) === 'oom')
     return limitError(id, memoryAtStart(instance), see)
   return new PhantomError(

@@ -1,6 +1,7 @@
 import { RUNNER_ERRORS } from '../../src/contract/runner-methods.ts'
 import type { ErrorDetails } from '../../src/contract/phantom-error.ts'
 import type { Answer } from '../../src/rpc/connection.ts'
+import { breachRemedy, breachWords, type LimitBreach } from '../execution/limit-error.ts'
 import { limitBehind, limitNote } from '../execution/limit-behind.ts'
 import type { RunnerInstance } from './runner-instance.ts'
 
@@ -22,6 +23,11 @@ export function limitAtStart(instance: RunnerInstance, answer: Answer | null): S
   const behind = limitBehind(instance, error)
   if (behind === null) return null
   return { words: `${error.message}${limitNote(behind)}`, details: behind.isSeen ? { ...behind.breach } : {} }
+}
+
+/** Of one that the host ended while it started. */
+export function breachAtStart(breach: LimitBreach): StartLimit {
+  return { words: `${breachWords(breach)}. ${breachRemedy(breach)}`, details: { ...breach } }
 }
 
 /** Of one that was refused memory while it started, or died of it: what was seen of it stands. */

@@ -342,14 +342,15 @@ describe('Limits on the network', () => {
   let servers: Servers
   let daemon: TestDaemon
 
-  async function start(limits: string): Promise<void> {
+  /** `atLoad`: what its code does before it is ready. */
+  async function start(limits: string, atLoad = ''): Promise<void> {
+    const hosts = `network:127.0.0.1:${servers.port},127.0.0.1:${servers.tlsPort}`
     daemon = await TestDaemon.start({
       plugins: ['networker'],
-      prepare: granted(
-        'networker',
-        [`network:127.0.0.1:${servers.port},127.0.0.1:${servers.tlsPort}`],
-        `[resource_limits]\n${limits}\n`,
-      ),
+      prepare: (world) => {
+        granted('networker', [hosts], `[resource_limits]\n${limits}\n`)(world)
+        fs.appendFileSync(world.path('plugins', 'networker', 'index.js'), `\n${atLoad}\n`)
+      },
     })
     await daemon.approve('networker')
   }
@@ -406,6 +407,20 @@ describe('Limits on the network', () => {
       'its process to end',
     )
     expect(servers.seen.length - before, 'requests that the server saw').to.equal(3)
+    expect((await daemon.info('networker')).last_exit?.message).to.include(
+      'it made 4 requests, its limit max_network_requests is 3',
+    )
+  })
+
+  it('end a process that is over them before it is ready, and say so', async () => {
+    await start(
+      'max_network_requests = 3',
+      `for (let at = 0; at < 9; at += 1) await fetch('http://127.0.0.1:${servers.port}/')`,
+    )
+    const { code, message, details } = await daemon.refusal('networker', 'raw')
+    expect(code, message).to.equal('PLUGIN_START_FAILED')
+    expect(details).to.deep.include({ limit: 'max_network_requests', declared: 3, measured: 4 })
+    expect(message).to.include('it made 4 requests, its limit max_network_requests is 3')
   })
 
   it('leave a request alone whose answer never comes: its call has a deadline', async () => {

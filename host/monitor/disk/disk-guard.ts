@@ -165,7 +165,7 @@ function endIfOver(instance: RunnerInstance, measure: FolderMeasure): void {
   const breach = breachOf(instance.generation, measure)
   if (breach === null) return
   for (const execution of instance.inFlight()) instance.breakLimit(execution, breach, 'resource_limit')
-  void instance.end('resource_limit')
+  instance.breakLimit(null, breach, 'resource_limit')
 }
 
 function breachOf(generation: Generation, { bytes, files, problem }: FolderMeasure): LimitBreach | null {

@@ -9,6 +9,7 @@ const classOf = (end: Partial<ProcessEnd>): string =>
       isIdle: false,
       cause: null,
       violation: null,
+      breach: null,
       isNearMemoryLimit: false,
       stderrTail: '',
       ...end,
