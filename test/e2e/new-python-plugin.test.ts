@@ -18,6 +18,12 @@ def write(path, call):
 def fail(data, call):
     raise ValueError('no such luck')
 
+def leave(data, call):
+    raise SystemExit(3)
+
+def say(data, call):
+    call.log(*data)
+
 def no_json(data, call):
     return float('nan')
 
@@ -38,7 +44,7 @@ noted = []
 def note(payload, call):
     noted.append([call.sender, call.origin, payload])
 
-OPERATIONS = {f.__name__: f for f in (read, write, fail, no_json, wait, tell, send)}
+OPERATIONS = {f.__name__: f for f in (read, write, fail, leave, say, no_json, wait, tell, send)}
 OPERATIONS['noted'] = lambda data, call: noted
 MESSAGES = {'note': note}
 `
@@ -124,6 +130,14 @@ describe('the wire of a plugin that phantom new wrote in Python', function () {
     const { success, error } = await daemon!.call(id, 'no_json')
     expect(success).to.equal(false)
     expect(error).to.match(/not JSON compliant/)
+    for (const [operation, input, words] of [
+      ['leave', null, 'SystemExit: 3'],
+      ['say', ['fatal', 'x'], "Cannot log: the level is 'fatal', expected one of debug, info, warn, error"],
+    ] as const) {
+      const told = await daemon!.call(id, operation, input, { timeout_ms: 10_000 })
+      expect([told.success, told.error]).to.deep.equal([false, words])
+    }
+    expect((await daemon!.call(id, 'say', ['warn', 5])).warnings).to.deep.equal(['5'])
     expect((await daemon!.refusal(id, 'dance')).code).to.equal('OPERATION_NOT_FOUND')
   })
 

@@ -35,8 +35,10 @@ class Call:
         self.execution_id = started['execution_id_prefix'] + base36(id)
 
     def log(self, level, message):
+        if level not in LEVELS:
+            raise ValueError(f'Cannot log: the level is {level!r}, expected one of {", ".join(LEVELS)}')
         if LEVELS.index(level) >= LEVELS.index(self._wire.started['log_level']):
-            params = {'level': level, 'message': message[:MAX_TEXT_CHARS], 'execution_id': self.execution_id}
+            params = {'level': level, 'message': str(message)[:MAX_TEXT_CHARS], 'execution_id': self.execution_id}
             self._wire.send({'method': 'log', 'params': params})
 
     def progress(self, fraction, message=''):
@@ -115,6 +117,8 @@ class Wire:
             answer = [failure(id, 'out_of_memory', error)]
         except Exception as error:
             answer = [failure(id, 'fault', error, {'name': type(error).__name__})]
+        except BaseException as error:  # sys.exit() ends a thread alone, and its call wants an answer
+            answer = [failure(id, 'fault', f'{type(error).__name__}: {error}')]
         del self._calls[id]
         self.send(*answer)
 
