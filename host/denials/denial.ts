@@ -18,6 +18,9 @@ export interface Reach {
   /** It reads these and writes those, its own folders among them. */
   readonly readPaths: readonly string[]
   readonly writePaths: readonly string[]
+  /** The daemon's own: no permission opens them, but for the plugin's own folder among them. */
+  readonly closedToReaders: readonly string[]
+  readonly closedToWriters: readonly string[]
   /** Folders that the host's own do not show through. */
   readonly privateFolders: readonly string[]
   /** Rules; empty where it has no network. */
@@ -207,10 +210,8 @@ function permissionFor(access: Exclude<Access, { kind: 'runtime' }>, reach: Reac
 function spell(access: Exclude<Access, { kind: 'runtime' }>, reach: Reach): string | null {
   switch (access.kind) {
     case 'fs_read':
-      return `fs_read:${spellPath(access.path, reach)}`
     case 'fs_write':
-      // A plugin's own folder stays read-only, whatever is asked for.
-      return contains(reach.pluginDir, access.path) ? null : `fs_write:${spellPath(access.path, reach)}`
+      return isClosed(access, reach) ? null : `${access.kind}:${spellPath(access.path, reach)}`
     case 'network':
       return spellHost(access.host, access.port)
     case 'env':
@@ -218,6 +219,14 @@ function spell(access: Exclude<Access, { kind: 'runtime' }>, reach: Reach): stri
     case 'process':
       return 'process'
   }
+}
+
+/** A plugin's own folder stays read-only, whatever is asked for. */
+function isClosed({ kind, path }: Extract<Access, { path: string }>, reach: Reach): boolean {
+  const { pluginDir, dataDir, closedToReaders, closedToWriters } = reach
+  if (contains(dataDir, path)) return false
+  if (contains(pluginDir, path)) return kind === 'fs_write'
+  return (kind === 'fs_read' ? closedToReaders : closedToWriters).some((folder) => contains(folder, path))
 }
 
 /** As an author would write it: the same manifest is right in every workspace. */

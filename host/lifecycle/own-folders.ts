@@ -1,6 +1,6 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { socketPathOf } from '../../src/rpc/endpoint.ts'
+import { socketPathOf, STATE_PARENT } from '../../src/rpc/endpoint.ts'
 import { isInside } from '../registry/read-inside.ts'
 
 interface Folders {
@@ -8,11 +8,19 @@ interface Folders {
   readonly configDirectory: string | null
 }
 
-/** State, with that of other daemons beside it, configuration, and where the sockets lie. */
-export function ownFolders({ stateDirectory, configDirectory }: Folders): string[] {
+/**
+ * State, with that of other daemons beside it, configuration, and where the sockets lie. Another daemon may serve the
+ * same plugins with its state where it is by itself: one that observes, or an earlier configuration's.
+ */
+export function ownFolders({
+  stateDirectory,
+  configDirectory,
+  pluginDirectory,
+}: Folders & { readonly pluginDirectory: string }): string[] {
   const parent = dirname(stateDirectory)
   return [
-    basename(parent) === '.phantom' ? parent : stateDirectory,
+    basename(parent) === STATE_PARENT ? parent : stateDirectory,
+    join(dirname(pluginDirectory), STATE_PARENT),
     dirname(socketPathOf(stateDirectory)),
     ...(configDirectory === null ? [] : [configDirectory]),
   ]

@@ -17,6 +17,8 @@ export function reachOf(
     readPaths: [...policy.readPaths, directory],
     writePaths: [...policy.writePaths, dataDir],
     grantedWritePaths: policy.writePaths,
+    closedToReaders: policy.hide,
+    closedToWriters: [...policy.hide, ...policy.protect],
     privateFolders: tier === 'namespace' ? ['/tmp'] : [],
     network: policy.network,
     process: policy.process,

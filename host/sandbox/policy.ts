@@ -3,6 +3,7 @@ import path from 'node:path'
 
 import type { Permission } from '../../src/contract/permission.ts'
 import type { PermissionInfo } from '../../src/contract/plugin-info.ts'
+import { STATE_PARENT } from '../../src/rpc/endpoint.ts'
 import { resolveEnvironment } from './environment.ts'
 import { explainDeniedAccess } from './file-access.ts'
 import { anchor, refusalOfSpelling, resolveGrantPath, type GrantPath, type GrantRoots } from './grant-path.ts'
@@ -134,7 +135,10 @@ function canonicalRoots(roots: PolicyRoots): GrantRoots {
     workspace: path.resolve(roots.workspace),
     pluginDir: canonicalPath(roots.pluginDir).path,
     dataDir: canonicalPath(roots.dataDir).path,
-    hidden: roots.hidden.map((folder) => canonicalPath(folder).path),
+    // A workspace may be another daemon's project.
+    hidden: [...roots.hidden, path.join(roots.workspace, STATE_PARENT)].map(
+      (folder) => canonicalPath(folder).path,
+    ),
   }
 }
 

@@ -7,13 +7,16 @@ import type { SocketRole } from '../contract/method-roles.ts'
 const MAX_SOCKET_PATH_BYTES = 107
 const SOCKET_NAMES = { application: 'phantom.sock', operator: 'phantom-admin.sock' } as const
 
+/** Beside plugin directories: it holds the state folder of each. */
+export const STATE_PARENT = '.phantom'
+
 /**
  * The one state folder of a plugin directory: `.phantom/<name>` beside it, so that two plugin directories with one
  * parent keep apart.
  */
 export function stateDirectoryOf(pluginDirectory: string): string {
   const directory = resolve(pluginDirectory)
-  return join(dirname(directory), '.phantom', basename(directory))
+  return join(dirname(directory), STATE_PARENT, basename(directory))
 }
 
 /**

@@ -91,6 +91,22 @@ describe('the first sight of a plugin', function () {
     )
   })
 
+  it("shows nobody what another daemon keeps in the workspace's .phantom", async function () {
+    addAsking(world, 'reader', ['fs_read:.'])
+    world.write('elsewhere/.phantom/plugins/state.db', 'SECRET')
+    world.write('elsewhere/given.txt', 'given')
+    system = await world.attach()
+    const { tier } = await system.get_status()
+    if (tier === 'process') skipBecause.call(this, 'no namespaces here: the whole grant is refused')
+    const workspace = world.path('elsewhere')
+    expect((await system.execute_plugin('reader', 'read', 'given.txt', { workspace })).result).to.equal(
+      'given',
+    )
+    expect((await system.execute_plugin('reader', 'list', '.phantom', { workspace })).result).to.deep.equal(
+      [],
+    )
+  })
+
   it('counts in no environment that leaves everything to a person', async () => {
     addAsking(world, 'ordinary', ['fs_read:./data'])
     system = await world.attach(world.folder, 'development')

@@ -146,6 +146,18 @@ describe('phantom learn', function () {
     expect(learned.permissions).to.deep.equal(['fs_read:./secret.txt'])
   })
 
+  it("shows nothing of another daemon's state in its workspace, and asks for none of it", async () => {
+    world.write('.phantom/plugins/logs/daemon.log', 'SECRET')
+    const input = ['--input', '"./.phantom/plugins/logs/daemon.log"']
+    const args = ['learn', 'reaches_out', '--plugins', world.plugins, '--json', '--', 'read', ...input]
+    const learned = JSON.parse((await phantom(args)).stdout) as Learned
+    expect(learned.error).to.include('ENOENT')
+    expect(JSON.stringify(learned.permissions)).not.to.include('.phantom')
+    expect(learned.notes).to.deep.equal([
+      `reading "${world.path('.phantom/plugins/logs/daemon.log')}" is granted to no plugin`,
+    ])
+  })
+
   it('leaves a daemon that runs already alone, and no process and no state behind', async () => {
     const system = await enforcing()
     try {

@@ -10,6 +10,8 @@ const REACH: Reach = {
   dataDir: '/work/project/.phantom/plugins/probe/data',
   readPaths: ['/work/project/data', '/work/project/plugins/probe'],
   writePaths: ['/work/project/output', '/work/project/.phantom/plugins/probe/data'],
+  closedToReaders: ['/work/project/.phantom'],
+  closedToWriters: ['/work/project/.phantom', '/work/project/plugins'],
   privateFolders: [],
   network: [],
   process: false,
@@ -50,6 +52,19 @@ describe('describeDenial()', () => {
     }
     const own = describeDenial({ kind: 'fs_write', path: `${REACH.pluginDir}/index.js` }, REACH)
     expect(own.details.missing).to.eql([])
+  })
+
+  it("has no line for the daemon's own folders, which nobody is granted", () => {
+    expect(sentence({ kind: 'fs_read', path: '/work/project/.phantom/plugins/state.db' })).to.equal(
+      'reading "/work/project/.phantom/plugins/state.db" is granted to no plugin',
+    )
+    expect(missing({ kind: 'fs_write', path: '/work/project/plugins/other/index.js' })).to.eql([])
+    expect(missing({ kind: 'fs_read', path: '/work/project/plugins/other/index.js' })).to.eql([
+      'fs_read:./plugins/other/index.js',
+    ])
+    expect(missing({ kind: 'fs_read', path: `${REACH.dataDir}/x` }), 'but its own').to.eql([
+      'fs_read:${data_dir}/x',
+    ])
   })
 
   it('never holds a control character', () => {

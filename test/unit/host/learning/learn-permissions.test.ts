@@ -18,6 +18,8 @@ function reachWith(declared: readonly string[], more: Partial<Reach> = {}): Reac
     dataDir: `${W}/.phantom/probe/data`,
     readPaths: [],
     writePaths: [],
+    closedToReaders: [`${W}/.phantom`],
+    closedToWriters: [`${W}/.phantom`],
     privateFolders: ['/tmp'],
     network: [],
     process: false,
@@ -29,11 +31,11 @@ function reachWith(declared: readonly string[], more: Partial<Reach> = {}): Reac
   }
 }
 
-function learn(accesses: readonly Access[], reach = reachWith([])) {
+function learn(accesses: readonly Access[], reach = reachWith([]), more: readonly string[] = []) {
   const observations = new Observations()
   for (const access of accesses) observations.add(access, reach)
   return learnPermissions(observations.of('probe')!, {
-    look: (path) => (FOLDERS.includes(path) ? 'folder' : FILES.includes(path) ? 'file' : null),
+    look: (path) => ([...FOLDERS, ...more].includes(path) ? 'folder' : FILES.includes(path) ? 'file' : null),
     isSet: (name) => name === 'SERVICE_TOKEN' || name === 'OTHER',
   })
 }
@@ -49,6 +51,16 @@ describe('learnPermissions()', () => {
       'fs_read:./app.yaml',
       'fs_read:./data',
     ])
+  })
+
+  it("asks for none of the daemon's own, which nobody is granted", () => {
+    const { permissions, notes } = learn(
+      [read(`${W}/.phantom/plugins`), read(`${W}/app.yaml`)],
+      reachWith([]),
+      [`${W}/.phantom/plugins`],
+    )
+    expect(permissions).to.eql(['fs_read:./app.yaml'])
+    expect(notes).to.eql([`reading "${W}/.phantom/plugins" is granted to no plugin`])
   })
 
   it('names the folder in which a new file would come to lie, since a right makes folders', () => {
