@@ -1,9 +1,13 @@
+import { channel } from 'node:diagnostics_channel'
 import { registerHooks } from 'node:module'
 
 const MESSAGE =
   'Cannot make code from a string: this plugin may not. If it must, set eval = true under [runtime] in its plugin.toml'
 /** `code` of what it throws. */
 export const EVAL_DENIED = 'ERR_EVAL_DENIED'
+/** Told of each attempt, also of one whose error is caught. */
+export const EVAL_CHANNEL = 'phantom:eval'
+const attempts = channel(EVAL_CHANNEL)
 const VM = new Set(['vm', 'node:vm'])
 
 /**
@@ -48,5 +52,6 @@ function refuse(): never {
 }
 
 function evalError(): EvalError {
+  if (attempts.hasSubscribers) attempts.publish(null)
   return Object.assign(new EvalError(MESSAGE), { code: EVAL_DENIED })
 }

@@ -105,6 +105,12 @@ function permissionOf(thrown: unknown, code: string): string | null {
   return BUILTIN_PERMISSIONS.find(([name]) => textOf(thrown).endsWith(name))?.[1] ?? null
 }
 
+/** What a module that is loaded needs of `[runtime]`, by the name it is asked for; null where it needs nothing. */
+export function permissionOfModule(specifier: string): string | null {
+  if (specifier.endsWith('.node')) return 'Addon'
+  return BUILTIN_PERMISSIONS.find(([name]) => specifier === name)?.[1] ?? null
+}
+
 const BUILTIN_PERMISSIONS = [
   ['node:sqlite', 'Sqlite'],
   ['node:ffi', 'FFI'],

@@ -1,7 +1,9 @@
 import { subscribe } from 'node:diagnostics_channel'
+import { registerHooks } from 'node:module'
+import { EVAL_CHANNEL } from './forbid-eval.ts'
 import { rememberTarget, targetOf } from './asked-hosts.ts'
 import { deniedIn, PERMISSION_CHANNELS } from './permission-channels.ts'
-import { readText } from './runner-error.ts'
+import { permissionOfModule, readText } from './runner-error.ts'
 
 /** Told between two calls, or of an observed process; the host bounds by itself what it believes. */
 const MAX_TOLD = 64
@@ -54,10 +56,21 @@ export class PermissionWatch {
     if (!this.#isObserving) this.#told.clear()
   }
 
-  /** From now on also of what nothing refuses: which ports are meant, and which variables are read. */
+  /**
+   * From now on also of what nothing refuses (which ports are meant, which variables are read), and of what is refused
+   * without a word to Node's channels: code from text, modules that its flags take away.
+   */
   observe(): void {
     if (this.#isObserving) return
     this.#isObserving = true
+    subscribe(EVAL_CHANNEL, () => this.#say('Eval', ''))
+    registerHooks({
+      resolve: (specifier, context, nextResolve) => {
+        const permission = permissionOfModule(specifier)
+        if (permission !== null) this.#say(permission, specifier)
+        return nextResolve(specifier, context)
+      },
+    })
     process.env = new Proxy(process.env, {
       get: (variables, name, receiver) => {
         if (typeof name === 'string') this.#say('Env', name)

@@ -133,6 +133,33 @@ describe('phantom learn', function () {
     }
   })
 
+  it('learns of it as well where the plugin catches the refusal and goes on', async () => {
+    const input = (way: string): string[] => ['--input', JSON.stringify({ way, input: '1' })]
+    const learnt = async (way: string): Promise<Learned> => {
+      const args = [
+        'learn',
+        'reaches_out',
+        '--plugins',
+        world.plugins,
+        '--json',
+        '--',
+        'caught',
+        ...input(way),
+      ]
+      return JSON.parse((await phantom(args)).stdout) as Learned
+    }
+    const found = []
+    for (const way of ['evaluate', 'sqlite', 'ffi']) {
+      const { error, runtime } = await learnt(way)
+      found.push([error, runtime])
+    }
+    expect(found).to.deep.equal([
+      [null, ['eval']],
+      [null, ['sqlite']],
+      [null, ['ffi']],
+    ])
+  })
+
   it('learns the same of a WebAssembly plugin, and nothing of what it merely holds', async () => {
     const id = 'granted_wasm'
     const asked = '[permissions]\npermissions = ["fs_read:./data", "fs_read:./settings.json"]\n'
