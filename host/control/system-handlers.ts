@@ -38,7 +38,7 @@ import type { Workspaces } from './workspaces.ts'
 export interface HandlerPowers {
   readonly facts: Omit<
     DaemonStatus,
-    'uptime_ms' | 'clients' | 'plugins' | 'instances' | 'calls' | 'memory_bytes'
+    'uptime_ms' | 'policy_problem' | 'clients' | 'plugins' | 'instances' | 'calls' | 'memory_bytes'
   >
   readonly maxPayloadBytes: number
   readonly hasCgroups: boolean
@@ -49,7 +49,7 @@ export interface HandlerPowers {
   readonly store: Store
   readonly audit: AuditLog
   readonly configSource: HostConfigSource
-  readonly policy: Pick<PolicySource, 'reload'>
+  readonly policy: Pick<PolicySource, 'reload' | 'problem'>
   readonly launcher: InstanceLauncher
   readonly rights: PluginRights
   readonly observations: Observations
@@ -164,6 +164,7 @@ function describeStatus(powers: HandlerPowers): DaemonStatus {
   return {
     ...powers.facts,
     uptime_ms: Math.round(process.uptime() * 1000),
+    policy_problem: powers.policy.problem,
     clients: powers.clientCount(),
     plugins: { total: records.length, by_state: registry.countByState() },
     instances: lanes.filter((lane) => lane.instance !== null).length,

@@ -10,12 +10,16 @@ export function notRunnable(record: PluginRecord): PhantomError {
   if (state === 'failed') return failedError(id, reason ?? 'it ended too often')
   const details = { plugin_id: id, state, issues }
   if (state === 'invalid') {
-    return new PhantomError('MANIFEST_INVALID', `Cannot run "${id}": it is invalid: ${reason}. ${see}`, {
-      details,
-    })
+    return new PhantomError(
+      'MANIFEST_INVALID',
+      `Cannot run "${id}": it is invalid: ${ended(reason)} ${see}`,
+      {
+        details,
+      },
+    )
   }
   if (state !== 'enabled') {
-    return new PhantomError('PLUGIN_BLOCKED', `Cannot run "${id}": it is ${state}: ${reason}. ${see}`, {
+    return new PhantomError('PLUGIN_BLOCKED', `Cannot run "${id}": it is ${state}: ${ended(reason)} ${see}`, {
       details,
     })
   }
@@ -29,6 +33,11 @@ export function notRunnable(record: PluginRecord): PhantomError {
   return new PhantomError('DEPENDENCY_UNAVAILABLE', `Cannot run "${id}": ${dependencyProblem}. ${see}`, {
     details: { plugin_id: id },
   })
+}
+
+/** With a full stop, unless it ends with a question already. */
+function ended(reason: string | null): string {
+  return /[.?!]$/.test(reason ?? '') ? `${reason}` : `${reason}.`
 }
 
 /** @throws PhantomError OPERATION_NOT_FOUND */

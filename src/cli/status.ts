@@ -46,6 +46,9 @@ export function formatStatus(status: DaemonStatus): string[] {
     ...(status.permissions_mode === 'observe'
       ? [['permissions', 'OBSERVED, NOT ENFORCED (permissions.mode: observe)'] as const]
       : []),
+    ...(status.policy_problem === null
+      ? []
+      : [['policy', `NOT TAKEN: ${printableLine(status.policy_problem.replaceAll('\n', ' '))}`] as const]),
     ['processes', `${status.instances} of plugins, ${status.clients} connected applications`],
     ['calls', `${calls.total}: ${calls.in_flight} running, ${calls.queued} queued, ${calls.failed} failed`],
     ['memory', `${formatBytes(status.memory_bytes)} (the daemon alone)`],

@@ -336,6 +336,8 @@ export interface DaemonStatus {
   required_tier: IsolationTier
   /** `observe`: what plugins reach for is written down, and the runtime refuses none of it. */
   permissions_mode: PermissionMode
+  /** Why the administrator's `policy.yaml` as it stands now does not hold; null where it does, or there is none. */
+  policy_problem: string | null
   clients: number
   plugins: { total: number; by_state: Record<string, number> }
   instances: number

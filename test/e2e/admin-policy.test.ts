@@ -140,12 +140,19 @@ export default {
     policy('plugins: { reads: { refuze: [] } }')
     const error = await refusalOf(daemon.system.reload_config())
     expect(error.code).to.equal('CONFIG_INVALID')
-    expect(error.message).to.include(
-      'policy.yaml:1:21: "refuze" is no key of "plugins.reads". Did you mean "refuse"?',
+    const wrong = 'policy.yaml:1:21: "refuze" is no key of "plugins.reads". Did you mean "refuse"?'
+    expect(error.message).to.include(wrong)
+    expect((await daemon.system.get_status()).policy_problem).to.include(wrong)
+    const log = (): string => fs.readFileSync(daemon.world.path('.phantom/plugins/audit.jsonl'), 'utf8')
+    await until(
+      () => /"policy\.refused".*"outcome":"refused".*refuze/.test(log()),
+      'the line of the audit log',
     )
     expect((await daemon.refusal('reads', 'read', `${folder}/data/given.txt`)).code).to.equal(
       'PERMISSION_DENIED',
     )
+    policy('')
+    await until(async () => (await daemon.system.get_status()).policy_problem === null, 'the mended policy')
   })
 })
 

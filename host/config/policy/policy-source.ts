@@ -29,6 +29,7 @@ export class PolicySource {
   readonly #follower: FileFollower
   #policy: AdminPolicy = NO_POLICY
   #fault: string | null = null
+  #notTaken: string | null = null
   #wasThere = false
 
   constructor(options: PolicySourceOptions) {
@@ -51,6 +52,11 @@ export class PolicySource {
     return this.#fault
   }
 
+  /** Why the file as it stands now does not hold; null where it does. */
+  get problem(): string | null {
+    return this.#fault ?? this.#notTaken
+  }
+
   /** What it says of one plugin: everywhere first. */
   rulesFor(plugin: { readonly id: string; readonly author: string | null }): AdminRule[] {
     const { everywhere, publishers, plugins } = this.#policy
@@ -61,7 +67,13 @@ export class PolicySource {
   /** @throws PhantomError CONFIG_INVALID, and what held before goes on to hold */
   reload(): void {
     const before = { policy: this.#policy, fault: this.#fault }
-    this.#take()
+    try {
+      this.#take()
+      this.#notTaken = null
+    } catch (error) {
+      this.#notTaken = messageOf(error)
+      throw error
+    }
     if (!isDeepStrictEqual(before, { policy: this.#policy, fault: this.#fault })) this.#options.onChange()
   }
 

@@ -189,6 +189,7 @@ describe('formatStatus()', () => {
       tier: 'process',
       required_tier: 'namespace',
       permissions_mode: 'enforce',
+      policy_problem: null,
       clients: 2,
       plugins: { total: 3, by_state: { enabled: 2, invalid: 1 } },
       instances: 1,
