@@ -230,7 +230,7 @@ export class DaemonCore {
       compiler: this.#compiler,
       identities: createIdentityPool(stateDirectory, process.getuid?.() ?? -1),
       store,
-      baseDataBytes: rememberMemoryBase(this.machine, store),
+      memoryBase: rememberMemoryBase(this.machine, store),
       hiddenPaths: ownFolders(this.options),
       protectedPaths: [pluginDirectory, join(packageDirectory(), 'dist')],
       projectRoots: () => [dirname(pluginDirectory), ...config().workspace.roots],

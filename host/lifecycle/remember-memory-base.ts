@@ -1,14 +1,20 @@
 import type { Machine } from '../sandbox/machine.ts'
-import { measureMemoryBase, type RunnerKind } from '../sandbox/memory-base.ts'
+import { measureMemoryBase, type MemoryBase, type RunnerKind } from '../sandbox/memory-base.ts'
 import type { Store } from '../store/store.ts'
 
 const PLAIN: RunnerKind = { hasNetwork: false, isWasm: false, threads: 0 }
 
+/** What of its addresses a thread uses as soon as it is there: that is taken from the plugin's limit, as all it takes later. */
+const THREAD_HELD_BYTES = 6 * 1024 * 1024
+
 /**
- * Measured once for each Node, sandbox and kind of runner, and remembered in the store. Each thread that a plugin may
- * have adds what one adds, and so does the one that starts them.
+ * Measured once for each Node, sandbox and kind of runner, and remembered in the store. The thread that starts those of
+ * the plugin adds what one adds, and each of those what it reserves and does not use.
  */
-export function rememberMemoryBase(machine: Machine, store: Store): (kind: RunnerKind) => Promise<number> {
+export function rememberMemoryBase(
+  machine: Machine,
+  store: Store,
+): (kind: RunnerKind) => Promise<MemoryBase> {
   const measuring = new Map<string, Promise<number>>()
   const measured = async (kind: RunnerKind): Promise<number> => {
     const key = keyOf(machine, kind)
@@ -27,9 +33,10 @@ export function rememberMemoryBase(machine: Machine, store: Store): (kind: Runne
   }
   return async ({ threads, ...kind }) => {
     const base = await measured({ ...kind, threads: 0 })
-    if (threads === 0) return base
-    const threadBytes = (await measured({ ...PLAIN, threads: 1 })) - (await measured(PLAIN))
-    return base + (threads + 1) * threadBytes
+    if (threads === 0) return { dataBytes: base, threadBytes: 0 }
+    const oneBytes = (await measured({ ...PLAIN, threads: 1 })) - (await measured(PLAIN))
+    const threadBytes = oneBytes - THREAD_HELD_BYTES
+    return { dataBytes: base + oneBytes + threads * threadBytes, threadBytes }
   }
 }
 

@@ -17,8 +17,8 @@ const SAMPLE_MS = 50
 /** and fewer of one that only waits: who uses no processor takes no memory. A little longer than the monitor's pause. */
 const REST_MS = 300
 /**
- * Of one that may have threads: RLIMIT_DATA leaves room for the addresses that threads reserve, which may be filled as
- * well, so what is held is the limit here. Two threads fill some 10 MiB in five milliseconds.
+ * Of one that may have threads: RLIMIT_DATA leaves room for the addresses that threads reserve, which the plugin's own
+ * process keeps from it, so what is held is judged here as well. Two threads fill some 10 MiB in five milliseconds.
  */
 const THREADED_MS = 5
 /** Once one has half of what it may have. */

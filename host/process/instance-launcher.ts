@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { LogLevel } from '../../src/contract/execution.ts'
 import type { Permission } from '../../src/contract/permission.ts'
-
 import type { PermissionInfo } from '../../src/contract/plugin-info.ts'
 import { RUNNER_PROTOCOL_VERSION } from '../../src/contract/version.ts'
 import type { EgressDoor } from '../egress/egress-doors.ts'
@@ -14,7 +13,7 @@ import { schemaIssues, type SchemaOwner } from '../registry/schema-issues.ts'
 import { Attestor } from '../sandbox/attest/attestor.ts'
 import type { RunnerIdentity } from '../sandbox/identity.ts'
 import { withoutNode } from '../sandbox/mechanisms.ts'
-import { PROGRAM_BASE_DATA_BYTES } from '../sandbox/memory-base.ts'
+import { PROGRAM_MEMORY_BASE, type MemoryBase } from '../sandbox/memory-base.ts'
 import { planRunner, type RunnerPlan } from '../sandbox/plan-runner.ts'
 import { observePolicy } from '../sandbox/observe-policy.ts'
 import { resolvePolicy, type Policy } from '../sandbox/policy.ts'
@@ -42,7 +41,7 @@ interface PlannedStart {
   readonly generation: Generation
   readonly lane: InstanceLane
   readonly prepared: PreparedPlugin
-  readonly baseDataBytes: number
+  readonly memory: MemoryBase
   readonly identity: RunnerIdentity | null
   readonly policy: Policy
   readonly egress: EgressDoor | null
@@ -140,26 +139,17 @@ export class InstanceLauncher {
     let egress: EgressDoor | null = null
     try {
       const policy = this.policyOf(generation, lane.workspace, identity)
-      const baseDataBytes =
+      const memory =
         prepared.executable === null
-          ? await this.#options.baseDataBytes({
+          ? await this.#options.memoryBase({
               hasNetwork: policy.network.length > 0,
               isWasm: generation.manifest.type === 'wasm',
               threads: generation.threads,
             })
-          : PROGRAM_BASE_DATA_BYTES
+          : PROGRAM_MEMORY_BASE
       egress = this.#openEgress(lane, policy)
       this.#options.variables.granted(generation.id, policy.env)
-      return this.#spawnPlanned({
-        generation,
-        lane,
-        prepared,
-        baseDataBytes,
-        identity,
-        policy,
-        egress,
-        release,
-      })
+      return this.#spawnPlanned({ generation, lane, prepared, memory, identity, policy, egress, release })
     } catch (error) {
       await egress?.close()
       release()
@@ -196,7 +186,7 @@ export class InstanceLauncher {
         attestor: this.#attestor,
         uid: start.identity?.uid ?? this.#options.machine.uid,
         mayStartProcesses: policy.process,
-        baseDataBytes: start.baseDataBytes,
+        baseDataBytes: start.memory.dataBytes,
         cgroup: this.#options.cgroups?.create(generation.limits) ?? null,
         reach: reachOf(generation, lane.workspace, { policy, dataDir, tier: plan.tier }),
         startTimeoutMs: this.#options.startTimeoutMs(),
@@ -246,7 +236,7 @@ export class InstanceLauncher {
       limits: generation.limits,
       runtime: generation.runtime,
       threads: generation.threads,
-      baseDataBytes: start.baseDataBytes,
+      baseDataBytes: start.memory.dataBytes,
       hasEgress: start.egress !== null,
       identity: start.identity,
       isWasm: generation.manifest.type === 'wasm',
@@ -274,6 +264,7 @@ export class InstanceLauncher {
       data_dir: place.dataDir,
       eval: generation.runtime.eval,
       threads: generation.threads,
+      ...(generation.threads > 0 ? { thread_bytes: start.memory.threadBytes } : {}),
       observe: this.#options.onObserved !== null,
       ...(generation.manifest.type === 'wasm' ? { grants: grantsOf(start.policy, place) } : {}),
       operations: prepared.operations,

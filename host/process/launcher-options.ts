@@ -9,7 +9,7 @@ import type { Observations } from '../learning/observations.ts'
 import type { Outbox } from '../messages/open-outbox.ts'
 import type { IdentityPool } from '../sandbox/identity.ts'
 import type { Machine } from '../sandbox/machine.ts'
-import type { RunnerKind } from '../sandbox/memory-base.ts'
+import type { MemoryBase, RunnerKind } from '../sandbox/memory-base.ts'
 import type { Redactor } from '../secrets/redactor.ts'
 import type { Variables } from '../secrets/variables.ts'
 import type { Store } from '../store/store.ts'
@@ -31,8 +31,7 @@ export interface LauncherOptions {
   /** Null where the daemon is not root: its runners keep its own uid. */
   readonly identities: IdentityPool | null
   readonly store: Store
-  /** What an idle runner's data segment measures: RLIMIT_DATA is that and the allowance. */
-  readonly baseDataBytes: (kind: RunnerKind) => Promise<number>
+  readonly memoryBase: (kind: RunnerKind) => Promise<MemoryBase>
   /** Left empty inside a wider grant, and granted to nobody: state, configuration, sockets. */
   readonly hiddenPaths: readonly string[]
   /** Stay read-only inside a wider grant: the plugin folders and the runner. */

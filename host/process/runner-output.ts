@@ -17,7 +17,8 @@ export interface OutputPowers {
 }
 
 const MAX_BYTES_PER_SECOND = 16 * 1024 * 1024
-const STDERR_TAIL_CHARS = 4096
+/** Room for the words of several threads that end at once, each with its stack behind why. */
+const STDERR_TAIL_CHARS = 16_384
 /** Pipes close right after the exit, unless something outside of a pid namespace still holds them. */
 const LAST_OUTPUT_MS = 200
 const MAX_SECRET_BYTES = 64 * 1024

@@ -13,11 +13,19 @@ export interface RunnerKind {
   /** Of a program that is measured 0 or 1. */
   readonly threads: number
 }
+
+/** What an idle runner's data segment measures: RLIMIT_DATA is that and the allowance. */
+export interface MemoryBase {
+  readonly dataBytes: number
+  /** What of it is for each thread that it may start; the runner holds that against the plugin until it does. */
+  readonly threadBytes: number
+}
+
 /**
  * What a program that is not the runner may count against RLIMIT_DATA beside its allowance: its own data, what its
  * libraries and an interpreter set up before its first line. A C program counts 0.3 MiB, Python 3.11 some 4.
  */
-export const PROGRAM_BASE_DATA_BYTES = 16 * 1024 * 1024
+export const PROGRAM_MEMORY_BASE: MemoryBase = { dataBytes: 16 * 1024 * 1024, threadBytes: 0 }
 
 /** Loads what a runner loads of Node, says so, and waits. */
 const IDLE_PROGRAM = `

@@ -8,14 +8,14 @@ import type { LoaderPowers } from '../start-plugin.ts'
 
 /** By a bundle of its own: a plugin without threads loads nothing of it. */
 export async function openThreads(
-  { threads, eval: mayEval, entry }: RunnerParams['preload'],
+  { threads, thread_bytes: threadBytes = 0, eval: mayEval, entry }: RunnerParams['preload'],
   { denied, quietly }: Pick<LoaderPowers, 'denied' | 'quietly'>,
 ): Promise<Threads> {
   // How it starts is no doing of the plugin's.
   return await quietly(async () => {
     const file = join(dirname(process.argv[1] ?? ''), 'threads.cjs')
     const { openThreadPool } = createRequire(file)(file) as typeof threadPool
-    return await openThreadPool({ threads, eval: mayEval, entry, onDenied: denied })
+    return await openThreadPool({ threads, threadBytes, eval: mayEval, entry, onDenied: denied })
   })
 }
 

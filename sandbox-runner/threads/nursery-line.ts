@@ -1,28 +1,48 @@
 import type { EventEmitter } from 'node:events'
-import { Worker, type Transferable } from 'node:worker_threads'
+import { MessageChannel, Worker, type MessagePort, type Transferable } from 'node:worker_threads'
 import { toTaskError } from './task-failure.ts'
-import type { NurseryData, NurseryEvent, NurseryRequest } from './thread-messages.ts'
+import type { NurseryData, NurseryEvent, NurseryOpen, NurseryRequest } from './thread-messages.ts'
 
-/** The main thread's end of the nursery, see `nursery.ts`. */
+/** As it is before the plugin's code comes. */
+const abort = process.abort.bind(process)
+
+/**
+ * The main thread's end of the nursery, see `nursery.ts`. A line of its own: whoever has Node's object of a thread may
+ * end it, and speak to it by its inner port. So nothing here keeps the nursery's, and nothing passes by it that would show
+ * it to the plugin's code in the same realm.
+ */
 export class Nursery {
-  readonly #worker: Worker
+  readonly #port: MessagePort
   readonly #threads = new Map<number, EventEmitter>()
   /** Told to end and not ended yet; each resolves when it has. */
   readonly #ending = new Map<number, PromiseWithResolvers<void>>()
   #lastId = 0
 
-  /** Starts it; it runs no code of anybody else's from then on. */
-  static async open(file: string, data: NurseryData): Promise<Nursery> {
-    const worker = new Worker(file, { workerData: data, resourceLimits: data.resourceLimits })
-    await new Promise<void>((resolve, reject) => worker.once('online', resolve).once('error', reject))
+  /** Starts it; it runs no code of anybody else's from then on, and has taken the room of all threads. */
+  static async open(file: string, data: Omit<NurseryData, 'port'>): Promise<Nursery> {
+    const { port1, port2 } = new MessageChannel()
+    const worker = new Worker(file, {
+      workerData: { ...data, port: port2 } satisfies NurseryData,
+      transferList: [port2],
+      resourceLimits: data.resourceLimits,
+      stdout: true,
+      stderr: true,
+    })
+    await new Promise<NurseryOpen>((resolve, reject) => {
+      port1.once('message', resolve)
+      worker.once('error', reject)
+    })
     worker.removeAllListeners('error')
-    return new Nursery(worker)
+    // Of a heap that threads have stuffed it may end: then nobody answers, and nothing of the memory limit is kept.
+    worker.on('error', abort).on('exit', abort)
+    worker.unref()
+    return new Nursery(port1)
   }
 
-  private constructor(worker: Worker) {
-    this.#worker = worker
-    worker.on('message', (event: NurseryEvent) => this.#heard(event))
-    worker.unref()
+  private constructor(port: MessagePort) {
+    this.#port = port
+    port.on('message', (event: NurseryEvent) => this.#heard(event))
+    port.unref()
   }
 
   start(thread: EventEmitter): number {
@@ -48,10 +68,15 @@ export class Nursery {
   }
 
   #ask(request: NurseryRequest, transfer: readonly Transferable[] = []): void {
-    this.#worker.postMessage(request, [...transfer])
+    this.#port.postMessage(request, [...transfer])
   }
 
   #heard(event: NurseryEvent): void {
+    if (event.kind === 'printed') {
+      process[event.stream].write(event.chunk)
+      this.#ask({ kind: 'printed', id: event.id, stream: event.stream })
+      return
+    }
     const thread = this.#threads.get(event.id)
     if (thread === undefined) return
     switch (event.kind) {

@@ -1,12 +1,16 @@
 /** What the runner's main thread, its nursery and the threads of a plugin say to one another. */
-import type { Transferable } from 'node:worker_threads'
+import type { MessagePort, Transferable } from 'node:worker_threads'
 
 /** The nursery's `workerData`. */
 export interface NurseryData {
   /** Threads that may live at once, whoever asks for more. */
   readonly maxThreads: number
+  /** What the memory limit leaves each of them to reserve. */
+  readonly threadBytes: number
   readonly resourceLimits: { readonly codeRangeSizeMb: number }
   readonly thread: ThreadData
+  /** Its end of the line to the main thread. */
+  readonly port: MessagePort
 }
 
 /** A thread's `workerData`. */
@@ -26,11 +30,24 @@ export type NurseryRequest =
       readonly transfer: readonly Transferable[]
     }
   | { readonly kind: 'terminate'; readonly id: number }
+  /** What it printed last is passed on: more may come. */
+  | { readonly kind: 'printed'; readonly id: number; readonly stream: 'stdout' | 'stderr' }
+
+/** From the nursery, first of all: the room of all threads is taken. */
+export interface NurseryOpen {
+  readonly kind: 'open'
+}
 
 /** From the nursery, about one thread. */
 export type NurseryEvent =
   | { readonly kind: 'message'; readonly id: number; readonly message: unknown }
   | { readonly kind: 'error'; readonly id: number; readonly error: TaskFailure }
+  | {
+      readonly kind: 'printed'
+      readonly id: number
+      readonly stream: 'stdout' | 'stderr'
+      readonly chunk: Uint8Array
+    }
   | { readonly kind: 'exit'; readonly id: number; readonly code: number }
 
 /** Some items of one call, for one thread. */

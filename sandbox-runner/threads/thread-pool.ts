@@ -18,6 +18,8 @@ const CHUNKS_PER_THREAD = 16
 
 export interface ThreadPoolSettings {
   readonly threads: number
+  /** What the memory limit leaves each of them to reserve. */
+  readonly threadBytes: number
   /** Whether code may be made from strings there. */
   readonly eval: boolean
   /** The plugin's entry point: what relative paths of tasks start from. */
@@ -30,6 +32,7 @@ export async function openThreadPool(settings: ThreadPoolSettings): Promise<Thre
   const resourceLimits = { codeRangeSizeMb: THREAD_CODE_RANGE_MB }
   const nursery = await Nursery.open(join(__dirname, 'nursery.cjs'), {
     maxThreads: settings.threads,
+    threadBytes: settings.threadBytes,
     resourceLimits,
     thread: { eval: settings.eval, unreadableFolder: unreadableFolder() },
   })

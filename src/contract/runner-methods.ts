@@ -27,7 +27,15 @@ export interface RunnerParams {
    */
   preload: Pick<
     RunnerInitialize,
-    'protocol_version' | 'entry' | 'eval' | 'threads' | 'observe' | 'operations' | 'messages' | 'log_level'
+    | 'protocol_version'
+    | 'entry'
+    | 'eval'
+    | 'threads'
+    | 'thread_bytes'
+    | 'observe'
+    | 'operations'
+    | 'messages'
+    | 'log_level'
   >
   /** First message but for `preload`. The runner loads the plugin, runs its `initialize` and answers when it is ready. */
   initialize: RunnerInitialize
@@ -90,6 +98,8 @@ interface RunnerInitialize {
   eval: boolean
   /** Threads that a JavaScript plugin may run tasks on; 0: none. */
   threads: number
+  /** What the memory limit leaves each of them to reserve; absent where there are none. */
+  thread_bytes?: number
   /** Whether to tell of everything that it reaches for, variables too. */
   observe: boolean
   operations: RunnerOperation[]

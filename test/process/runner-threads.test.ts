@@ -1,8 +1,12 @@
 import { once } from 'node:events'
+import fs from 'node:fs'
 import path from 'node:path'
 import { expect } from 'chai'
+import { until } from '../helpers/daemon.ts'
 import { buildRunner, errorOf, resultOf, RunnerDriver } from './runner-driver.ts'
 
+const MEBIBYTE = 1_048_576
+const THREAD_BYTES = 68 * MEBIBYTE
 const ENTRY = path.resolve(import.meta.dirname, '../fixtures/plugins/uses-threads/index.js')
 
 /** By the runner alone: what holds its threads from outside is tried in test/security. */
@@ -11,7 +15,11 @@ describe('context.parallel in a runner', function () {
   let driver: RunnerDriver
 
   before(async () => {
-    driver = new RunnerDriver({ runner: buildRunner(), entry: ENTRY, initialize: { threads: 2 } })
+    driver = new RunnerDriver({
+      runner: buildRunner(),
+      entry: ENTRY,
+      initialize: { threads: 2, thread_bytes: THREAD_BYTES },
+    })
     resultOf(await driver.start())
   })
   after(() => driver.stop())
@@ -96,6 +104,18 @@ describe('context.parallel in a runner', function () {
     })
   })
 
+  it('passes on all that they print, also where they end at once', async () => {
+    let printed = ''
+    const hear = (text: Buffer): void => void (printed += text.toString())
+    driver.child.stdout!.on('data', hear)
+    const items = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(300_000))
+    resultOf(await run({ export: 'prints', items }))
+    errorOf(await run({ export: 'prints_and_leaves', items: ['e'] }))
+    await until(() => printed.length === 4 * 300_001 + 2, 'all that was printed')
+    driver.child.stdout!.off('data', hear)
+    expect(printed.split('\n').toSorted()).to.deep.equal(['', ...items, 'e'])
+  })
+
   it('tells how far it is where that is asked for', async () => {
     driver.progress.length = 0
     resultOf(await run({ items: [1, 2, 3], progress: true }, { progress: true }))
@@ -115,10 +135,35 @@ describe('context.parallel in a runner', function () {
     expect(resultOf(await run({ items: [4] }))).to.deep.equal([{ index: 0, doubled: 8 }])
   })
 
+  it('counts what threads reserve for as long as none runs, and all the same when they have ended', async () => {
+    const one = new RunnerDriver({
+      runner: buildRunner(),
+      entry: ENTRY,
+      initialize: { threads: 2, thread_bytes: THREAD_BYTES },
+    })
+    try {
+      resultOf(await one.start())
+      const freshBytes = dataBytes(one)
+      resultOf(await one.execute('run', { export: 'wait', items: [50, 50] }))
+      const runningBytes = dataBytes(one)
+      expect(runningBytes - freshBytes, 'they took its place').to.be.within(0, 32 * MEBIBYTE)
+      resultOf(await one.execute('ends_by_itself'))
+      expect(dataBytes(one)).to.be.within(freshBytes, runningBytes + 4 * MEBIBYTE)
+    } finally {
+      await one.stop()
+    }
+  })
+
   it('ends them by a signal of its own, and the plugin goes on', async () => {
     expect(resultOf(await driver.execute('ends_by_itself'))).to.equal('enough of it')
   })
 })
+
+/** What the kernel counts against RLIMIT_DATA. */
+function dataBytes({ child }: RunnerDriver): number {
+  const status = fs.readFileSync(`/proc/${child.pid}/status`, 'utf8')
+  return Number(/^VmData:\s+(\d+)/m.exec(status)?.[1]) * 1024
+}
 
 describe('context.parallel without threads', function () {
   this.timeout(15_000)

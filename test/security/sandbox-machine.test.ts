@@ -99,8 +99,13 @@ describe('measureMemoryBase() and doctorChecks()', () => {
       expect(await baseOf(plain).catch((error: unknown) => error)).to.include({ code: 'SANDBOX_UNAVAILABLE' })
       Object.assign(changing, machine)
       const [one, other] = await Promise.all([baseOf(plain), baseOf(plain)])
-      expect(one).to.be.greaterThan(16 * MIB)
-      expect(other).to.equal(one)
+      expect(one.dataBytes).to.be.greaterThan(16 * MIB)
+      expect(one.threadBytes).to.equal(0)
+      expect(other).to.deep.equal(one)
+      const [two, three] = await Promise.all([2, 3].map((threads) => baseOf({ ...plain, threads })))
+      // Most of it is V8's range for code, see sandbox-runner/threads/thread-room.ts.
+      expect(two!.threadBytes).to.be.within(62 * MIB, 80 * MIB)
+      expect(three!.dataBytes - two!.dataBytes).to.equal(two!.threadBytes)
     } finally {
       store.close()
       fs.rmSync(folder, { recursive: true })
