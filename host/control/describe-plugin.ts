@@ -21,6 +21,7 @@ import type { RunnerInstance } from '../process/runner-instance.ts'
 import type { PluginRecord } from '../registry/plugin-record.ts'
 import type { Policy } from '../sandbox/policy.ts'
 
+const WEAK_TIER = 'isolation is of tier process: what that does not hold, "phantom doctor" says'
 /** How long a plugin's own `health()` may take before it is left out. */
 const HEALTH_TIMEOUT_MS = 500
 /** The monitor looks at idle processes every two seconds. */
@@ -94,7 +95,11 @@ export async function describePlugin(
     reported: reported ?? null,
     instances,
     last_exit: record.lastExit,
-    notices: [...(summary.waiting === null ? [] : [summary.waiting]), ...(options.policy?.notices ?? [])],
+    notices: [
+      ...(summary.waiting === null ? [] : [summary.waiting]),
+      ...(options.machine.tier === 'process' ? [WEAK_TIER] : []),
+      ...(options.policy?.notices ?? []),
+    ],
   }
 }
 

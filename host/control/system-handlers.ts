@@ -109,6 +109,7 @@ export function createSystemHandlers(powers: HandlerPowers): SystemHandlers {
     get_doctor_report: async () => ({
       tier: facts.tier,
       required_tier: facts.required_tier,
+      not_held: facts.not_held,
       runtime: { path: process.execPath, version: process.versions.node, source: facts.runtime_source },
       checks: await doctorChecks(powers.machine),
     }),

@@ -6,6 +6,7 @@ import { ControlAudit } from '../control/control-audit.ts'
 import { ControlServers } from '../control/control-servers.ts'
 import { applicationAccess } from '../control/socket-access.ts'
 import { createSystemHandlers, type HandlerPowers } from '../control/system-handlers.ts'
+import { unenforced } from '../sandbox/mechanisms.ts'
 import { Workspaces } from '../control/workspaces.ts'
 import type { DaemonCore } from './daemon-core.ts'
 
@@ -96,6 +97,7 @@ function factsOf({ options, machine }: DaemonCore, environment: string): Handler
     admin_socket: sockets.operator,
     private: options.isPrivate,
     tier: machine.tier,
+    not_held: unenforced(machine.tier),
     required_tier: options.configSource.current.config.security.requiredTier,
     permissions_mode: options.configSource.current.config.permissions.mode,
   }

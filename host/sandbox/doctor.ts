@@ -42,6 +42,7 @@ const DELEGATE =
   'Start the machine with systemd.unified_cgroup_hierarchy=1, and the daemon as a unit with Delegate=cpu memory pids'
 const UPDATE_BUBBLEWRAP = 'Update it to 0.10, or to 0.8.0-2+deb12u1 of Debian 12'
 const SEE_CGROUP = 'See "cgroup v2"'
+const SEE_BUBBLEWRAP = 'See "bubblewrap"'
 const MEND_START = 'Mend what keeps a runner from starting'
 const REPORTING_PROGRAM = `
 const channel = new (require('node:net').Socket)({ fd: 3 })
@@ -105,7 +106,7 @@ function namespacesCheck(machine: Machine, idle: Observation | string): DoctorCh
   const name = 'namespaces'
   if (machine.tier === 'process') {
     const found = 'none: isolation is of tier process'
-    return { name, ok: false, found, mechanism: null, remedy: machine.reasonNoNamespace }
+    return { name, ok: false, found, mechanism: null, remedy: whyNoNamespace(machine) }
   }
   if (typeof idle === 'string') return notKnown(name)
   const needed = NAMESPACES.filter((kind) => kind !== 'user' && kind !== 'cgroup')
@@ -173,7 +174,13 @@ function privilegesCheck(idle: Observation | string): DoctorCheck {
   }
 }
 
-function systemCallsCheck({ tier, reasonNoNamespace }: Machine, idle: Observation | string): DoctorCheck {
+/** Once is enough for what a line of its own says. */
+function whyNoNamespace({ bwrapPath, reasonNoNamespace }: Machine): string | null {
+  return bwrapPath === null && process.platform === 'linux' ? SEE_BUBBLEWRAP : reasonNoNamespace
+}
+
+function systemCallsCheck(machine: Machine, idle: Observation | string): DoctorCheck {
+  const { tier } = machine
   const name = 'system calls'
   if (typeof idle === 'string') return notKnown(name)
   const isFiltered = /^Seccomp:\s+2$/m.test(idle.status)
@@ -185,7 +192,7 @@ function systemCallsCheck({ tier, reasonNoNamespace }: Machine, idle: Observatio
     remedy: isFiltered
       ? null
       : tier === 'process'
-        ? reasonNoNamespace
+        ? whyNoNamespace(machine)
         : 'Use a kernel with seccomp filters (CONFIG_SECCOMP_FILTER)',
   }
 }

@@ -9,6 +9,7 @@ import { openSystemAnywhere } from './open-system.ts'
 import { paint, printJson, printLine } from './output.ts'
 import { printable, printableLine } from './printable.ts'
 import { runtimeWords } from './runtime-words.ts'
+import { section } from './section.ts'
 import { formatTable } from './table.ts'
 
 const START_FAILURES: ReadonlySet<ErrorCode> = new Set([
@@ -19,7 +20,9 @@ const START_FAILURES: ReadonlySet<ErrorCode> = new Set([
 ])
 
 /** Without a daemon only the check that says why is known. */
-type Report = DoctorReport | { tier: null; required_tier: null; runtime: null; checks: DoctorCheck[] }
+type Report =
+  | DoctorReport
+  | { tier: null; required_tier: null; not_held: null; runtime: null; checks: DoctorCheck[] }
 
 export function defineDoctor(program: Command): void {
   program
@@ -41,7 +44,7 @@ async function examine(options: CommonOptions): Promise<Report> {
     return await system.api.get_doctor_report()
   } catch (error) {
     if (!isPhantomError(error) || !isFinding(error, options)) throw error
-    return { tier: null, required_tier: null, runtime: null, checks: [failedStart(error)] }
+    return { tier: null, required_tier: null, not_held: null, runtime: null, checks: [failedStart(error)] }
   }
 }
 
@@ -82,5 +85,6 @@ export function formatDoctorReport(report: Report): string[] {
     `runtime   ${runtimeWords(report.runtime)}`,
     '',
     ...table,
+    ...section(`Not held by tier ${report.tier}`, report.not_held.map(printableLine)),
   ]
 }

@@ -25,7 +25,15 @@ export function defineStatus(program: Command): void {
       const [status, metrics] = await Promise.all([system.api.get_status(), system.api.get_metrics()])
       const running = metrics.plugins.filter((plugin) => plugin.instances > 0)
       if (options.json) return printJson({ ...status, running })
-      printLines([...formatStatus(status), ...section('Running', formatRunning(running))])
+      printLines([
+        ...formatStatus(status),
+        // What the weaker tier lacks is nobody's to look for; the other's rest is in "phantom doctor".
+        ...section(
+          'Not held by tier process',
+          status.tier === 'process' ? status.not_held.map(printableLine) : [],
+        ),
+        ...section('Running', formatRunning(running)),
+      ])
     })
 }
 

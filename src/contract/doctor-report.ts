@@ -15,6 +15,8 @@ export interface DoctorCheck {
 export interface DoctorReport {
   tier: IsolationTier
   required_tier: IsolationTier
+  /** What that tier can't hold a plugin to, each in words. */
+  not_held: string[]
   runtime: { path: string; version: string; source: RuntimeSource | null }
   checks: DoctorCheck[]
 }

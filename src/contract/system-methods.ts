@@ -334,6 +334,8 @@ export interface DaemonStatus {
   private: boolean
   tier: IsolationTier
   required_tier: IsolationTier
+  /** What that tier can't hold a plugin to, each in words. */
+  not_held: string[]
   /** `observe`: what plugins reach for is written down, and the runtime refuses none of it. */
   permissions_mode: PermissionMode
   /** Why the administrator's `policy.yaml` as it stands now does not hold; null where it does, or there is none. */

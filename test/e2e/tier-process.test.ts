@@ -2,6 +2,7 @@ import fs from 'node:fs'
 import { resolve } from 'node:path'
 import { expect } from 'chai'
 import { TestDaemon } from '../helpers/daemon.ts'
+import { CommandLine } from '../helpers/command-line.ts'
 import { wasmPlugin } from '../helpers/wasm-plugin.ts'
 
 const GUEST = resolve(import.meta.dirname, '../conformance/plugins/c/plugin.wasm')
@@ -65,7 +66,22 @@ describe('A machine without bubblewrap', function () {
       expect(report.tier).to.equal('process')
       const missing = report.checks.find(({ name }) => name === 'bubblewrap')
       expect(missing?.ok).to.be.false
-      expect(missing?.remedy).to.contain('bubblewrap')
+      expect(missing?.remedy).to.contain('apt-get install bubblewrap')
+      const again = report.checks.filter(({ remedy }) => remedy?.includes('apt-get'))
+      expect(again, 'said once').to.have.length(1)
+    })
+
+    it('names what it does not hold, wherever it names the tier', async () => {
+      const { not_held: found } = await plain.system.get_status()
+      expect(found.join()).to.include('no filter stands between a plugin and the kernel')
+      expect((await plain.system.get_doctor_report()).not_held).to.deep.equal(found)
+      expect((await plain.info('echoes')).notices.join()).to.include(
+        'isolation is of tier process: what that does not hold, "phantom doctor" says',
+      )
+      const phantom = new CommandLine(plain.world.folder)
+      expect(await phantom.said('status'))
+        .to.include('Not held by tier process')
+        .and.include(found[0])
     })
 
     it('loads ES modules of a plugin in a project of CommonJS, as behind mounts', async () => {

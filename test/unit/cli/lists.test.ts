@@ -90,6 +90,7 @@ describe('formatDoctorReport()', () => {
     const lines = formatDoctorReport({
       tier: 'process',
       required_tier: 'process',
+      not_held: ['system calls: no filter'],
       runtime: { path: '/usr/bin/node', version: '26.10.0', source: 'path' },
       checks: [
         { name: 'memory', ok: true, found: 'works', mechanism: 'RLIMIT_DATA', remedy: null },
@@ -113,12 +114,15 @@ describe('formatDoctorReport()', () => {
       '     to mend: See "cgroup v2"',
       '✗  bubblewrap  -            not there',
       '     to mend: apt-get install bubblewrap',
+      '',
+      'Not held by tier process',
+      '  system calls: no filter',
     ])
   })
 
   it('says which Node this release is tested with, where another one runs, and nothing of an older daemon', () => {
     const lineFor = (runtime: object): string | undefined => {
-      const report = { tier: 'process', required_tier: 'process', runtime, checks: [] }
+      const report = { tier: 'process', required_tier: 'process', not_held: [], runtime, checks: [] }
       return plain(formatDoctorReport(report as unknown as DoctorReport))[1]
     }
     expect(lineFor({ path: '/n', version: '27.1.0', source: 'chosen' })).to.equal(

@@ -188,6 +188,7 @@ describe('formatStatus()', () => {
       private: true,
       tier: 'process',
       required_tier: 'namespace',
+      not_held: [],
       permissions_mode: 'enforce',
       policy_problem: null,
       clients: 2,
