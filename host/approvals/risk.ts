@@ -12,6 +12,8 @@ export interface Assessment {
   readonly sentence: string
 }
 
+/** Where projects keep tokens and passwords. */
+const SECRET_FILE = /\/\.(?:env|npmrc|pypirc)(?:\.[^/]+)?$/
 const SECRET_VARIABLE = /KEY|TOKEN|SECRET|PASSW|CREDENTIAL|AUTH/i
 
 const CAPABILITY_RISKS: Readonly<Record<Capability, Assessment>> = {
@@ -65,6 +67,8 @@ function assessPath(kind: 'fs_read' | 'fs_write', value: string): Assessment {
   const below = rest.join('/')
   if (variable === '${workspace}') {
     const what = below === '' ? 'all of the workspace' : `"${below}" in the workspace and all below it`
+    if (SECRET_FILE.test(value))
+      return { risk: 'medium', sentence: `${verb} ${what}, which looks like secrets` }
     return { risk: kind === 'fs_read' ? 'low' : 'medium', sentence: `${verb} ${what}` }
   }
   const place = variable === '${data_dir}' ? 'its own data folder' : 'its own folder'

@@ -103,7 +103,8 @@ function refusalOfPlace(
   // A data folder usually lies in the state folder, and is the plugin's own.
   if (contains(roots.dataDir, canonical)) return null
   const own = roots.hidden.find((folder) => contains(folder, canonical))
-  if (own !== undefined) return `"${canonical}" holds the daemon's own state or configuration`
+  if (own !== undefined)
+    return `"${canonical}" holds the daemon's own state or configuration, which no plugin sees. Name another place`
   return refusalOfAbsolute(canonical)
 }
 

@@ -206,7 +206,11 @@ function applyEnvironment(
   draft: Draft,
   environment: NodeJS.ProcessEnv,
 ): PermissionInfo {
-  const { granted, problems } = resolveEnvironment(permission.variables, environment)
+  const { granted, problems } = resolveEnvironment(
+    permission.variables,
+    environment,
+    draft.secretsFile !== null,
+  )
   Object.assign(draft.env, granted)
   const names = Object.keys(granted)
   draft.notices.push(...problems.map((problem) => `${permission.declared}: ${problem}`))

@@ -5,20 +5,53 @@ import { contains } from './paths.ts'
 const SYSTEM_FOLDERS = [
   '/bin',
   '/boot',
+  '/efi',
   '/etc',
   '/lib',
   '/lib32',
   '/lib64',
+  '/libx32',
+  '/nix',
   '/run',
   '/sbin',
   '/usr',
   '/var/run',
+  // What cron runs, among others.
+  '/var/spool',
 ]
 /** Folders of which all together is far more than any plugin's own affair. */
 const WHOLE_FOLDERS = [...SYSTEM_FOLDERS, '/home', '/root', '/var']
 /** Keys and passwords. */
-const SECRET_FILES = ['/etc/shadow', '/etc/gshadow', '/etc/sudoers', '/etc/ssh']
-const SECRET_NAMES = ['.aws', '.docker', '.gnupg', '.kube', '.netrc', '.ssh']
+const SECRET_FILES = [
+  '/etc/shadow',
+  '/etc/shadow-',
+  '/etc/gshadow',
+  '/etc/gshadow-',
+  '/etc/sudoers',
+  '/etc/sudoers.d',
+  '/etc/ssh',
+  '/etc/krb5.keytab',
+  '/etc/wireguard',
+  '/etc/NetworkManager/system-connections',
+  // Copies of the first ones.
+  '/var/backups',
+  // Of containers and pods.
+  '/run/secrets',
+  '/var/run/secrets',
+]
+const SECRET_NAMES = [
+  '.aws',
+  '.azure',
+  '.docker',
+  '.git-credentials',
+  '.gnupg',
+  '.kube',
+  '.netrc',
+  '.password-store',
+  '.pgpass',
+  '.ssh',
+  '.vault-token',
+]
 
 /** Why a right to an absolute path is a wide grant, which only a person gives; null for an ordinary one. */
 export function wideReasonOf(kind: 'fs_read' | 'fs_write', absolute: string): string | null {

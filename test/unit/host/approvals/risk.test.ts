@@ -13,7 +13,14 @@ function assessed(text: string): { risk: string; sentence: string } {
 
 describe('assess()', () => {
   const expected: Readonly<Record<string, readonly string[]>> = {
-    low: ['fs_read:.', 'fs_read:./data', 'fs_read:${plugin_dir}', 'fs_write:${data_dir}/cache', 'env:LANG'],
+    low: [
+      'fs_read:.',
+      'fs_read:./data',
+      'fs_read:./.environment',
+      'fs_read:${plugin_dir}',
+      'fs_write:${data_dir}/cache',
+      'env:LANG',
+    ],
     medium: [
       'fs_write:.',
       'fs_read:/srv/data',
@@ -24,6 +31,9 @@ describe('assess()', () => {
       'network:*.example.org:8443',
       'network:93.184.216.34',
       'network:[2606:2800:220:1::1]:443',
+      'fs_read:.env',
+      'fs_read:config/.env.production',
+      'fs_read:.npmrc',
       'env:API_TOKEN',
       'env:AWS_SECRET_ACCESS_KEY',
       'runtime:eval',
@@ -40,6 +50,13 @@ describe('assess()', () => {
       'fs_read:/usr',
       'fs_read:/var',
       'fs_read:/etc/shadow',
+      'fs_read:/etc/shadow-',
+      'fs_read:/etc/sudoers.d/ada',
+      'fs_read:/etc/wireguard/wg0.conf',
+      'fs_read:/var/backups/shadow.bak',
+      'fs_read:/var/run/secrets/kubernetes.io/serviceaccount',
+      'fs_read:/srv/deploy/.vault-token',
+      'fs_write:/var/spool/cron/crontabs',
       'fs_read:/etc/ssh/keys',
       'fs_read:/home/ada/.ssh',
       'fs_read:/home/ada/.aws/credentials',

@@ -198,7 +198,9 @@ describe('resolvePolicy()', () => {
   it("refuses the daemon's state, and masks it inside a grant that contains it", () => {
     expect(refusal(read('./.phantom'))).to.include("the daemon's own state")
     expect(refusal(write('./.phantom/data/other'))).to.include("the daemon's own state")
-    expect(refusal(read('./config'))).to.include("the daemon's own state or configuration")
+    expect(refusal(read('./config'))).to.include(
+      "the daemon's own state or configuration, which no plugin sees. Name another place",
+    )
     const policy = resolve([read('.')])
     expect(policy.readPaths).to.deep.equal([roots.workspace])
     expect(policy.hide).to.deep.equal(roots.hidden)
@@ -251,9 +253,13 @@ describe('resolvePolicy()', () => {
     expect(policy.permissions[0]).to.include({ effective: 'the value of TOKEN, EMPTY' })
     expect(policy.permissions[1]?.refused).to.include('steers the runtime')
     expect(policy.notices).to.include(
-      'env:TOKEN,EMPTY,ABSENT: ABSENT is not set where the daemon runs. Set it and restart the daemon',
+      'env:TOKEN,EMPTY,ABSENT: ABSENT is not set where the daemon runs. Set it there and restart the daemon, or put it into a secrets file (security.secrets_file)',
     )
     expect(policy.notices.join()).not.to.include('/x.so')
+    const withFile = resolve([env('ABSENT')], { environment, secretsFile: path.join(root, 'secrets') })
+    expect(withFile.permissions[0]?.refused).to.equal(
+      'ABSENT is set neither in the secrets file nor where the daemon runs. Add it to that file (security.secrets_file), then reload the plugin',
+    )
   })
 
   it('grants hosts where a network namespace holds a plugin to them, and nowhere else', () => {
