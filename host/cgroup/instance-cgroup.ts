@@ -2,6 +2,7 @@ import { readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { DEFAULT_MAX_PROCESSES } from '../../src/contract/limits.ts'
+import type { AttestationItem } from '../../src/contract/attestation.ts'
 import type { ManifestLimits } from '../../src/contract/manifest.ts'
 import type { CpuMeter, CpuReading } from '../monitor/cpu-meter.ts'
 import { processesBelow } from '../monitor/process-tree.ts'
@@ -114,15 +115,35 @@ export class InstanceCgroup implements CpuMeter {
     return false
   }
 
+  /** What it was told to hold its processes to, beside what the kernel says of it now. */
+  items(): AttestationItem[] {
+    return HELD_TO.filter((file) => this.#told.has(file)).map((file) => {
+      const found = this.#read(file).trim()
+      const isHeld = this.#isHeld(file, found)
+      return {
+        name: `cgroup.${file}`,
+        declared: String(this.#told.get(file)),
+        effective: found === '' ? null : found,
+        mechanism: 'cgroup v2',
+        proof: `${file} of its control group`,
+        verdict: found === '' ? 'not_readable' : isHeld ? 'holds' : 'differs',
+      }
+    })
+  }
+
   #attest(file: string): void {
-    const told = this.#told.get(file) ?? 0
     const found = this.#read(file).trim()
-    if (found === String(told)) return
+    if (this.#isHeld(file, found)) return
+    throw new Error(`${file} was told ${this.#told.get(file)} and says "${found}"`)
+  }
+
+  #isHeld(file: string, found: string): boolean {
+    const told = this.#told.get(file) ?? 0
+    if (found === String(told)) return true
     const holds = Number(found)
     // Memory is held to whole pages, of which no machine of ours has larger ones than these.
     const isInPages = file === 'memory.max' && typeof told === 'number' && found !== ''
-    if (isInPages && holds <= told && holds > told - LARGEST_PAGE_BYTES) return
-    throw new Error(`${file} was told ${told} and says "${found}"`)
+    return isInPages && holds <= told && holds > told - LARGEST_PAGE_BYTES
   }
 
   #write(file: string, value: number | string): void {

@@ -11,7 +11,7 @@ import type { RunnerInstance } from './runner-instance.ts'
 export function describeAttestation({ attestation, spec, pid }: RunnerInstance): PluginAttestation | null {
   const { at } = attestation
   if (at === null) return null
-  const items = [...attestation.items, ...processorNotHeld(spec)]
+  const items = itemsOf(attestation, spec)
   const { plugin_id, workspace, generation } = spec.initialize
   return {
     plugin_id,
@@ -29,7 +29,7 @@ export function describeAttestation({ attestation, spec, pid }: RunnerInstance):
 export function summarizeAttestation({ attestation, spec }: RunnerInstance): AttestationSummary | null {
   const { at } = attestation
   if (at === null) return null
-  const items = [...attestation.items, ...processorNotHeld(spec)]
+  const items = itemsOf(attestation, spec)
   const named = (verdict: AttestationItem['verdict']): string[] =>
     items.filter((item) => item.verdict === verdict).map(({ name }) => name)
   return {
@@ -38,6 +38,11 @@ export function summarizeAttestation({ attestation, spec }: RunnerInstance): Att
     not_readable: named('not_readable'),
     not_held: named('not_held'),
   }
+}
+
+/** What was read back at the start, and of its control group what stands there now: limits change while it runs. */
+function itemsOf(attestation: RunnerInstance['attestation'], spec: InstanceSpec): AttestationItem[] {
+  return [...attestation.items, ...(spec.cgroup?.items() ?? []), ...processorNotHeld(spec)]
 }
 
 /** No wall of the plan: it depends on control groups, and may be set while the process runs. */

@@ -119,6 +119,23 @@ describe('CgroupTree on a folder that stands in for cgroup v2', () => {
     expect(() => create().seal(nobody, limits)).not.to.throw()
   })
 
+  it('tells what was declared beside what stands there now, for who verifies a plugin', () => {
+    const cgroup = create()
+    cgroup.seal(2 ** 22, { ...SILENT_LIMITS, maxCpuPercent: 50 })
+    fs.writeFileSync(at('instance-1', 'pids.max'), 'max')
+    fs.rmSync(at('instance-1', 'memory.swap.max'))
+    const told = cgroup
+      .items()
+      .map(({ name, declared, effective, verdict }) => [name, declared, effective, verdict])
+    expect(told.slice(1)).to.deep.equal([
+      ['cgroup.memory.swap.max', '0', null, 'not_readable'],
+      ['cgroup.memory.oom.group', '1', '1', 'holds'],
+      ['cgroup.pids.max', '66', 'max', 'differs'],
+      ['cgroup.cpu.max', '50000 100000', '50000 100000', 'holds'],
+    ])
+    expect(told[0]?.[3]).to.equal('holds')
+  })
+
   it('reads figures, and knows that it does not where there are none', () => {
     const cgroup = create()
     expect([cgroup.read(7), cgroup.wasOutOfMemory, cgroup.isPopulated]).to.deep.equal([null, false, false])
