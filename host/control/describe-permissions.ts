@@ -43,6 +43,7 @@ export function describePermissions(record: PluginRecord, powers: DescribePowers
     waiting: record.waiting?.reason ?? (record.state === 'blocked' ? record.reason : null),
     digest: rightsDigest(record.id, asked),
     rights: judged.map((one) => describeRight(record, one, { ...powers, lines })),
+    messages: manifest.messages.map(({ type, from }) => ({ type, from: from === null ? null : [...from] })),
     dropped: droppedOf(stored?.asked ?? [], asked),
     approval: record.builtin
       ? { source: 'built_in', at: null, actor: null, digest: null, asked: [], granted: [] }

@@ -10,7 +10,7 @@ import { examples } from './help-examples.ts'
 import { narrowRights } from './narrow-rights.ts'
 import { openSystem } from './open-system.ts'
 import { paint, printJson, printLine, printLines } from './output.ts'
-import { formatHead, formatSentence } from './permissions.ts'
+import { formatHead, formatMessage, formatSentence } from './permissions.ts'
 import { paintState } from './plugin-state-paint.ts'
 import { printable, printableLine } from './printable.ts'
 import { withNearest } from './suggest-plugin.ts'
@@ -115,7 +115,7 @@ async function submit(
 
 /** What is asked, each right as a sentence with its risk, and what changed since somebody decided. */
 export function formatQuestion(asked: PluginPermissions): string[] {
-  const { rights, dropped, approval } = asked
+  const { rights, messages, dropped, approval } = asked
   const news = rights.filter((right) => right.is_new)
   const rest = rights.filter((right) => !right.is_new)
   const isFirst = approval === null || approval.source === 'revoked'
@@ -129,6 +129,7 @@ export function formatQuestion(asked: PluginPermissions): string[] {
       ? []
       : [isFirst ? 'It asks for:' : 'New since the last approval:', ...sentences(news)]),
     ...(rest.length === 0 ? [] : ['Asked for at the last approval, too:', ...sentences(rest)]),
+    ...(messages.length === 0 ? [] : ['Messages:', ...messages.map((one) => `  ${formatMessage(one)}`)]),
     ...(dropped.length === 0
       ? []
       : ['No longer asked for:', ...dropped.map((text) => `  ${printableLine(text)}`)]),

@@ -29,10 +29,11 @@ export function definePermissions(program: Command): void {
 }
 
 export function formatPermissions(permissions: PluginPermissions): string[] {
-  const { plugin_id: id, rights, dropped, digest } = permissions
+  const { plugin_id: id, rights, messages, dropped, digest } = permissions
   return [
     ...formatHead(permissions),
     ...section('Rights', rights.length === 0 ? ['it asks for none'] : formatRights(rights)),
+    ...section('Messages', messages.map(formatMessage)),
     ...section('No longer asked for', dropped.map(printableLine)),
     ...section('Approval', [
       formatApproval(permissions),
@@ -53,6 +54,12 @@ export function formatHead({ plugin_id: id, version, state, waiting }: PluginPer
 export function formatSentence({ risk, sentence, right, is_new: isNew }: RightInfo): string {
   const mark = isNew ? paint('bold', ' (new)') : ''
   return `${paintRisk(risk, `${risk} risk`)}: it ${printableLine(sentence)}${mark}  ${paint('gray', printableLine(right))}`
+}
+
+/** Who may have it act with its rights. */
+export function formatMessage({ type, from }: PluginPermissions['messages'][number]): string {
+  const senders = from === null ? 'applications' : from.includes('*') ? 'every plugin' : from.join(', ')
+  return `it acts on "${printableLine(type)}" from ${printableLine(senders)}, with its own rights`
 }
 
 function formatRights(rights: readonly RightInfo[]): string[] {

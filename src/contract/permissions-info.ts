@@ -1,6 +1,7 @@
 /** What `get_permissions`, `approve_plugin` and `revoke_plugin` answer. */
 import type { AuditActor } from './audit.ts'
 import type { PluginState } from './life.ts'
+import type { MessageInfo } from './plugin-info.ts'
 
 /** `high` is a wide grant: it waits for a person in every environment. */
 export type RightRisk = 'low' | 'medium' | 'high'
@@ -48,6 +49,8 @@ export interface PluginPermissions {
   /** Of what is asked now: `approve_plugin` must name it. */
   digest: string
   rights: RightInfo[]
+  /** Who may have it act with these rights by messages: no right of its own, and worth a look beside them. */
+  messages: Pick<MessageInfo, 'type' | 'from'>[]
   /** Asked for when it was approved, and no more. */
   dropped: string[]
   /** Null: nobody has decided about this plugin yet. */

@@ -34,6 +34,7 @@ const asked: PluginPermissions = {
   waiting: 'it asks for more',
   digest: 'd'.repeat(64),
   rights: [right, wide],
+  messages: [],
   dropped: ['env:LANG'],
   approval: {
     source: 'person',
@@ -70,6 +71,20 @@ No longer asked for:
     expect(lines).to.include('given then: fs_read:${workspace}/data/deep alone; "yes" gives all of it now')
     expect(lines).to.include('given then: nothing of it; "yes" gives all of it now')
     expect(plain(formatQuestion(asked)), 'all of it').not.to.include('given then')
+  })
+
+  it('says who may have it act by messages: its rights are theirs then', () => {
+    const messages = [
+      { type: 'refresh', from: ['*'] },
+      { type: 'import', from: ['reports', 'mail'] },
+      { type: 'reset', from: null },
+    ]
+    const lines = plain(formatQuestion({ ...asked, messages }))
+    expect(lines).to.include('Messages:\n  it acts on "refresh" from every plugin, with its own rights\n')
+    expect(lines).to.include('"import" from reports, mail,').and.include('"reset" from applications,')
+    expect(plain(formatPermissions({ ...asked, messages }))).to.include(
+      'it acts on "refresh" from every plugin',
+    )
   })
 
   it('says so where nothing is asked for', () => {
