@@ -6,7 +6,7 @@ import { commonOptions, type CommonOptions } from './common-options.ts'
 import { examples } from './help-examples.ts'
 import { Interrupt } from './interrupt.ts'
 import { openSystem, type OpenSystem } from './open-system.ts'
-import { paint, printJsonLine, printLine } from './output.ts'
+import { paint, printJsonLine, printLine, noteLine } from './output.ts'
 import { printableJson, printableLine } from './printable.ts'
 import { timeOrAge } from './time-or-age.ts'
 import { untilInterrupted } from './until-interrupted.ts'
@@ -79,7 +79,10 @@ async function showAudit({ api }: OpenSystem, own: AuditOptions, common: CommonO
   })
   for (const record of [...records, ...waiting]) print(record)
   waiting = null
-  if (own.follow !== true) return
+  if (own.follow !== true) {
+    if (records.length === 0 && !common.json) noteLine('No record of the audit log is like that')
+    return
+  }
   await untilInterrupted(api, interrupt.signal)
   process.exitCode = CLI_EXIT_CODES.interrupted
 }

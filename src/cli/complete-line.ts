@@ -2,6 +2,8 @@
 import path from 'node:path'
 import type { Command, Option } from 'commander'
 
+/** Of one plugin; `--plugins` is the folder of all. */
+const PLUGIN_OPTION = '--plugin'
 const PLUGIN_ARGUMENTS: ReadonlySet<string> = new Set(['plugin', 'sender', 'recipient'])
 
 export interface Candidate {
@@ -74,7 +76,11 @@ async function candidatesFor(
   current: string,
   findPlugins: (place: PluginPlace) => Promise<KnownPlugin[]>,
 ): Promise<Candidate[]> {
-  if (before.pending !== null) return (before.pending.argChoices ?? []).map(plainCandidate)
+  const { pending } = before
+  if (pending?.long === PLUGIN_OPTION) {
+    return (await findPlugins(placeOf(program, before))).map(({ id }) => plainCandidate(id))
+  }
+  if (pending !== null) return (pending.argChoices ?? []).map(plainCandidate)
   if (current.startsWith('-')) return optionsOf(program, before.command).map(optionCandidate)
   if (before.command === null) return visibleCommands(program).map(commandCandidate)
   if (isGroup(before.command)) return visibleCommands(before.command).map(commandCandidate)

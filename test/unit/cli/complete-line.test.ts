@@ -57,6 +57,7 @@ describe('completeCommandLine()', () => {
       'wasm-assemblyscript',
       'wasm-c',
     ])
+    expect(await complete('audit', '--plugin', 'da')).to.deep.equal(['data_processor'])
     expect(await complete('new', '')).to.deep.equal([])
     expect(await complete('help', 'inf')).to.deep.equal(['info'])
   })
