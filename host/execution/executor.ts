@@ -1,8 +1,10 @@
 import type { PhantomError } from '../../src/contract/phantom-error.ts'
-import type { EndCause } from '../process/exit-reason.ts'
+import { isFileTooLarge, type EndCause } from '../process/exit-reason.ts'
 import type { RunnerInstance } from '../process/runner-instance.ts'
 import type { RunnablePlugin } from '../registry/plugin-record.ts'
-import { cancelledError, deadlineError, exitError, memoryUseOf } from './call-errors.ts'
+import { cancelledError, deadlineError, exitError, memoryUseOf, type MemoryUse } from './call-errors.ts'
+import { fileSizeBehind } from './limit-behind.ts'
+import { limitError } from './limit-error.ts'
 import { CpuBudget } from './cpu-budget.ts'
 import { Execution, type CallRequest, type ExecutionEvents, type Settlement } from './execution.ts'
 import { InstanceLane } from './instance-lane.ts'
@@ -262,9 +264,15 @@ export class Executor {
       execution.isCollateral = charged.has(execution.call.operation)
       charged.add(execution.call.operation)
       if (this.#mayRetry(execution, end)) this.#retry(lane, execution, nowMs)
-      else execution.settle({ kind: 'rejected', error: exitError(execution, end.exit, memory) })
+      else execution.settle({ kind: 'rejected', error: this.#exitError(execution, end, memory) })
     }
     this.#powers.onExit(lane, end)
+  }
+
+  #exitError(execution: Execution, { exit, instance }: EndedInstance, memory: MemoryUse): PhantomError {
+    return isFileTooLarge(exit)
+      ? limitError(execution, fileSizeBehind(instance).breach)
+      : exitError(execution, exit, memory)
   }
 
   /** Once, and only where the process and not the call went wrong: a limit would be broken again. */

@@ -8,6 +8,7 @@ import { limitsHeld } from '../process/apply-limits.ts'
 import type { RunnerInstance } from '../process/runner-instance.ts'
 import type { LimitBreach } from './limit-error.ts'
 
+const MEGABYTE = 1024 * 1024
 /** A plugin may have closed some of what it had open when the kernel refused it the next. */
 const NEARLY = 0.9
 
@@ -36,10 +37,14 @@ export function limitBehind(instance: RunnerInstance, { data }: WireError): Limi
     const declared = limits.maxProcesses ?? DEFAULT_MAX_PROCESSES
     return judge('max_processes', declared, counts?.tasks.upTo(declared) ?? null)
   }
-  // Which file it was, and how large, nobody says.
-  if (code === 'EFBIG')
-    return judge('max_file_size_mb', limits.maxFileSizeMb ?? DEFAULT_MAX_FILE_SIZE_MB, null)
-  return null
+  return code === 'EFBIG' ? fileSizeBehind(instance) : null
+}
+
+/** Which file could not grow nobody says: one of that size is looked for where the plugin may write. */
+export function fileSizeBehind(instance: RunnerInstance): LimitBehind {
+  const declared = limitsHeld(instance).maxFileSizeMb ?? DEFAULT_MAX_FILE_SIZE_MB
+  const bytes = instance.figures.counts?.fileBytes.upTo(declared * MEGABYTE) ?? null
+  return judge('max_file_size_mb', declared, bytes === null ? null : Math.floor(bytes / MEGABYTE))
 }
 
 /** For the words of a failure that stays the plugin's own. */

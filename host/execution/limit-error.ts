@@ -49,7 +49,8 @@ const WORDS: Readonly<Record<LimitBreach['limit'], readonly [(breach: LimitBreac
     'Let it load less in one call',
   ],
   max_file_size_mb: [
-    ({ measured }) => `a file of ${measured} MB could not grow`,
+    ({ measured }) =>
+      measured === null ? 'a file could not grow' : `a file of ${measured} MB could not grow`,
     'Let it write smaller files',
   ],
 }

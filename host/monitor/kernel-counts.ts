@@ -1,5 +1,6 @@
 import { opendirSync, statSync } from 'node:fs'
 import { pauseAfter } from './pace.ts'
+import { largestFile } from './largest-file.ts'
 import { walkBelow } from './process-tree.ts'
 
 /** A folder of `/proc` has two names of itself beside those of its folders. */
@@ -14,7 +15,11 @@ export class KernelCounts {
   /** Threads, of the process at the root and of all below it; each process has one at least. */
   readonly tasks: SeldomCount
 
-  constructor(pid: number, rootPid: number | null) {
+  /** Bytes of the largest file where it may write. */
+  readonly fileBytes: SeldomCount
+
+  constructor(pid: number, rootPid: number | null, writable: readonly string[]) {
+    this.fileBytes = new SeldomCount((most) => largestFile(writable, most))
     this.descriptors = new SeldomCount((most) => countDescriptors(pid, most))
     this.tasks = new SeldomCount((most) => (rootPid === null ? null : countTasks(rootPid, most)))
   }

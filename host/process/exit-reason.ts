@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import type { ExitInfo } from '../../src/contract/plugin-info.ts'
 import { breachWords, type LimitBreach } from '../execution/limit-error.ts'
 import { RUNNER_EXIT_CODES } from '../../src/contract/exit-codes.ts'
@@ -100,6 +101,7 @@ export function classifyExit(end: ProcessEnd): ExitClass {
   if (end.cause !== null) return BY_CAUSE[end.cause]
   if (OUT_OF_MEMORY.test(end.stderrTail)) return 'oom'
   if (end.code === RUNNER_EXIT_CODES.protocol) return 'protocol'
+  if (isFileTooLarge(end)) return 'resource_limit'
   // Code 0 under a call is no normal end: the call has no answer.
   if (end.code === 0 && end.isIdle) return 'expected'
   // A program that was refused memory ends by a signal, or as it likes, and need not say why.
@@ -121,6 +123,11 @@ function describeExit(end: ProcessEnd, exitClass: ExitClass): string {
   return last === undefined
     ? `${exitClass}: ${how}`
     : `${exitClass}: ${how}; it last said: ${last.slice(0, MAX_LAST_CHARS)}`
+}
+
+/** SIGXFSZ ends a program that wrote past RLIMIT_FSIZE, unless it takes an error instead, as Node and Python do. */
+export function isFileTooLarge({ code, signal }: { code: number | null; signal: string | null }): boolean {
+  return signal === 'SIGXFSZ' || code === 128 + constants.signals.SIGXFSZ
 }
 
 /** As a shell would tell it. */

@@ -1,5 +1,6 @@
 import type { ExitInfo } from '../../src/contract/plugin-info.ts'
 import type { IncidentKind } from '../../src/contract/generations.ts'
+import type { ExitClass } from '../../src/contract/life.ts'
 import { isPhantomError, messageOf, PhantomError } from '../../src/contract/phantom-error.ts'
 import type { InstanceLane } from '../execution/instance-lane.ts'
 import type { EndedInstance } from '../execution/lane-powers.ts'
@@ -50,6 +51,8 @@ const CAUSED_BY_CALLS: ReadonlySet<EndCause> = new Set([
   'cpu_limit',
   'resource_limit',
 ])
+/** Ends by the kernel, of what a call asked for. */
+const LIMIT_CLASSES: ReadonlySet<ExitClass> = new Set(['oom', 'resource_limit'])
 /** Failures of a start that come back each time, until a file changes. */
 const DETERMINISTIC_CODES: ReadonlySet<string> = new Set(['MANIFEST_INVALID', 'CONFIG_INVALID'])
 /** Until a process that runs without calls is tried again on a machine that gave none. */
@@ -266,7 +269,8 @@ function isSandboxDifference(error: unknown): boolean {
 function decideExit(generation: Generation, { exit, cause, inFlight }: EndedInstance): RestartDecision {
   // Without a call in it, it went over its limits by its own doing.
   const hadCalls = inFlight.length > 0 || cause === 'memory_refused'
-  const isCausedByCalls = hadCalls && (cause === null ? exit.class === 'oom' : CAUSED_BY_CALLS.has(cause))
+  const isCausedByCalls =
+    hadCalls && (cause === null ? LIMIT_CLASSES.has(exit.class) : CAUSED_BY_CALLS.has(cause))
   if (isCausedByCalls && isKept(generation)) return { kind: 'restart', delayMs: 0, attempt: 0 }
   const ending: ProcessEnding = {
     class: exit.class,

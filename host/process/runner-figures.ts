@@ -10,7 +10,10 @@ import { KernelCounts } from '../monitor/kernel-counts.ts'
 import { ProcessSampler } from '../monitor/process-sampler.ts'
 import { processesBelow } from '../monitor/process-tree.ts'
 
-type Origin = Pick<InstanceSpec, 'mayStartProcesses' | 'cgroup' | 'plan' | 'generation'>
+type Origin = Pick<
+  InstanceSpec,
+  'mayStartProcesses' | 'cgroup' | 'plan' | 'generation' | 'initialize' | 'reach'
+>
 
 type Found = Pick<SpawnedRunner, 'findPid' | 'findRootPid'>
 
@@ -95,7 +98,10 @@ export class RunnerFigures {
     // Until it is ready, what it holds is counted above what it had before its plugin's code.
     this.#idleRssBytes = this.#sampler.sample(performance.now()).rssBytes
     this.#demand = new CoreDemand(pid)
-    this.#counts = new KernelCounts(pid, rootPid)
+    const { initialize, reach } = origin
+    const temporary = plan.tier === 'namespace' ? [`/proc/${pid}/root/tmp`] : []
+    const writable = [initialize.data_dir, ...reach.grantedWritePaths, ...temporary]
+    this.#counts = new KernelCounts(pid, rootPid, writable)
     const { isGated, rlimits } = plan.expected
     // The runner tells by itself when memory was refused.
     if (isGated && rlimits !== null) this.#data = new DataWatch(pid, rlimits.data)

@@ -44,13 +44,23 @@ for (const [tier, environment] of [
       expect(await daemon.pidOf('opens_files_without_end')).to.equal(before)
     })
 
-    for (const kind of ['written', 'sparse']) {
-      it(`max_file_size_mb: a file (${kind}) grows no further, and the failure names the limit`, async () => {
-        const { success, error } = await daemon.call('grows_one_file', kind)
-        expect(success).to.be.false
-        expect(error).to.match(/^EFBIG: .*\(its limit max_file_size_mb is 2: to allow more/)
-        expect((await daemon.call('grows_one_file', 'size')).result).to.be.at.most(2 * 1_048_576)
-      })
-    }
+    it('max_file_size_mb: a file grows no further, the call is LIMIT_EXCEEDED, and its process is replaced', async () => {
+      await daemon.call('grows_one_file', 'fine')
+      const before = await daemon.pidOf('grows_one_file')
+      const { code, message, details } = await daemon.refusal('grows_one_file', 'written')
+      expect(code, message).to.equal('LIMIT_EXCEEDED')
+      expect(details).to.deep.equal({ limit: 'max_file_size_mb', declared: 2, measured: 2 })
+      expect((await daemon.call('grows_one_file', 'size')).result).to.equal(2 * 1_048_576)
+      expect(isAlive(before)).to.be.false
+    })
+
+    it('max_file_size_mb: where there is no file of that size, the failure is its own and names the limit', async () => {
+      const { success, error } = await daemon.call('grows_one_file', 'sparse')
+      expect(success).to.be.false
+      expect(error).to.match(
+        /^EFBIG: .*\(its limit max_file_size_mb is 2; the daemon counts 0: to allow more/,
+      )
+      expect((await daemon.call('grows_one_file', 'size')).result).to.equal(0)
+    })
   })
 }

@@ -65,19 +65,19 @@ describe('What is found below a process', function () {
 
   it('has its threads counted no further than is asked', async () => {
     const root = await start(`for i in $(seq 19); do sleep 60 & done; wait`, 20)
-    expect(new KernelCounts(root, root).tasks.upTo(100)).to.equal(20)
-    expect(new KernelCounts(root, root).tasks.upTo(7)).to.equal(7)
-    expect(new KernelCounts(root, null).tasks.upTo(7), 'not known where it begins').to.equal(null)
+    expect(new KernelCounts(root, root, []).tasks.upTo(100)).to.equal(20)
+    expect(new KernelCounts(root, root, []).tasks.upTo(7)).to.equal(7)
+    expect(new KernelCounts(root, null, []).tasks.upTo(7), 'not known where it begins').to.equal(null)
   })
 
   it('has its descriptors counted, and nothing when it is gone', async () => {
     const root = await start('exec 4</dev/null 5</dev/null 6</dev/null; sleep 60', 2)
-    expect(new KernelCounts(root, null).descriptors.upTo(100)).to.equal(
+    expect(new KernelCounts(root, null, []).descriptors.upTo(100)).to.equal(
       fs.readdirSync(`/proc/${root}/fd`).length,
     )
     const { pid } = spawn('true', { stdio: 'ignore' })
     await until(() => !fs.existsSync(`/proc/${pid}`), 'its end')
-    expect(new KernelCounts(pid!, pid!).descriptors.upTo(100)).to.equal(null)
-    expect(new KernelCounts(pid!, pid!).tasks.upTo(100)).to.equal(0)
+    expect(new KernelCounts(pid!, pid!, []).descriptors.upTo(100)).to.equal(null)
+    expect(new KernelCounts(pid!, pid!, []).tasks.upTo(100)).to.equal(0)
   })
 })
