@@ -109,6 +109,6 @@ function entryPointProblem(path: string, type: PluginType | null): string | null
   if (type === 'native' && isModule)
     return `${quoteText(path)} is a WebAssembly module, expected a program, or type = "wasm"`
   if (type !== 'javascript' || isJavaScript) return null
-  const instead = isModule ? ', or type = "wasm"' : ''
+  const instead = `, or type = "${isModule ? 'wasm' : 'native'}"`
   return `${quoteText(path)} is no JavaScript file, expected one that ends in .js, .mjs, .cjs, .ts or .mts${instead}`
 }

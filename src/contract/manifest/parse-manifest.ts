@@ -132,7 +132,10 @@ function checkThreads(
   const path = ['runtime', 'threads']
   if (type !== 'javascript') {
     const problem = `only a plugin of type "javascript" has threads of the runner's, this one is "${type}"`
-    issues.error(path, { problem, remedy: 'Remove the line; a native plugin starts its own' })
+    issues.error(path, {
+      problem,
+      remedy: type === 'native' ? 'Remove the line; a native plugin starts its own' : 'Remove the line',
+    })
   }
   // The runner's own, the one that starts the others, and they.
   const least = MIN_PROCESSES + 1 + threads

@@ -5,8 +5,11 @@ export class MalformedModule extends Error {
 
 /** V8's own limit. */
 const MAX_NAME_BYTES = 100_000
+/** As much of one is made a text of: whoever reads a module of nothing but names is not held up by it. */
+const MAX_READ_NAME_BYTES = 4096
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const anyUtf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /**
  * Reads a binary that anybody may have written. Each read is held to `end` first, and moves on by at least a byte, so
@@ -60,17 +63,17 @@ export class BinaryReader {
     return count
   }
 
-  /** A name in UTF-8. */
+  /** A name in UTF-8; of one that is longer than anybody's, its begin. */
   name(): string {
-    const length = this.u32()
-    if (length > MAX_NAME_BYTES) this.fail(`a name in ${this.#what} has ${length} bytes`)
-    const start = this.#skip(length)
-    try {
-      return strictUtf8.decode(this.#bytes.subarray(start, start + length))
-    } catch {
-      // The decoder says no more than that it is none.
-      return this.fail(`a name in ${this.#what} is not UTF-8`)
-    }
+    const bytes = this.#nameBytes()
+    if (bytes.length > MAX_READ_NAME_BYTES) return anyUtf8.decode(bytes.subarray(0, MAX_READ_NAME_BYTES))
+    return this.#decode(bytes)
+  }
+
+  /** A name in UTF-8; null, and passed over, where it has more bytes than those that mean something. */
+  shortName(mostBytes: number): string | null {
+    const bytes = this.#nameBytes()
+    return bytes.length > mostBytes ? null : this.#decode(bytes)
   }
 
   /** The next `length` bytes, for a reader of their own. */
@@ -86,6 +89,22 @@ export class BinaryReader {
 
   fail(problem: string): never {
     throw new MalformedModule(`${problem} (at byte ${this.#at})`)
+  }
+
+  #nameBytes(): Uint8Array {
+    const length = this.u32()
+    if (length > MAX_NAME_BYTES) this.fail(`a name in ${this.#what} has ${length} bytes`)
+    const start = this.#skip(length)
+    return this.#bytes.subarray(start, start + length)
+  }
+
+  #decode(bytes: Uint8Array): string {
+    try {
+      return strictUtf8.decode(bytes)
+    } catch {
+      // The decoder says no more than that it is none.
+      return this.fail(`a name in ${this.#what} is not UTF-8`)
+    }
   }
 
   #skip(length: number): number {

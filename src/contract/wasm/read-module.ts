@@ -65,6 +65,9 @@ const WANTED_EXPORTS = new Set([
   ...Object.keys(OPTIONAL_FUNCTIONS),
 ])
 
+/** More than the longest name that is looked for. */
+const MAX_WANTED_BYTES = 32
+
 /** Ids of sections in the order in which they stand; a custom one (0) may stand anywhere. */
 const SECTION_ORDER = [1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11]
 const SECTION_NAMES: Readonly<Record<number, string>> = {
@@ -130,8 +133,8 @@ export function readModule(bytes: Uint8Array): DeclaredModule {
 
 function readSection(id: number, section: BinaryReader, draft: Draft): void {
   if (id === 0) {
-    const name = section.name()
-    if (name === 'linking' || name.startsWith('reloc.')) draft.isUnlinked = true
+    const name = section.shortName(MAX_WANTED_BYTES)
+    if (name === 'linking' || name?.startsWith('reloc.') === true) draft.isUnlinked = true
     return
   }
   const read = READERS[id]
@@ -254,10 +257,10 @@ function readLimits(section: BinaryReader, what: 'table' | 'memory'): SizeLimits
 
 function readExports(section: BinaryReader, { exports }: Draft): void {
   for (let left = section.count('exports', MAX_EXPORTS, 3); left > 0; left -= 1) {
-    const name = section.name()
+    const name = section.shortName(MAX_WANTED_BYTES)
     const kind = KINDS[section.byte()] ?? section.fail('it exports something of an unknown kind')
     const index = section.u32()
-    if (!WANTED_EXPORTS.has(name)) continue
+    if (name === null || !WANTED_EXPORTS.has(name)) continue
     if (exports.has(name)) section.fail(`it exports "${name}" twice`)
     exports.set(name, { kind, index })
   }

@@ -239,7 +239,7 @@ concurrency = 0
       'plugin.toml:1:2: Cannot use "plugin.name": it is missing. Add name = "My Plugin"',
       'plugin.toml:3:1: Cannot use "plugin.nmae": this key is unknown here. Did you mean "name"?',
       'plugin.toml:4:1: Cannot use "plugin.version": "1.0" is no semantic version. Write for example version = "1.0.0"',
-      'plugin.toml:6:1: Cannot use "plugin.entry_point": "main.py" is no JavaScript file, expected one that ends in .js, .mjs, .cjs, .ts or .mts. Write for example entry_point = "index.js"',
+      'plugin.toml:6:1: Cannot use "plugin.entry_point": "main.py" is no JavaScript file, expected one that ends in .js, .mjs, .cjs, .ts or .mts, or type = "native". Write for example entry_point = "index.js"',
       'plugin.toml:8:1: Cannot use "runtime.concurrency": found the integer 0, expected an integer between 1 and 1024. Write a number in that range',
     ])
   })

@@ -341,6 +341,15 @@ describe('inspectModule() on broken binaries', () => {
     }
   })
 
+  it('makes a text of no more of a name than it may be asked for', () => {
+    // Each of them would be a text of 100 KB, half a second of them in all.
+    const long = [leb(100_000), Array<number>(100_000).fill(0xff)]
+    const module = pluginModule({ before: { 7: section(0, long) } })
+    expect(problemsOf(module)).to.deep.equal([])
+    const [problem] = problemsOf(pluginModule({ imports: [`env ${'x'.repeat(90_000)} >`] }))
+    expect(problem).to.match(/^it imports "env\.x{76}…" \(function\)\./)
+  })
+
   it('takes numbers that are longer than they need to be, as V8 does', () => {
     const padded = pluginModule({ before: { 5: [0, [0x85, 0x80, 0x80, 0x80, 0], name('x'), 1, 2, 3] } })
     expect(problemsOf(padded)).to.deep.equal([])
