@@ -73,6 +73,7 @@ export const CONFIG_SCHEMA = section({
     cpu_share: number(0.01, 64),
     window_ms: integer(100, 600_000),
     nice: integer(0, 19),
+    background: { type: 'array', maxItems: 1000, items: { type: 'string', minLength: 1, maxLength: 128 } },
     daemon_nice: integer(-20, 0),
   }),
   daemon: section({

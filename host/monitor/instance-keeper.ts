@@ -117,8 +117,10 @@ export class InstanceKeeper {
   }
 
   #throttle(lane: InstanceLane, instance: RunnerInstance, { watched, config, nowMs }: Look): void {
-    const { cpuShare: allowed, windowMs, nice } = config.throttle
+    const { cpuShare: allowed, windowMs, nice, background } = config.throttle
     if (nice === 0 || watched.isNiced || instance.pid === null) return
+    // Not because of what it does: an operator has said that the others come first.
+    if (background.includes(lane.plugin.id)) return this.#makeNicer(instance, watched, nice)
     const used = this.#options.sampleOf(instance.pid)?.cpuShare ?? 0
     const isIdle = instance.inFlightCount === 0 && used < IDLE_SHARE
     const share = isIdle ? 0 : Math.max(used, instance.figures.demand?.share(nowMs) ?? 0)
@@ -128,10 +130,14 @@ export class InstanceKeeper {
     }
     watched.greedySinceMs ??= nowMs
     if (nowMs - watched.greedySinceMs < windowMs) return
-    watched.isNiced = makeNicer(instance, instance.pid, nice)
-    if (!watched.isNiced) return
-    this.#eager.drop(instance)
-    this.#options.onThrottled(lane, instance, share)
+    this.#makeNicer(instance, watched, nice)
+    if (watched.isNiced) this.#options.onThrottled(lane, instance, share)
+  }
+
+  /** Until its end: a nice value is not for everybody to take back. */
+  #makeNicer(instance: RunnerInstance, watched: Watched, nice: number): void {
+    watched.isNiced = instance.pid !== null && makeNicer(instance, instance.pid, nice)
+    if (watched.isNiced) this.#eager.drop(instance)
   }
 }
 

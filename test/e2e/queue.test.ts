@@ -284,9 +284,10 @@ describe('Beside plugins that spin and clients that flood', function () {
         ...[1, 2, 3, 4, 5].map((at) => `spinner as spinner_${at}`),
         ...[1, 2].map((at) => `echoes as flooded_${at}`),
         'echoes as healthy',
+        'echoes as unhurried',
       ],
       // Five spin on fewer cores: each wants a whole one, and none gets the 0.9 that are too much.
-      config: 'throttle: { window_ms: 500, nice: 7 }\n',
+      config: 'throttle: { window_ms: 500, nice: 7, background: [unhurried] }\n',
       files: {
         'plugins/spare/plugin.toml': manifestText('spare', '[runtime]\nstandby = 1\n'),
         'plugins/spare/index.js': SPINS_UNTIL_INITIALIZED,
@@ -321,6 +322,13 @@ describe('Beside plugins that spin and clients that flood', function () {
       await Promise.all([...spinning, ...floods])
     }
     expect(new Set(await Promise.all(spinning))).to.deep.equal(new Set(['CALL_CANCELLED']))
+  })
+
+  it('one that an operator put into the background comes after the others, whatever it does', async () => {
+    await daemon.call('unhurried', 'echo')
+    const pid = await readyPid(daemon, 'unhurried')
+    await until(() => niceValuesOf(pid).every((nice) => nice === 7), 'nice values')
+    expect((await daemon.call('unhurried', 'echo', 1)).result).to.equal(1)
   })
 
   it('a standby that computes before anybody needs it is made nicer as well', async () => {

@@ -86,7 +86,7 @@ describe('loadHostConfig()', () => {
       },
       breaker: { failureRate: 0.5, minCalls: 10, windowMs: 30_000, openMs: 10_000 },
       history: { retentionDays: 14, maxEntries: 100_000 },
-      throttle: { cpuShare: 0.9, windowMs: 2_000, nice: 19, daemonNice: -10 },
+      throttle: { cpuShare: 0.9, windowMs: 2_000, nice: 19, background: [], daemonNice: -10 },
       daemon: { privateLingerMs: 300, socketMode: '0600', socketGroup: '' },
       audit: { maxFileMb: 16, maxFiles: 20 },
       egress: { nameServers: [], resolve: [] },
