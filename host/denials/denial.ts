@@ -107,10 +107,19 @@ export function describeRefusal(
   const resource = resourceOf(access)
   if (missing === null || 'error' in parsePermission(missing))
     return toDenial(access, refusal.message, { missing: [], resource, line: null })
+  const declared = declaredSentence(accessTo(missing), reach)
+  if (declared !== null)
+    return toDenial(access, `${refusal.message}; ${declared}`, { missing: [missing], resource, line: null })
   const line = lineWith(reach.declared, missing)
   const isNamed = refusal.message.startsWith(missing.slice('network:'.length))
   const sentence = isNamed ? grantSentence(missing) : `${refusal.message}; ${toAllow(missing)}`
   return toDenial(access, sentence, { missing: [missing], resource, line })
+}
+
+/** What a permission of one host and port would open. */
+function accessTo(missing: string): Extract<Access, { kind: 'network' }> {
+  const [, host = '', port] = /^network:(.*?)(?::(\d+))?$/.exec(missing) ?? []
+  return { kind: 'network', host, port: port === undefined ? null : Number(port) }
 }
 
 function grantSentence(missing: string): string {

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { accessBehind, readAccess, type Access } from '../../../../host/denials/access.ts'
-import { describeDenial, isGranted, type Reach } from '../../../../host/denials/denial.ts'
+import { describeDenial, describeRefusal, isGranted, type Reach } from '../../../../host/denials/denial.ts'
 import { parsePermission, type Permission } from '../../../../src/contract/permission.ts'
 
 const REACH: Reach = {
@@ -97,6 +97,34 @@ describe('describeDenial()', () => {
     const notHeld = [{ declared: 'fs_read:./data', reason: 'policy.yaml:3 takes it', isApproved: true }]
     expect(sentenceOf({ ...REACH, notHeld })).to.equal(
       'fs_read:./data is declared and not held: policy.yaml:3 takes it',
+    )
+  })
+
+  it('says of a refused host as well that it is declared, and who took it', () => {
+    const hosts = 'network:localhost:8765,127.0.0.1:8765'
+    const reach: Reach = {
+      ...REACH,
+      network: ['localhost:8765'],
+      declared: [permission(hosts)],
+      notHeld: [{ declared: hosts, reason: 'policy.yaml:3 takes it', isApproved: true }],
+    }
+    const target = { kind: 'network', host: 'localhost', port: 8765 } as const
+    const refusal = { message: 'localhost:8765 resolves to 127.0.0.1', missing: 'network:127.0.0.1:8765' }
+    const { sentence: text, details } = describeRefusal(target, refusal, reach)
+    expect(text).to.equal(
+      `localhost:8765 resolves to 127.0.0.1; ${hosts} is declared and not held: policy.yaml:3 takes it`,
+    )
+    expect(details).to.deep.include({ missing: ['network:127.0.0.1:8765'], manifest_line: null })
+    const undeclared = describeRefusal(target, refusal, { ...reach, declared: [], notHeld: [] })
+    expect(undeclared.sentence).to.include('to allow it add permissions = ["network:127.0.0.1:8765"]')
+    const six = { message: '[fd00::7]:80 is a private address', missing: 'network:[fd00::7]:80' }
+    const asked = {
+      ...reach,
+      declared: [permission('network:[fd00::7]')],
+      notHeld: [{ declared: 'network:[fd00::7]', reason: 'it is not approved', isApproved: false }],
+    }
+    expect(describeRefusal({ ...target, host: '[fd00::7]', port: 80 }, six, asked).sentence).to.include(
+      'network:[fd00::7] is declared and not approved; to allow it run phantom approve probe',
     )
   })
 
