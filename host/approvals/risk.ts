@@ -14,6 +14,8 @@ export interface Assessment {
 
 /** Where projects keep tokens and passwords. */
 const SECRET_FILE = /\/\.(?:env|npmrc|pypirc)(?:\.[^/]+)?$/
+/** `*.com`, and `*.co.uk`, are as good as every host: anybody gets a name there. */
+const PUBLIC_SUFFIX = /^\*\.(?:(?:ac|co|com|edu|gov|net|or|org)\.[a-z]{2}|[^.]+)$/
 const SECRET_VARIABLE = /KEY|TOKEN|SECRET|PASSW|CREDENTIAL|AUTH/i
 
 const CAPABILITY_RISKS: Readonly<Record<Capability, Assessment>> = {
@@ -97,8 +99,7 @@ function specialAddress(host: string): string | null {
 function assessHost(value: string): Assessment {
   const { host, ports } = splitHost(value)
   const where = `on port ${ports.join(' and ')}`
-  // `*.com` is as good as every host.
-  if (host === '*' || /^\*\.[^.]+$/.test(host)) {
+  if (host === '*' || PUBLIC_SUFFIX.test(host)) {
     return {
       risk: 'high',
       sentence: `connects to every host ${host === '*' ? 'of the internet' : `below ${host.slice(2)}`} ${where}: what it reads it can send anywhere`,

@@ -37,6 +37,7 @@ export function formsOf(secret: string): string[] {
     ...urlForms(text),
     ...base64Forms(text),
     ...hexForms(text),
+    ...hostForms(text),
   ])
   return [...new Set(forms)]
 }
@@ -74,6 +75,11 @@ function base64Forms(text: string): string[] {
   })
   const forms = [bytes.toString('base64'), ...inside].filter((form) => form.length >= MIN_BASE64_CHARS)
   return forms.flatMap((form) => [form, form.replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '')])
+}
+
+/** A name of a host is told in lower case, whoever asks for it. Shorter ones might be words. */
+function hostForms(text: string): string[] {
+  return text.length >= MIN_LINE_CHARS && /^[A-Za-z0-9._-]+$/.test(text) ? [text.toLowerCase()] : []
 }
 
 function hexForms(text: string): string[] {

@@ -40,6 +40,16 @@ describe('Redactor', () => {
     expect(redactor.redact(texts[0] ?? '')).to.equal('a [secret] b [secret]')
   })
 
+  it('takes one out that is a part of a host, which is told in lower case', () => {
+    const redactor = new Redactor()
+    redactor.add('tok-S3CRETVALUE99')
+    redactor.add('Readable')
+    expect(redactor.redact('network:tok-s3cretvalue99.example.org is not granted')).to.equal(
+      'network:[secret].example.org is not granted',
+    )
+    expect(redactor.redact('readable words stay')).to.equal('readable words stay')
+  })
+
   it('takes the longer of two secrets that begin alike, and lines of one that has several', () => {
     const redactor = new Redactor()
     for (const secret of [
