@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { PhantomError } from '../../src/contract/phantom-error.ts'
 import { PACKAGE_VERSION } from '../../src/contract/version.ts'
+import type { AuditOutcome } from '../../src/contract/audit.ts'
 import type { AuditLog } from '../audit/audit-log.ts'
 import { CgroupTree, treeIn } from '../cgroup/cgroup-tree.ts'
 import type { HostConfig } from '../config/config-schema.ts'
@@ -211,8 +212,8 @@ export class DaemonCore {
   }
 
   /** Something that the daemon did by itself. */
-  record(action: string, details: Readonly<Record<string, unknown>>): void {
-    this.audit.record({ action, plugin_id: null, outcome: 'done', actor: null, details })
+  record(action: string, details: Readonly<Record<string, unknown>>, outcome: AuditOutcome = 'done'): void {
+    this.audit.record({ action, plugin_id: null, outcome, actor: null, details })
   }
 
   #openLauncher(configs: PluginConfigs): InstanceLauncher {

@@ -112,8 +112,10 @@ async function listen(core: DaemonCore, environment: string): Promise<Daemon> {
 function followConfiguration(core: DaemonCore): { reload: () => void } {
   const { log } = core
   const { configSource } = core.options
-  const failed = (error: unknown): void =>
+  const failed = (error: unknown): void => {
     log.error('the configuration is not taken, the one before holds', { error: messageOf(error) })
+    core.record('config.refused', { reason: messageOf(error) }, 'refused')
+  }
   configSource.onChange(({ result, loaded }) => {
     const { applied, needs_restart: waiting } = result
     log.info('the configuration was read anew', { applied })
