@@ -47,6 +47,8 @@ export class Workspaces {
     const canonical = realFolder(path)
     if (isInside(canonical, this.#forbidden))
       throw denied(path, "it is the daemon's own state folder. Choose another one")
+    // Node's permission model takes it for any text, also inside of what a plugin is granted.
+    if (canonical.includes('*')) throw denied(path, 'it has a "*" in its path. Rename that folder')
     const roots = this.#roots().map(canonicalRoot)
     if (roots.some((root) => isInside(canonical, root))) return canonical
     throw denied(

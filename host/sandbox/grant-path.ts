@@ -100,6 +100,8 @@ function refusalOfPlace(
       : ` to "${canonical}"`
     return `it leads out of the ${root.name} "${root.path}"${how}. Name the absolute path, so that whoever approves it sees it`
   }
+  if (canonical.includes('*'))
+    return `"${canonical}" has a "*" in it, and Node would take that for any text. Rename it`
   // A data folder usually lies in the state folder, and is the plugin's own.
   if (contains(roots.dataDir, canonical)) return null
   const own = roots.hidden.find((folder) => contains(folder, canonical))

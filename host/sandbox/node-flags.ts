@@ -1,4 +1,5 @@
 import type { RuntimeCapabilities } from '../../src/contract/manifest.ts'
+import { PhantomError } from '../../src/contract/phantom-error.ts'
 import { MAX_TABLE_ELEMENTS, WASM_PAGE_BYTES } from '../../src/contract/wasm/abi.ts'
 
 /** What a runner's Node is started with. Its permission model is the inner layer: it narrows, the kernel holds. */
@@ -17,8 +18,10 @@ export interface NodeFlagsRequest {
   readonly observe: boolean
 }
 
+/** @throws PhantomError PLUGIN_BLOCKED */
 export function nodeFlags(request: NodeFlagsRequest): string[] {
   const { runtime, observe } = request
+  assertNoPattern([...request.readPaths, ...request.writePaths])
   // Observed, it is told of what it was granted, too, and nothing is refused.
   const allow = (scope: string): string[] => (observe ? [] : [`--allow-${scope}`])
   return [
@@ -70,6 +73,18 @@ function wasmFlags(maxMemoryMb: number): string[] {
  * lead to, the mounts say.
  */
 export const OPEN_FOLDERS = '/proc/self/fd'
+
+/** Node 26.10 takes a "*" in these paths for any text, wherever it stands (tried): it would open a folder's neighbours. */
+function assertNoPattern(paths: readonly string[]): void {
+  const path = paths.find((one) => one.includes('*'))
+  if (path === undefined) return
+  throw new PhantomError(
+    'PLUGIN_BLOCKED',
+    `Cannot start a plugin with "${path}": Node's permission model takes the "*" in that path for any text, which ` +
+      'would open what lies beside it. Rename that folder',
+    { details: { path } },
+  )
+}
 
 /** Node 26.10 refuses a folder itself when a path inside it was allowed before it (tried): `/a/b`, then `/a`. */
 function outermostFirst(paths: readonly string[]): string[] {

@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import { resolve } from 'node:path'
 import { expect } from 'chai'
-import { TestDaemon } from '../helpers/daemon.ts'
+import { refusalOf, TestDaemon } from '../helpers/daemon.ts'
 import { CommandLine } from '../helpers/command-line.ts'
 import { wasmPlugin } from '../helpers/wasm-plugin.ts'
 
@@ -82,6 +82,15 @@ describe('A machine without bubblewrap', function () {
       expect(await phantom.said('status'))
         .to.include('Not held by tier process')
         .and.include(found[0])
+    })
+
+    it('opens nothing beside a workspace whose name Node would take for a pattern: there is no call in it', async () => {
+      plain.world.write('w*x/data/given.txt', 'given')
+      plain.world.write('wOTHERx/data/given.txt', 'not yours')
+      const asked = { workspace: plain.world.path('w*x') }
+      const beside = plain.world.path('wOTHERx/data/given.txt')
+      const error = await refusalOf(plain.system.execute_plugin('uses_its_grants', 'read', beside, asked))
+      expect(error.code).to.equal('WORKSPACE_DENIED')
     })
 
     it('loads ES modules of a plugin in a project of CommonJS, as behind mounts', async () => {

@@ -30,6 +30,13 @@ describe('Workspaces', () => {
     expect(() => workspaces.canonical(path.join(root, 'b'))).to.throw('outside of the folders')
   })
 
+  it("with a pattern of Node's in their path are refused: it would open what lies beside", () => {
+    const { workspaces } = serving('a')
+    const odd = path.join(root, 'a/x*y')
+    fs.mkdirSync(odd)
+    expect(() => workspaces.canonical(odd)).to.throw('it has a "*" in its path. Rename that folder')
+  })
+
   it('that are not there are refused in words', () => {
     const { workspaces } = serving('a')
     const missing = path.join(root, 'a/missing')

@@ -159,6 +159,16 @@ describe('planRunner()', () => {
     ])
   })
 
+  it("starts nothing with a path that Node's permission model takes for a pattern, in no tier", () => {
+    for (const machine of [MACHINE, { ...MACHINE, tier: 'process' as const }]) {
+      for (const odd of [{ pluginDir: '/ws/plugins/a/m*e' }, { dataDir: '/ws/.ph*m/data/mine' }]) {
+        expect(() => planRunner(machine, { ...REQUEST, ...odd }))
+          .to.throw('takes the "*" in that path for any text')
+          .and.have.property('code', 'PLUGIN_BLOCKED')
+      }
+    }
+  })
+
   it('mounts what was granted by what is open, and by its path only where bubblewrap knows no other way', () => {
     const request = withPolicy({ readPaths: ['/srv/a'] })
     const open = planRunner(MACHINE, request)

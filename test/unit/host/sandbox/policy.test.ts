@@ -189,6 +189,9 @@ describe('resolvePolicy()', () => {
       expect(refusal(read(at)), at).to.match(/granted to nobody|its own|of its own/)
     }
     expect(refusal(read('./data/*.csv'))).to.include('"*"')
+    fs.mkdirSync(path.join(root, 'ws/a*b'))
+    fs.symlinkSync('a*b', path.join(root, 'ws/to-a-pattern'))
+    expect(refusal(read('./to-a-pattern')), 'behind a link').to.include('a*b" has a "*" in it')
     expect(refusal(read('${home}/x'))).to.include('"${home}" is not known')
     expect(refusal(read('./a\nb'))).to.include('control character')
     expect(refusal(read('~/x'))).to.include('absolute path')
