@@ -1,3 +1,4 @@
+import { accessSync, constants } from 'node:fs'
 import type { Duplex, Readable } from 'node:stream'
 import type { ManifestLimits } from '../../src/contract/manifest.ts'
 import { messageOf, PhantomError } from '../../src/contract/phantom-error.ts'
@@ -99,6 +100,7 @@ function spawned(plan: RunnerPlan): SpawnedPlan {
     return spawnPlan(plan)
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'NO_PROCESS') throw cause
+    if (!isProgram(plan.file)) throw lostProgram(plan.file)
     throw new PhantomError(
       'PLUGIN_START_FAILED',
       `Cannot start "${plan.file}": the system gave no process. Look at the limits on processes and open files (ulimit -a)`,
@@ -152,4 +154,23 @@ function signalRunner(
     const late = setTimeout(() => child.kill('SIGKILL'), MONITOR_GRACE_MS)
     void child.exited.then(() => clearTimeout(late))
   }
+}
+
+function isProgram(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** It was there when the daemon tried what this machine holds a plugin with. */
+function lostProgram(file: string): PhantomError {
+  return new PhantomError(
+    'SANDBOX_UNAVAILABLE',
+    `Cannot start "${file}": it is gone, or may not be run any more, since the daemon began. Put it back, or restart ` +
+      'the daemon, which then looks anew for what holds plugins here',
+    { details: { file } },
+  )
 }

@@ -4,7 +4,7 @@ import { expect } from 'chai'
 
 import { probeMachine } from '../../host/sandbox/machine.ts'
 import type { PhantomError } from '../../src/contract/phantom-error.ts'
-import { TestDaemon, until } from '../helpers/daemon.ts'
+import { refusalOf, TestDaemon, until } from '../helpers/daemon.ts'
 import { skipBecause } from '../helpers/skip.ts'
 
 const isRoot = process.getuid?.() === 0
@@ -89,6 +89,22 @@ if [ -n "$folder" ] && [ ! -L "$folder" ]; then /bin/mv "$folder" "$folder.aside
     expect(refusal.message).to.match(/data\/echoes\W+ is \W+etc\W+ instead of/)
   })
 
+  it('is refused by the name of what is gone when bubblewrap was removed since the daemon began', async () => {
+    let file = ''
+    const daemon = await startWith(bwrap, {}, (impostor) => (file = impostor))
+    try {
+      expect((await daemon.call('echoes', 'echo', 'here')).result).to.equal('here')
+      fs.rmSync(file)
+      const workspace = daemon.world.path('other')
+      fs.mkdirSync(workspace)
+      const refusal = await refusalOf(daemon.system.execute_plugin('echoes', 'echo', 'here', { workspace }))
+      expect(refusal.code, refusal.message).to.equal('SANDBOX_UNAVAILABLE')
+      expect(refusal.message).to.include(`"${file}": it is gone`).and.include('restart the daemon')
+    } finally {
+      await daemon.stop()
+    }
+  })
+
   it('is refused in tier "process" when prlimit sets nothing', async () => {
     const refusal = await refusalBehind(() => startWithout('prlimit'))
     expect(differencesIn(refusal)).to.include.members(['rlimit.data', 'rlimit.nofile'])
@@ -145,7 +161,11 @@ async function refusalBehind(start: () => Promise<TestDaemon>): Promise<PhantomE
   }
 }
 
-async function startWith(bwrap: string, impostor: Impostor): Promise<TestDaemon> {
+async function startWith(
+  bwrap: string,
+  impostor: Impostor,
+  onMade: (file: string) => void = () => undefined,
+): Promise<TestDaemon> {
   const { drops = '/none', dropsEntry = false, swaps = [], adds = '', first = ':' } = impostor
   const [from = '/none', to = ''] = swaps
   const environment: Record<string, string> = {}
@@ -171,6 +191,7 @@ exec /usr/bin/env -u SHLVL -u OLDPWD -u _ ${bwrap} ${adds} "$@"
 `
       fs.writeFileSync(file, script, { mode: 0o755 })
       environment['PHANTOM_BWRAP'] = file
+      onMade(file)
     },
   })
 }
