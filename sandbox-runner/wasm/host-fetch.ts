@@ -32,20 +32,29 @@ export async function hostFetch(
     ...(signal === null ? [] : [signal]),
     ...(timeoutMs === undefined ? [] : [AbortSignal.timeout(Math.min(timeoutMs, MAX_TIMER_MS))]),
   ]
-  const response = await fetch(url, {
-    method,
-    headers,
-    // The plugin's memory is its own again before the request has left.
-    body: body === null ? null : new Uint8Array(body),
-    ...(signals.length === 0 ? {} : { signal: AbortSignal.any(signals) }),
-  }).catch((error: unknown) => {
+  try {
+    const response = await fetch(url, {
+      method,
+      headers,
+      // The plugin's memory is its own again before the request has left.
+      body: body === null ? null : new Uint8Array(body),
+      ...(signals.length === 0 ? {} : { signal: AbortSignal.any(signals) }),
+    })
+    const payload = await readBody(response, { url, maxBodyBytes })
+    return { result: { status: response.status, headers: headersOf(response) }, payload }
+  } catch (error) {
     throw withCause(error)
-  })
-  const payload = await readBody(response, { url, maxBodyBytes })
-  return { result: { status: response.status, headers: Object.fromEntries(response.headers) }, payload }
+  }
 }
 
-/** Node's own words are `fetch failed`: why stands in a cause, and causes do not reach the plugin. */
+/** Only cookies come in lines of one name, which no comma joins: their values have commas. */
+function headersOf(response: Response): Record<string, string> {
+  const headers = Object.fromEntries(response.headers)
+  const cookies = response.headers.getSetCookie()
+  return cookies.length === 0 ? headers : { ...headers, 'set-cookie': cookies.join('\n') }
+}
+
+/** Node's own words are `fetch failed` or `terminated`: why stands in a cause, and causes do not reach the plugin. */
 function withCause(error: unknown): unknown {
   if (!(error instanceof TypeError) || !(error.cause instanceof Error)) return error
   return new TypeError(`${error.message}: ${error.cause.message}`, { cause: error.cause })

@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
 import { columnsOf, wordOf } from '../../../helpers/docs-pages.ts'
 import type { WatGuest } from '../../../helpers/wat-guest.ts'
@@ -163,6 +166,33 @@ describe('Host calls of phantom-wasm v1', () => {
       expect((await ask(world, 'is_cancelled')).result).to.deep.equal({ cancelled: false })
     })
   }
+
+  it('says why a fetch broke off, and loses no cookie', async () => {
+    const server = http.createServer((request, response) => {
+      if (request.url === '/cut')
+        response.writeHead(200, { 'content-length': 100 }).write('abc', () => request.socket.destroy())
+      else if (request.url === '/loop') response.writeHead(302, { location: '/loop' }).end()
+      else response.writeHead(200, { 'set-cookie': ['a=1; expires=Mon, 1 Jan', 'b=2'] }).end('hello')
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    try {
+      const at = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+      expect((await ask(world, 'fetch', { url: `${at}/cut` })).error?.message).to.match(
+        /^terminated: .*closed/,
+      )
+      expect((await ask(world, 'fetch', { url: `${at}/loop` })).error?.message).to.equal(
+        'fetch failed: redirect count exceeded',
+      )
+      const asked = await world.send(frame('fetch', { url: at })).answer
+      const line = String(asked.error === null ? asked.payload : asked.error.message).split('\n', 1)
+      const { result } = JSON.parse(line[0] ?? '') as { result: { headers: Record<string, string> } }
+      expect(result.headers['set-cookie']).to.equal('a=1; expires=Mon, 1 Jan\nb=2')
+    } finally {
+      server.closeAllConnections()
+      server.close()
+    }
+  })
 
   for (const [what, text, words] of [
     ['garbage', 'nonsense\n', /its host call is no JSON/],
