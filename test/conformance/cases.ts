@@ -124,6 +124,11 @@ export const CASES: readonly Case[] = [
     expected: { result: { status: 200, text: 'hello from /page' } },
   },
   {
+    name: 'fetches what has moved',
+    run: (place) => verdictOf(place, 'fetch_url', { url: `${place.server.granted}/moved` }),
+    expected: { result: { status: 200, text: 'hello from /page' } },
+  },
+  {
     name: 'fetches from a host that was not granted',
     run: async (place) => {
       const { other } = place.server

@@ -19,7 +19,10 @@ const OPERATIONS =
 /** One server by two ports, of which a plugin gets one. */
 class Servers {
   readonly #servers = [1, 2].map(() =>
-    http.createServer((request, response) => response.end(`hello from ${request.url}`)),
+    http.createServer((request, response) => {
+      if (request.url === '/moved') response.writeHead(302, { location: 'page' })
+      response.end(`hello from ${request.url}`)
+    }),
   )
 
   async listen(): Promise<{ granted: string; other: string }> {

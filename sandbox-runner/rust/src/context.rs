@@ -190,8 +190,8 @@ impl PluginExecutionContext {
     }
 
     /// Sends an HTTP request through the daemon's proxy, and blocks until the answer is there, the call is cancelled or
-    /// its time is over. A native plugin reaches `http:` alone by it: `https:` needs a crate with TLS that honours
-    /// `HTTPS_PROXY` (ureq and reqwest do). A WebAssembly plugin reaches both.
+    /// its time is over. Redirects are followed. A native plugin reaches `http:` alone by it: `https:` needs a crate
+    /// with TLS that honours `HTTPS_PROXY` (ureq and reqwest do). A WebAssembly plugin reaches both.
     pub fn fetch(&self, request: HttpRequest) -> PluginResult<HttpResponse> {
         self.call.fetch(&request)
     }

@@ -12,7 +12,82 @@ use crate::fetch::{HttpRequest, HttpResponse};
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 
+/// As many as a browser follows.
+const MAX_REDIRECTS: usize = 20;
+
+/// Follows redirects, as `fetch` does in the other runtimes.
 pub(super) fn fetch(request: &HttpRequest, call: &Call) -> PluginResult<HttpResponse> {
+    let mut response = fetch_once(request, call)?;
+    let mut asked = request.clone();
+    for _ in 0..MAX_REDIRECTS {
+        asked = match redirected(&asked, &response) {
+            Some(next) => next,
+            None => return Ok(response),
+        };
+        response = fetch_once(&asked, call)?;
+    }
+    match redirected(&asked, &response) {
+        Some(_) => Err(PluginError::failed("fetch failed: redirect count exceeded")),
+        None => Ok(response),
+    }
+}
+
+/// The request that an answer sends its asker to; `None` where it is the answer.
+fn redirected(asked: &HttpRequest, response: &HttpResponse) -> Option<HttpRequest> {
+    let location = match response.status {
+        301 | 302 | 303 | 307 | 308 => response.header("location")?,
+        _ => return None,
+    };
+    let mut next = asked.clone();
+    next.url = resolve(&asked.url, location);
+    let becomes_get = match response.status {
+        303 => asked.method != "GET" && asked.method != "HEAD",
+        301 | 302 => asked.method == "POST",
+        _ => false,
+    };
+    if becomes_get {
+        next.method = "GET".to_string();
+        next.body.clear();
+        next.headers
+            .retain(|(name, _)| !name.to_ascii_lowercase().starts_with("content-"));
+    }
+    // What lets one server in is no other's business.
+    if authority_of(&next.url).ok() != authority_of(&asked.url).ok() {
+        next.headers.retain(|(name, _)| {
+            !["authorization", "cookie"].contains(&name.to_ascii_lowercase().as_str())
+        });
+    }
+    Some(next)
+}
+
+/// A reference of RFC 3986 (5.2) against an `http:` URL; dots in a path are the server's to understand.
+fn resolve(base: &str, reference: &str) -> String {
+    let base = base.split('#').next().unwrap_or(base);
+    let scheme_end = base.find("://").map_or(0, |at| at + 3);
+    let path_start = base[scheme_end..]
+        .find(&['/', '?'][..])
+        .map_or(base.len(), |at| scheme_end + at);
+    let before_query = base.split('?').next().unwrap_or(base);
+    let is_absolute = reference
+        .find(':')
+        .map_or(false, |at| !reference[..at].contains(&['/', '?', '#'][..]));
+    if is_absolute {
+        reference.to_string()
+    } else if reference.starts_with("//") {
+        format!("{}{reference}", &base[..scheme_end.saturating_sub(2)])
+    } else if reference.starts_with('/') {
+        format!("{}{reference}", &base[..path_start])
+    } else if reference.starts_with('?') {
+        format!("{before_query}{reference}")
+    } else {
+        let folder = before_query[path_start.min(before_query.len())..]
+            .rfind('/')
+            .map_or("/", |at| &before_query[path_start..=path_start + at]);
+        format!("{}{folder}{reference}", &base[..path_start])
+    }
+}
+
+fn fetch_once(request: &HttpRequest, call: &Call) -> PluginResult<HttpResponse> {
     let authority = authority_of(&request.url)?;
     let proxy = match ["HTTP_PROXY", "http_proxy"]
         .iter()
@@ -212,6 +287,60 @@ mod tests {
         assert!(bytes_of(&request, "a.example").is_err());
         assert!(authority_of("http://a.example/\r\nx: 1").is_err());
         assert!(authority_of("http://user@a.example/").is_err());
+    }
+
+    #[test]
+    fn finds_where_a_redirect_leads() {
+        for (base, reference, expected) in [
+            (
+                "http://a.example/b/c?d#e",
+                "http://x.example/",
+                "http://x.example/",
+            ),
+            (
+                "http://a.example/b/c?d#e",
+                "https://x.example/",
+                "https://x.example/",
+            ),
+            (
+                "http://a.example/b/c?d#e",
+                "//x.example/y",
+                "http://x.example/y",
+            ),
+            (
+                "http://a.example/b/c?d#e",
+                "/y?u=http://z",
+                "http://a.example/y?u=http://z",
+            ),
+            ("http://a.example/b/c?d/#e", "y", "http://a.example/b/y"),
+            ("http://a.example/b/c?d#e", "?y", "http://a.example/b/c?y"),
+            ("http://a.example", "y", "http://a.example/y"),
+            ("http://a.example?q", "y", "http://a.example/y"),
+        ] {
+            assert_eq!(resolve(base, reference), expected, "{base} {reference}");
+        }
+    }
+
+    #[test]
+    fn takes_no_secret_and_no_body_to_where_it_is_sent() {
+        let moved = |status, location: &str| HttpResponse {
+            status,
+            headers: vec![("location".to_string(), location.to_string())],
+            body: Vec::new(),
+        };
+        let post = HttpRequest::post("http://a.example/", "x")
+            .header("Authorization", "secret")
+            .header("Content-Type", "text/plain")
+            .header("x", "1");
+        let elsewhere = redirected(&post, &moved(302, "http://b.example/")).unwrap();
+        assert_eq!(elsewhere.method, "GET");
+        assert!(elsewhere.body.is_empty());
+        assert_eq!(elsewhere.headers, [("x".to_string(), "1".to_string())]);
+        let same = redirected(&post, &moved(307, "/b")).unwrap();
+        assert_eq!((same.method.as_str(), same.body.len()), ("POST", 1));
+        assert_eq!(same.headers.len(), 3);
+        assert!(redirected(&post, &moved(200, "/b")).is_none());
+        assert!(redirected(&post, &moved(304, "/b")).is_none());
     }
 
     #[test]
