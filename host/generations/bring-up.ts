@@ -1,6 +1,6 @@
 import type { InstanceLane } from '../execution/instance-lane.ts'
 import { boundedReport } from '../process/plugin-report.ts'
-import { exportState, tellReload } from '../process/runner-hooks.ts'
+import { exportState, tellReload, problemOf } from '../process/runner-hooks.ts'
 import type { RunnerInstance } from '../process/runner-instance.ts'
 import type { PluginRecord } from '../registry/plugin-record.ts'
 import { GateFailure } from './gate-failure.ts'
@@ -93,8 +93,8 @@ async function startNext(
 async function illnessOf(instance: RunnerInstance): Promise<string | null> {
   if (!instance.hasHook('health')) return null
   const answer = await instance.call('health', {}, HOOK_TIMEOUT_MS)
-  if (answer === null) return `its health() did not answer within ${HOOK_TIMEOUT_MS} ms`
-  if (answer.error !== null) return `its health() failed: ${answer.error.message.slice(0, MAX_WORDS_CHARS)}`
+  const problem = problemOf(instance, 'health', answer, HOOK_TIMEOUT_MS)
+  if (answer === null || answer.error !== null) return problem
   const health = boundedReport((answer.result as { health?: unknown } | null)?.health)
   if (typeof health !== 'object' || health === null) return null
   const { status, healthy, ok } = health as { status?: unknown; healthy?: unknown; ok?: unknown }

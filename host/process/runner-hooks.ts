@@ -1,5 +1,6 @@
 import { RUNNER_HOOKS, type RunnerHook, type RunnerParams } from '../../src/contract/runner-methods.ts'
 import { MAX_PLUGIN_TEXT_CHARS } from '../../src/contract/limits.ts'
+import type { Answer } from '../../src/rpc/connection.ts'
 import { escapeControl } from '../observe/escape-control.ts'
 import { boundedReport } from './plugin-report.ts'
 import type { InstanceConfig } from './instance-spec.ts'
@@ -23,10 +24,24 @@ export async function askVeto(
   timeoutMs: number,
 ): Promise<string | null> {
   if (!instance.hasHook('validate_config')) return null
-  const answer = await ask(instance, 'validate_config', { config }, timeoutMs)
-  const veto = (answer as { veto?: unknown } | null)?.veto
-  if (answer === null) return `its validate_config() did not answer within ${timeoutMs} ms`
+  const answer = await instance.call('validate_config', { config }, timeoutMs)
+  const problem = problemOf(instance, 'validate_config', answer, timeoutMs)
+  if (answer === null || answer.error !== null) return problem
+  const veto = (answer.result as { veto?: unknown } | null)?.veto
   return typeof veto === 'string' ? escapeControl(veto.slice(0, MAX_PLUGIN_TEXT_CHARS)) : null
+}
+
+/** Why an answer of a hook is none, in words; null where it is one. */
+export function problemOf(
+  instance: RunnerInstance,
+  hook: RunnerHook,
+  answer: Answer | null,
+  timeoutMs: number,
+): string | null {
+  if (answer === null) return `its ${hook}() did not answer within ${timeoutMs} ms`
+  if (answer.error === null) return null
+  if (instance.state === 'stopped' || !instance.canTakeCall) return `its process ended in ${hook}()`
+  return `its ${hook}() failed: ${escapeControl(answer.error.message.slice(0, MAX_PLUGIN_TEXT_CHARS))}`
 }
 
 /** False when only a new process can have it. */

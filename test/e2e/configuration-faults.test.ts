@@ -3,9 +3,12 @@ import { expect } from 'chai'
 import { parse } from 'yaml'
 import type { PluginSystemApi } from '../../src/index.ts'
 import { isAlive, outcomeOf, refusalOf, TestDaemon, until, World } from '../helpers/daemon.ts'
+import { manifestText } from '../helpers/plugin-folders.ts'
 
 const KILLS = 10
 const UPDATES_AT_ONCE = 20
+const ANY_DEPTH =
+  '[configuration]\ntype = "object"\n[configuration.properties.depth]\ntype = "integer"\ndefault = 1\n'
 
 describe("A change of a plugin's configuration by hand", function () {
   this.timeout(60_000)
@@ -18,7 +21,12 @@ describe("A change of a plugin's configuration by hand", function () {
       'not-configurable',
       'not-configurable as frail',
     ]
-    daemon = await TestDaemon.start({ plugins, config: '' })
+    const files = {
+      'plugins/dies_of_it/plugin.toml': manifestText('dies_of_it', ANY_DEPTH),
+      'plugins/dies_of_it/index.js':
+        "export default { validate_config: ({ depth }) => { if (depth > 1) process.exit(3) }, operations: { fine: () => 'fine' } }\n",
+    }
+    daemon = await TestDaemon.start({ plugins, files, config: '' })
   })
   after(async () => await daemon.stop())
 
@@ -48,6 +56,15 @@ describe("A change of a plugin's configuration by hand", function () {
     expect(await daemon.pidOf('configurable')).to.equal(pid)
     const [newest] = await daemon.system.get_plugin_config_history('configurable')
     expect(newest).to.include({ revision: 2, source: 'file', text: 'greeting: Ciao\n' })
+  })
+
+  it('is refused, and says why, where the process ends of being asked', async () => {
+    await daemon.call('dies_of_it', 'fine')
+    const change = daemon.system.update_plugin_config('dies_of_it', { depth: 2 })
+    const { code, message } = await refusalOf(change)
+    expect(code).to.equal('CONFIG_INVALID')
+    expect(message).to.include('its process ended in validate_config()')
+    expect((await daemon.call('dies_of_it', 'fine')).result).to.equal('fine')
   })
 
   it('goes back to the defaults when the file is removed', async () => {
