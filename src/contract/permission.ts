@@ -101,6 +101,9 @@ function pathProblem(path: string): string | null {
   if (path !== path.trim()) return 'its path begins or ends with a blank. Remove the blank'
   if (/[*?]/.test(path))
     return 'wildcards are not allowed in paths. Name the folder: it includes what lies below'
+  // Hosts and variables stand in lists, and a path with a comma in it would be one that is not there.
+  if (/,\s*(?:\.{0,2}\/|\$\{|~)/.test(path))
+    return 'a comma separates no paths. Write a permission for each of them'
   if (path.startsWith('~')) return '"~" is not expanded. Write the path out'
   const variable = /^\$\{[^}/]*\}(?=\/|$)/.exec(path)?.[0]
   const rest = path.slice(variable?.length ?? 0)

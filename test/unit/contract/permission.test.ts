@@ -52,6 +52,8 @@ describe('parsePermission()', () => {
     ['gpu', /kind "gpu" is unknown\. Use one of "fs_read", "fs_write", "network", "env", "process"/],
     ['*', /kind "\*" is unknown/],
     ['fs_read:*', /wildcards are not allowed in paths/],
+    ['fs_read:./a,./b', /a comma separates no paths/],
+    ['fs_write:/srv/a, /srv/b', /a comma separates no paths/],
     ['fs_read:./logs/*.log', /wildcards are not allowed in paths/],
     ['fs_read:../secret', /has a "\.\." segment/],
     ['fs_read:./a/../../b', /has a "\.\." segment/],
