@@ -65,11 +65,13 @@ export async function preparePlugin(
 /** A schema that does not compile is a mistake in a file, so its place is told. */
 async function compileSchemas(generation: Generation, compiler: SchemaCompiler) {
   const { id, manifest } = generation
+  // Behind no runner of ours the daemon's own thread checks, and runs nothing that merely lay there.
+  const compile = (schema: InputSchema) => compiler.compileInput(schema, manifest.type === 'native')
   const types = manifest.messages.map(({ type, inputSchema }) => ({ name: type, inputSchema }))
   try {
     return {
-      operations: await compileAll(manifest.operations, compiler),
-      messages: await compileAll(types, compiler),
+      operations: await compileAll(manifest.operations, compile),
+      messages: await compileAll(types, compile),
       defaults: manifest.configuration === null ? {} : await compiler.configDefaults(manifest.configuration),
     }
   } catch (error) {
@@ -82,15 +84,17 @@ async function compileSchemas(generation: Generation, compiler: SchemaCompiler) 
   }
 }
 
+type InputSchema = NonNullable<ManifestOperation['inputSchema']>
+
 async function compileAll(
   declared: readonly Pick<ManifestOperation, 'name' | 'inputSchema'>[],
-  compiler: SchemaCompiler,
+  compile: (schema: InputSchema) => Promise<{ path: string }>,
 ): Promise<RunnerOperation[]> {
   return await Promise.all(
     declared.map(async ({ name, inputSchema }) => ({
       name,
       input_schema: inputSchema,
-      input_validator: inputSchema === null ? null : (await compiler.compileInput(inputSchema)).path,
+      input_validator: inputSchema === null ? null : (await compile(inputSchema)).path,
     })),
   )
 }

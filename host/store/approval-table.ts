@@ -19,13 +19,17 @@ const SET = `INSERT INTO approvals (plugin_id, source, digest, asked, granted, a
   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
   ON CONFLICT (plugin_id) DO UPDATE SET source = ?2, digest = ?3, asked = ?4, granted = ?5, actor = ?6, at = ?7`
 
+const FORGET = "DELETE FROM approvals WHERE source <> 'revoked'"
+
 export class ApprovalTable {
   readonly #get: StatementSync
   readonly #set: StatementSync
+  readonly #forget: StatementSync
 
   constructor(database: DatabaseSync) {
     this.#get = database.prepare(GET)
     this.#set = database.prepare(SET)
+    this.#forget = database.prepare(FORGET)
   }
 
   /** Null: nobody has decided about that plugin. */
@@ -40,6 +44,11 @@ export class ApprovalTable {
       actor: row['actor'] === null ? null : (JSON.parse(String(row['actor'])) as AuditActor),
       at: String(row['at']),
     }
+  }
+
+  /** What was taken back stays so. How many are gone. */
+  forgetGiven(): number {
+    return Number(this.#forget.run().changes)
   }
 
   set(pluginId: string, approval: StoredApproval): void {

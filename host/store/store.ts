@@ -6,6 +6,7 @@ import { CheckpointTable } from './checkpoint-table.ts'
 import { ApprovalTable } from './approval-table.ts'
 import { ExecutionTable } from './execution-table.ts'
 import { openDatabase } from './open-database.ts'
+import { machineOrigin } from './machine-origin.ts'
 import { prepareStateFolder } from './state-folder.ts'
 
 const KEPT_EXITS_PER_PLUGIN = 100
@@ -30,6 +31,7 @@ const SQL = {
     WHERE plugin_id = ?1 ORDER BY sequence DESC LIMIT 1 OFFSET ${KEPT_INCIDENTS_PER_PLUGIN})`,
   incidents: 'SELECT * FROM incidents WHERE plugin_id = ? ORDER BY sequence DESC LIMIT ?',
   fact: 'SELECT value FROM facts WHERE key = ?',
+  dropFacts: 'DELETE FROM facts',
   setFact: 'INSERT INTO facts (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2',
 } as const
 
@@ -54,7 +56,35 @@ export function openStore(
 ): Store {
   prepareStateFolder(stateDirectory, letsOthersThrough)
   const { database, warnings } = openDatabase(stateDirectory, now())
-  return new Store(database, warnings, now)
+  const store = new Store(database, warnings, now)
+  const forgotten = forgetForeignApprovals(store)
+  return forgotten === 0 ? store : new Store(database, [...warnings, foreignWarning(forgotten)], now)
+}
+
+const ORIGIN = 'machine_origin'
+
+/**
+ * A state folder may come along with a project that somebody else made. What was approved on another machine counts on
+ * none but that: else whoever ships both a plugin and the folder approves it for who unpacks them.
+ */
+function forgetForeignApprovals(store: Store): number {
+  const origin = machineOrigin()
+  if (store.fact(ORIGIN) === origin) return 0
+  let forgotten = 0
+  store.together(() => {
+    forgotten = store.approvals.forgetGiven()
+    // What was measured there, by which limits are set.
+    store.forgetFacts()
+    store.setFact(ORIGIN, origin)
+  })
+  return forgotten
+}
+
+function foreignWarning(count: number): string {
+  return (
+    `${count} approvals of plugins in this state folder were given on another machine and are forgotten. ` +
+    'Decide again with "phantom approve"'
+  )
 }
 
 export class Store {
@@ -165,6 +195,10 @@ export class Store {
   fact(key: string): unknown {
     const row = this.#statements.fact.get(key)
     return row === undefined ? undefined : (JSON.parse(String(row['value'])) as unknown)
+  }
+
+  forgetFacts(): void {
+    this.#statements.dropFacts.run()
   }
 
   /** `value` must be JSON. */

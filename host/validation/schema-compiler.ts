@@ -45,6 +45,8 @@ type JsonSchema = Readonly<Record<string, unknown>>
 export class SchemaCompiler {
   readonly #cacheDirectory: string
   readonly #timeoutMs: number
+  /** By this process. */
+  readonly #made = new Set<string>()
   readonly #inFlight = new Map<string, Promise<string>>()
   #pool: Promise<Piscina<SchemaTask, SchemaOutcome>> | null = null
   #turn: Promise<unknown> = Promise.resolve()
@@ -55,11 +57,18 @@ export class SchemaCompiler {
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS
   }
 
-  /** The path of a module that checks an input, see `wrapValidator`. Throws `MANIFEST_INVALID`. */
-  async compileInput(schema: JsonSchema): Promise<{ path: string }> {
+  /**
+   * The path of a module that checks an input, see `wrapValidator`. Throws `MANIFEST_INVALID`.
+   *
+   * @param isForHost whether the daemon itself will run it: then it is one that this very process has made. What lies in
+   *   the state folder may have come there with a project that somebody else made.
+   */
+  async compileInput(schema: JsonSchema, isForHost = false): Promise<{ path: string }> {
     const schemaJson = toJson(schema)
     const path = this.#pathOf(schemaJson, 'cjs')
-    await this.#cached(path, { kind: 'compile_input', schemaJson })
+    const task: SchemaTask = { kind: 'compile_input', schemaJson }
+    if (!isForHost) await this.#cached(path, task)
+    else if (!this.#made.has(path)) await this.#make(path, task)
     return { path }
   }
 
@@ -111,10 +120,14 @@ export class SchemaCompiler {
   async #readOrMake(path: string, task: SchemaTask): Promise<string> {
     // An empty file is what a power cut leaves of one that was just renamed.
     const stored = await readFile(path, 'utf8').catch(() => '')
-    if (stored !== '') return stored
+    return stored === '' ? await this.#make(path, task) : stored
+  }
+
+  async #make(path: string, task: SchemaTask): Promise<string> {
     const text = toText(await this.#inTurn(() => this.#run(task)))
     await mkdir(this.#cacheDirectory, { recursive: true, mode: 0o755 })
     await writeWhole(path, text)
+    this.#made.add(path)
     return text
   }
 

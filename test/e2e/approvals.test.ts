@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { expect } from 'chai'
 import type { PluginSystemApi } from '../../src/index.ts'
 import { addAsking, saveAsking } from '../helpers/asking-plugin.ts'
@@ -105,6 +106,33 @@ describe('the first sight of a plugin', function () {
     expect((await system.execute_plugin('reader', 'list', '.phantom', { workspace })).result).to.deep.equal(
       [],
     )
+  })
+
+  it('of a state folder that came from another machine counts for nothing, and what was taken back stays so', async () => {
+    for (const id of ['given', 'taken']) addAsking(world, id, ['fs_read:/root'])
+    system = await world.attach()
+    for (const id of ['given', 'taken'])
+      await system.approve_plugin(id, (await system.get_permissions(id)).digest)
+    await system.revoke_plugin('taken')
+    expect((await system.get_permissions('given')).state).to.equal('enabled')
+    await system.shutdown()
+    const file = world.path('.phantom/plugins/state.db')
+    const database = new DatabaseSync(file)
+    database.exec("UPDATE facts SET value = '\"elsewhere\"' WHERE key = 'machine_origin'")
+    database.close()
+    system = await world.attach()
+    const given = await system.get_permissions('given')
+    expect({ state: given.state, approval: given.approval }).to.deep.equal({
+      state: 'blocked',
+      approval: null,
+    })
+    expect((await system.get_permissions('taken')).approval?.source).to.equal('revoked')
+    const log = fs.readFileSync(world.path('.phantom/plugins/logs/daemon.log'), 'utf8')
+    expect(log).to.include('were given on another machine and are forgotten')
+    await system.approve_plugin('given', given.digest)
+    await system.shutdown()
+    system = await world.attach()
+    expect((await system.get_permissions('given')).state, 'here it is kept').to.equal('enabled')
   })
 
   it('counts in no environment that leaves everything to a person', async () => {

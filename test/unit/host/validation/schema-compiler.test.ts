@@ -95,6 +95,19 @@ describe('SchemaCompiler', function () {
       expect(fs.statSync(file).size).to.be.above(1000)
     })
 
+    it('makes anew what the daemon itself will run, whatever lay in the folder, and once', async () => {
+      const first = open()
+      const { path: file } = await first.compiler.compileInput(DATA_SCHEMA)
+      const text = fs.readFileSync(file, 'utf8')
+      fs.writeFileSync(file, 'module.exports = () => process.exit(1)')
+      const { compiler } = open(first.cacheDirectory)
+      expect(await compiler.compileInput(DATA_SCHEMA, true)).to.eql({ path: file })
+      expect(fs.readFileSync(file, 'utf8')).to.equal(text)
+      const { mtimeMs } = fs.statSync(file)
+      await compiler.compileInput(DATA_SCHEMA, true)
+      expect(fs.statSync(file).mtimeMs).to.equal(mtimeMs)
+    })
+
     it('keeps names of the prototype apart from properties', async () => {
       const validate = load(
         (await open().compiler.compileInput({ type: 'object', required: ['constructor'] })).path,
