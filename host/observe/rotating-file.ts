@@ -1,8 +1,12 @@
+import { constants } from 'node:fs'
 import { appendFile, rename, stat } from 'node:fs/promises'
 import { Writable } from 'node:stream'
 
 /** One write at most: a whole backlog at once would overshoot the file's size. */
 const WRITE_CHARS = 256 * 1024
+
+/** No link: what a plugin says would become a part of whatever file it leads to. */
+const APPEND = constants.O_APPEND | constants.O_CREAT | constants.O_WRONLY | constants.O_NOFOLLOW
 
 export interface RotatingFileOptions {
   readonly path: string
@@ -76,7 +80,7 @@ export class RotatingFile extends Writable {
     const bytes = Buffer.byteLength(text)
     this.#sizeBytes ??= await sizeOf(path)
     if (this.#sizeBytes > 0 && this.#sizeBytes + bytes > maxBytes) await this.#rotate()
-    await appendFile(path, text, { mode: 0o600 })
+    await appendFile(path, text, { mode: 0o600, flag: APPEND })
     this.#sizeBytes += bytes
   }
 

@@ -1,7 +1,8 @@
-import { closeSync, existsSync, openSync, readFileSync, renameSync, statSync } from 'node:fs'
+import { closeSync, existsSync, lstatSync, openSync, readFileSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { messageOf, PhantomError } from '../../src/contract/phantom-error.ts'
+import { quoteText } from '../../src/contract/quote-text.ts'
 import { migrate, MIGRATIONS, readSchemaVersion } from './migrations.ts'
 
 /** Primary result codes of SQLite, the low byte of `errcode` (https://www.sqlite.org/rescode.html). */
@@ -23,6 +24,7 @@ export interface OpenedDatabase {
  */
 export function openDatabase(stateDirectory: string, now: Date): OpenedDatabase {
   const path = join(stateDirectory, 'state.db')
+  refuseLink(path)
   createPrivateFile(path)
   const { ino } = statSync(path)
   try {
@@ -38,6 +40,16 @@ export function openDatabase(stateDirectory: string, now: Date): OpenedDatabase 
       `one begun. Plugin states and exit history start empty; delete the old file once nobody needs it`
     return { database: openLocked(path, stateDirectory), warnings: [warning] }
   }
+}
+
+/** It may have come along with a project, and lead to another program's database. */
+function refuseLink(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() !== true) return
+  throw new PhantomError(
+    'CONFIG_INVALID',
+    `Cannot open the state database "${path}": it is a symbolic link. Remove it, or name another state folder`,
+    { details: { path } },
+  )
 }
 
 function createPrivateFile(path: string): void {
@@ -66,6 +78,11 @@ function openLocked(path: string, stateDirectory: string): DatabaseSync {
 function assertSound(database: DatabaseSync): void {
   const found = String(database.prepare('PRAGMA quick_check(1)').get()?.['quick_check'])
   if (found !== 'ok') throw Object.assign(new Error(found), { errcode: SQLITE_CORRUPT })
+  // We make none: they would act at what we write, such as put back what is forgotten.
+  const odd = database.prepare("SELECT type, name FROM sqlite_schema WHERE type IN ('trigger', 'view')").get()
+  if (odd === undefined) return
+  const what = `it has the ${String(odd['type'])} ${quoteText(String(odd['name']))}, which is not ours`
+  throw Object.assign(new Error(what), { errcode: SQLITE_CORRUPT })
 }
 
 function assertKnownVersion(database: DatabaseSync, path: string): void {

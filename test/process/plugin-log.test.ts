@@ -168,6 +168,25 @@ describe('RotatingFile', () => {
     expect(seen.size).to.equal(100_000)
   })
 
+  it('writes through no link, and says so', async () => {
+    const directory = fs.mkdtempSync(path.join(folder, 'link-'))
+    const target = path.join(directory, 'profile')
+    fs.writeFileSync(target, '# mine\n')
+    fs.symlinkSync(target, path.join(directory, 'x.log'))
+    const errors: unknown[] = []
+    const file = new RotatingFile({
+      path: path.join(directory, 'x.log'),
+      maxBytes: 1024,
+      maxFiles: 3,
+      onError: (error) => errors.push(error),
+    })
+    file.write('$(says a plugin)\n')
+    await file.close()
+    expect(fs.readFileSync(target, 'utf8')).to.equal('# mine\n')
+    expect(errors).to.have.length(1)
+    expect(errors[0]).to.include({ code: 'ELOOP' })
+  })
+
   it('keeps no more files than it may, newest first, and takes no file of a neighbour', async () => {
     const directory = fs.mkdtempSync(path.join(folder, 'few-'))
     fs.writeFileSync(path.join(directory, 'x1.log'), 'of the plugin x1')

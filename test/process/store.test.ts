@@ -228,6 +228,34 @@ describe('openStore()', () => {
     expect(store.warnings[0]).to.contain(aside[0]).and.to.contain('damaged')
   })
 
+  it('sets a database with a trigger or a view aside: it would act at what is written', () => {
+    for (const odd of [
+      'CREATE TRIGGER again AFTER DELETE ON approvals BEGIN INSERT INTO plugins (id) VALUES (old.plugin_id); END',
+      'CREATE VIEW seen AS SELECT * FROM plugins',
+    ]) {
+      const stateDirectory = newStateDirectory()
+      openStore(stateDirectory).close()
+      const database = new DatabaseSync(path.join(stateDirectory, 'state.db'))
+      database.exec(odd)
+      database.close()
+      const store = openStore(stateDirectory)
+      expect(store.warnings.join()).to.match(/it has the (?:trigger "again"|view "seen"), which is not ours/)
+      store.close()
+      expect(openStore(stateDirectory).warnings).to.deep.equal([])
+    }
+  })
+
+  it('opens no database behind a link, and makes none there', () => {
+    const stateDirectory = newStateDirectory()
+    fs.mkdirSync(stateDirectory, { mode: 0o700 })
+    const elsewhere = path.join(folder, 'elsewhere.db')
+    fs.symlinkSync(elsewhere, path.join(stateDirectory, 'state.db'))
+    expect(() => openStore(stateDirectory))
+      .to.throw('it is a symbolic link')
+      .with.property('code', 'CONFIG_INVALID')
+    expect(fs.existsSync(elsewhere)).to.equal(false)
+  })
+
   it('moves a database with a torn page aside', () => {
     const stateDirectory = newStateDirectory()
     {
