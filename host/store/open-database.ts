@@ -1,4 +1,4 @@
-import { closeSync, existsSync, lstatSync, openSync, readFileSync, renameSync, statSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { messageOf, PhantomError } from '../../src/contract/phantom-error.ts'
@@ -24,7 +24,6 @@ export interface OpenedDatabase {
  */
 export function openDatabase(stateDirectory: string, now: Date): OpenedDatabase {
   const path = join(stateDirectory, 'state.db')
-  refuseLink(path)
   createPrivateFile(path)
   const { ino } = statSync(path)
   try {
@@ -40,16 +39,6 @@ export function openDatabase(stateDirectory: string, now: Date): OpenedDatabase 
       `one begun. Plugin states and exit history start empty; delete the old file once nobody needs it`
     return { database: openLocked(path, stateDirectory), warnings: [warning] }
   }
-}
-
-/** It may have come along with a project, and lead to another program's database. */
-function refuseLink(path: string): void {
-  if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() !== true) return
-  throw new PhantomError(
-    'CONFIG_INVALID',
-    `Cannot open the state database "${path}": it is a symbolic link. Remove it, or name another state folder`,
-    { details: { path } },
-  )
 }
 
 function createPrivateFile(path: string): void {

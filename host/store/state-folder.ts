@@ -1,6 +1,7 @@
-import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf, PhantomError } from '../../src/contract/phantom-error.ts'
+import { quoteText } from '../../src/contract/quote-text.ts'
 
 const OTHERS_MAY_LOOK = 0o055
 const OTHERS_MAY_WRITE = 0o022
@@ -24,6 +25,7 @@ export function prepareStateFolder(stateDirectory: string, letsOthersThrough = f
         { details: { path: stateDirectory, mode: octal(mode) } },
       )
     }
+    refuseLinks(stateDirectory)
     if ((mode & OTHERS_MAY_LOOK) !== wanted - 0o700) chmodSync(stateDirectory, wanted)
     endPackage(stateDirectory)
   } catch (error) {
@@ -35,6 +37,33 @@ export function prepareStateFolder(stateDirectory: string, letsOthersThrough = f
       { cause: error, details: { path: stateDirectory } },
     )
   }
+}
+
+/** Of plugins, each of which is refused by itself where its folder is a link. */
+const DATA = 'data'
+
+/**
+ * We make none. One may have come along with a project, and what is written, appended and removed here would be so where
+ * it leads: of folders that nobody needs any more everything goes.
+ */
+function refuseLinks(stateDirectory: string): void {
+  const below = (folder: string) =>
+    readdirSync(join(stateDirectory, folder), { withFileTypes: true }).map((entry) => ({
+      path: join(folder, entry.name),
+      entry,
+    }))
+  const outer = below('.')
+  const inner = outer.flatMap(({ path, entry }) =>
+    entry.isDirectory() && entry.name !== DATA ? below(path) : [],
+  )
+  const link = [...outer, ...inner].find(({ entry }) => entry.isSymbolicLink())
+  if (link === undefined) return
+  throw new PhantomError(
+    'CONFIG_INVALID',
+    `Cannot use the state folder "${stateDirectory}": ${quoteText(link.path)} in it is a symbolic link. Remove it, or ` +
+      'name another state folder',
+    { details: { path: join(stateDirectory, link.path) } },
+  )
 }
 
 /**

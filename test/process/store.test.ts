@@ -245,6 +245,21 @@ describe('openStore()', () => {
     }
   })
 
+  it('uses no folder with links in it: what is there is removed when nobody needs it', () => {
+    const home = path.join(folder, 'home')
+    for (const name of ['generations', 'libraries', 'logs', 'generations/mine']) {
+      const stateDirectory = newStateDirectory()
+      fs.mkdirSync(path.join(stateDirectory, 'generations'), { recursive: true, mode: 0o700 })
+      fs.chmodSync(stateDirectory, 0o700)
+      fs.mkdirSync(path.join(home, 'letters'), { recursive: true })
+      if (name === 'generations') fs.rmdirSync(path.join(stateDirectory, name))
+      fs.symlinkSync(home, path.join(stateDirectory, name))
+      expect(() => openStore(stateDirectory), name)
+        .to.throw(`"${name}" in it is a symbolic link`)
+        .with.property('code', 'CONFIG_INVALID')
+    }
+  })
+
   it('opens no database behind a link, and makes none there', () => {
     const stateDirectory = newStateDirectory()
     fs.mkdirSync(stateDirectory, { mode: 0o700 })
