@@ -1,7 +1,8 @@
-import { chmodSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, lstatSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { messageOf, PhantomError } from '../../src/contract/phantom-error.ts'
 import { quoteText } from '../../src/contract/quote-text.ts'
+import { STATE_PARENT } from '../../src/rpc/endpoint.ts'
 
 const OTHERS_MAY_LOOK = 0o055
 const OTHERS_MAY_WRITE = 0o022
@@ -15,6 +16,7 @@ const OTHERS_MAY_WRITE = 0o022
 export function prepareStateFolder(stateDirectory: string, letsOthersThrough = false): void {
   const wanted = letsOthersThrough || process.getuid?.() === 0 ? 0o711 : 0o700
   try {
+    refuseDefaultLink(stateDirectory)
     mkdirSync(stateDirectory, { recursive: true, mode: wanted })
     const { mode } = statSync(stateDirectory)
     if ((mode & OTHERS_MAY_WRITE) !== 0) {
@@ -57,12 +59,24 @@ function refuseLinks(stateDirectory: string): void {
     entry.isDirectory() && entry.name !== DATA ? below(path) : [],
   )
   const link = [...outer, ...inner].find(({ entry }) => entry.isSymbolicLink())
-  if (link === undefined) return
-  throw new PhantomError(
+  if (link !== undefined) throw linkError(stateDirectory, `${quoteText(link.path)} in it`)
+}
+
+/** Where a project has its own by default: nobody named that place, so nobody meant one elsewhere. */
+function refuseDefaultLink(stateDirectory: string): void {
+  const parent = dirname(stateDirectory)
+  if (basename(parent) !== STATE_PARENT) return
+  for (const path of [parent, stateDirectory]) {
+    const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true
+    if (isLink) throw linkError(stateDirectory, path === parent ? quoteText(STATE_PARENT) : 'it')
+  }
+}
+
+function linkError(stateDirectory: string, what: string): PhantomError {
+  return new PhantomError(
     'CONFIG_INVALID',
-    `Cannot use the state folder "${stateDirectory}": ${quoteText(link.path)} in it is a symbolic link. Remove it, or ` +
-      'name another state folder',
-    { details: { path: join(stateDirectory, link.path) } },
+    `Cannot use the state folder "${stateDirectory}": ${what} is a symbolic link. Remove it, or name another state folder`,
+    { details: { path: stateDirectory } },
   )
 }
 

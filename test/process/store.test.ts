@@ -260,6 +260,23 @@ describe('openStore()', () => {
     }
   })
 
+  it('follows a link to a state folder that was named, and none that a project has by default', () => {
+    const project = path.join(folder, 'project')
+    const elsewhere = path.join(folder, 'sketches')
+    fs.mkdirSync(path.join(elsewhere, 'plugins'), { recursive: true })
+    fs.mkdirSync(project)
+    fs.symlinkSync(elsewhere, path.join(project, '.phantom'))
+    fs.symlinkSync(elsewhere, path.join(project, 'named'))
+    expect(() => openStore(path.join(project, '.phantom/plugins'))).to.throw('".phantom" is a symbolic link')
+    fs.rmSync(path.join(project, '.phantom'))
+    fs.mkdirSync(path.join(project, '.phantom'))
+    fs.symlinkSync(elsewhere, path.join(project, '.phantom/plugins'))
+    expect(() => openStore(path.join(project, '.phantom/plugins'))).to.throw('it is a symbolic link')
+    expect(fs.readdirSync(elsewhere)).to.deep.equal(['plugins'])
+    openStore(path.join(project, 'named')).close()
+    expect(fs.existsSync(path.join(elsewhere, 'state.db'))).to.equal(true)
+  })
+
   it('opens no database behind a link, and makes none there', () => {
     const stateDirectory = newStateDirectory()
     fs.mkdirSync(stateDirectory, { mode: 0o700 })
