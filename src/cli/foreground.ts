@@ -5,6 +5,8 @@ import { PhantomError } from '../contract/phantom-error.ts'
 
 const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const
 const SIGNAL_EXIT_BASE = 128
+/** What nobody sends: the program could not go on, and had no words for it. */
+const CRASHES: ReadonlySet<NodeJS.Signals> = new Set(['SIGSEGV', 'SIGBUS', 'SIGILL'])
 
 export interface ForegroundProgram {
   file: string
@@ -29,6 +31,10 @@ export function runInForeground(program: ForegroundProgram): Promise<number> {
     })
     child.once('exit', (code, signal) => {
       stop()
+      if (signal !== null && CRASHES.has(signal))
+        process.stderr.write(
+          `"${program.file}" was ended by ${signal}. If its file is damaged, "phantom setup" fetches another\n`,
+        )
       resolve(signal === null ? (code ?? SIGNAL_EXIT_BASE) : exitCodeOfSignal(signal))
     })
   })

@@ -51,7 +51,8 @@ export function privateCopyFolder(id: string): string {
 }
 
 /**
- * The private copy, when it is there. It is not tried: it was before it got its name, in one step.
+ * The private copy, when it is there. It is not tried: it was before it got its name, in one step. An empty file, as a
+ * crash of the machine leaves some, would end well and do nothing.
  * @throws PhantomError RUNTIME_NOT_FOUND where another user could have put it there
  */
 export function findPrivateCopy(): { path: string; version: string } | null {
@@ -59,7 +60,8 @@ export function findPrivateCopy(): { path: string; version: string } | null {
   if (pinned === null) return null
   for (const folder of dataFolders()) {
     const file = path.join(folder, RUNTIMES, pinned.id, 'bin/node')
-    if (isThereAndTrusted(file, folder)) return { path: file, version: pinned.version }
+    if (isThereAndTrusted(file, folder) && statSync(file).size > 0)
+      return { path: file, version: pinned.version }
   }
   return null
 }

@@ -4,6 +4,7 @@ import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { expect } from 'chai'
+import { pinnedPackage } from '../../../src/client/runtime/pinned-runtime.ts'
 import { PACKAGE_VERSION } from '../../../src/contract/version.ts'
 import { skipBecause } from '../../helpers/skip.ts'
 
@@ -81,6 +82,22 @@ describe('launcher', () => {
       expect(stdout).to.match(/run on Node 26 or newer; this is Node 2\d\.[^]*phantom setup {2,}fetches one/)
     }
     expect(launch(['run', 'a', 'b', '--input', '-h'], { PHANTOM_RUNTIME: '/nothing' }).status).to.equal(7)
+  })
+
+  it('says so where the runtime crashes, and takes no empty file for one', () => {
+    const crashing = fakeNode('crashing', '[ "$1" = --version ] && echo v26.1.0 || kill -SEGV $$')
+    const crashed = launch(['list'], { PHANTOM_RUNTIME: crashing })
+    expect(crashed.status).to.equal(139)
+    expect(crashed.stderr).to.match(
+      /crashing" was ended by SIGSEGV\. If its file is damaged, "phantom setup" fetches/,
+    )
+    const copy = path.join(folder, 'data/phantom-ml/runtimes', pinnedPackage().id, 'bin/node')
+    fs.mkdirSync(path.dirname(copy), { recursive: true })
+    fs.writeFileSync(copy, '', { mode: 0o755 })
+    const empty = launch(['list'])
+    fs.rmSync(path.join(folder, 'data'), { recursive: true })
+    expect(empty.status, empty.stderr).to.equal(7)
+    expect(empty.stderr).to.include('for a private copy (none)')
   })
 
   it('runs the CLI in this process on a Node that is new enough', () => {
