@@ -95,19 +95,29 @@ export interface PingPongQuestions {
   close: { params: null; answer: null }
 }
 
-export const BOMBS = [
+/** Of a plugin in JavaScript, then of a native one. */
+const JAVASCRIPT_BOMBS = [
   'buffer',
   'heap',
   'wasm',
   'shared',
   'tmpfs',
+  'disk',
+  'inodes',
   'fds',
   'cpu',
   'wall',
+  'output',
   'log',
   'ipc',
 ] as const
+const NATIVE_BOMBS = ['native', 'threads', 'forks'] as const
+export const BOMBS = [...JAVASCRIPT_BOMBS, ...NATIVE_BOMBS] as const
 export type Bomb = (typeof BOMBS)[number]
+
+export function isNativeBomb(kind: string): boolean {
+  return (NATIVE_BOMBS as readonly string[]).includes(kind)
+}
 
 /** How far a bomb came beyond its limits: the worst of so many times. */
 export interface BombEffect {

@@ -10,7 +10,7 @@ import { design as rawRelay } from '../floors/raw-relay.ts'
 import type { RunningDesign } from '../harness/design.ts'
 import { latencyOf, measureInTurn } from '../harness/measure.ts'
 import { recordsPayload } from '../harness/payload.ts'
-import type { BombEffect, BombQuestions } from '../harness/questions.ts'
+import { isNativeBomb, type BombEffect, type BombQuestions } from '../harness/questions.ts'
 import { serveQuestions } from '../harness/serve-questions.ts'
 import { openSystem, pluginDirectory } from './open-system.ts'
 
@@ -30,7 +30,10 @@ const executionTimesMs: number[] = []
 
 serveQuestions<BombQuestions>({
   start: async ({ warmUp }) => {
-    system = await openSystem(process.cwd(), { plugins: { echo: 'echo', bomb: 'bomb' }, config: CONFIG })
+    system = await openSystem(process.cwd(), {
+      plugins: { echo: 'echo', bomb: 'bomb', native_bomb: 'native-bomb' },
+      config: CONFIG,
+    })
     await callHealthy()
     pair = await openBarePair()
     relay = await rawRelay.start(process.cwd())
@@ -41,6 +44,7 @@ serveQuestions<BombQuestions>({
     return { tier }
   },
   bomb: async ({ kind, slot }) => {
+    if (isNativeBomb(kind)) await approveNativeBomb()
     await askBomber(kind)
     const measuring = measureInTurn([callHealthy, callRelay, pair.pingPong], slot)
     const [ours, relayed, barePair] = await Promise.race([measuring, relay.lost])
@@ -64,6 +68,12 @@ async function callHealthy(): Promise<void> {
 }
 
 const callRelay = (): Promise<unknown> => relay.call(payload)
+
+/** It makes processes. */
+async function approveNativeBomb(): Promise<void> {
+  const { digest } = await system.get_permissions('native_bomb')
+  await system.approve_plugin('native_bomb', digest)
+}
 
 /** In a session of its own, as another application would be; it ends when its channel does. */
 async function startBomber(): Promise<ChildProcess> {

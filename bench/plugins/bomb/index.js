@@ -1,8 +1,10 @@
 // @ts-nocheck -- a plugin, and hostile
 import { openSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
 
 const MIB = 1024 * 1024
+let dataDir = ''
 
 /** Until something stops it, and then a moment more, so that whoever watches sees all of it. */
 async function hoard(take) {
@@ -12,6 +14,14 @@ async function hoard(take) {
   } catch (error) {
     await new Promise((resolve) => setTimeout(resolve, 20))
     return String(error.code ?? error.message)
+  }
+}
+
+/** Files in its data_dir until something stops it. */
+async function litter(block) {
+  for (let at = 0; ; at += 1) {
+    writeFileSync(join(dataDir, `fill-${at}`), block)
+    await turn()
   }
 }
 
@@ -28,6 +38,9 @@ function print(descriptor, block) {
 const pages = (view) => view.fill(1)
 
 export default {
+  initialize(context) {
+    dataDir = context.data_dir
+  },
   operations: {
     ready: () => process.pid,
     buffer: () => hoard(() => pages(Buffer.allocUnsafeSlow(4 * MIB))),
@@ -38,6 +51,9 @@ export default {
     },
     shared: () => hoard(() => pages(new Uint8Array(new SharedArrayBuffer(4 * MIB)))),
     tmpfs: () => hoard((at) => writeFileSync(`/tmp/fill-${at}`, Buffer.alloc(MIB, 1))),
+    disk: () => litter(Buffer.alloc(MIB, 1)),
+    inodes: () => litter(''),
+    output: () => 'x'.repeat(2 * MIB),
     fds: () => hoard(() => openSync(join(import.meta.dirname, 'plugin.toml'))),
     cpu: () => {
       for (;;);
