@@ -18,9 +18,9 @@ const MIN_TTL_MS = 1_000
 const MAX_CACHED = 1_000
 /** It reads /etc/resolv.conf once, and a machine may come into another network. */
 const RESOLVER_MS = 60_000
-/** Questions on their way at once: names under a domain of an attacker's may take as long to answer as he likes, */
+/** Questions on their way at once: names under a domain of an attacker's may take as long to answer as he likes. */
 const MAX_QUESTIONS = 256
-/** so who asks has a part of them for himself alone. */
+/** Of one who asks: the rest stays for others. */
 const MAX_OWN_QUESTIONS = 16
 /** Each is judged at each request. An answer of DNS has room for thousands, which would take 20 ms of the daemon's. */
 const MAX_ADDRESSES = 64
