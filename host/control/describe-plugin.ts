@@ -157,7 +157,7 @@ async function describeInstance(
     memory_bytes: sample?.rssBytes ?? null,
     cpu_time_ms: sample?.cpuTimeMs ?? null,
     attestation: summarizeAttestation(instance),
-    health: await askHealth(instance, HEALTH_TIMEOUT_MS),
+    health: (await askHealth(instance, HEALTH_TIMEOUT_MS)).health,
   }
 }
 

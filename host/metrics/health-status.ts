@@ -1,4 +1,4 @@
-import type { BreakerInfo, HealthStatus, PluginHealth } from '../../src/contract/health.ts'
+import type { BreakerInfo, HealthStatus, ReportedHealth } from '../../src/contract/health.ts'
 import type { PluginState } from '../../src/contract/life.ts'
 import { quoteText } from '../../src/contract/quote-text.ts'
 import type { ErrorWindow } from './plugin-metrics.ts'
@@ -23,7 +23,7 @@ export interface HealthFacts {
   /** In the last five minutes. */
   readonly recentRestarts: number
   readonly queue: { readonly waiting: number; readonly limit: number }
-  readonly reported: PluginHealth['reported']
+  readonly reported: readonly ReportedHealth[]
 }
 
 interface Finding {
@@ -104,7 +104,8 @@ function judgeQueue({ waiting, limit }: HealthFacts['queue']): Finding[] {
 }
 
 /** What the plugin returned from its `health()` may be anything; only the three usual words count. */
-function judgeReport({ workspace, health }: PluginHealth['reported'][number]): Finding[] {
+function judgeReport({ workspace, health, problem }: ReportedHealth): Finding[] {
+  if (problem !== null) return [degraded(`${problem}, in ${quoteText(workspace)}`)]
   if (typeof health !== 'object' || health === null) return []
   const said = health as Record<string, unknown>
   const status = statusSaid(said)

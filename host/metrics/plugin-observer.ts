@@ -142,7 +142,7 @@ export class PluginObserver {
         .filter((instance) => instance.hasHook('health'))
         .map(async (instance) => ({
           workspace: instance.spec.initialize.workspace,
-          health: await askHealth(instance, HEALTH_TIMEOUT_MS),
+          ...(await askHealth(instance, HEALTH_TIMEOUT_MS)),
         })),
     )
     const ready = instances.flatMap(({ figures }) => figures.readyAtMs ?? [])

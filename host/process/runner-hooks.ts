@@ -1,3 +1,4 @@
+import type { ReportedHealth } from '../../src/contract/health.ts'
 import { RUNNER_HOOKS, type RunnerHook, type RunnerParams } from '../../src/contract/runner-methods.ts'
 import { MAX_PLUGIN_TEXT_CHARS } from '../../src/contract/limits.ts'
 import type { Answer } from '../../src/rpc/connection.ts'
@@ -6,10 +7,18 @@ import { boundedReport } from './plugin-report.ts'
 import type { InstanceConfig } from './instance-spec.ts'
 import type { RunnerInstance } from './runner-instance.ts'
 
-/** What the plugin's own `health()` says; null when it has none, or says nothing in time. */
-export async function askHealth(instance: RunnerInstance, timeoutMs: number): Promise<unknown> {
-  const answer = await ask(instance, 'health', {}, timeoutMs)
-  return answer === null ? null : boundedReport((answer as { health?: unknown } | null)?.health)
+/** What the plugin's own `health()` says, or how it failed; both null when it has none, or says nothing in time. */
+export async function askHealth(
+  instance: RunnerInstance,
+  timeoutMs: number,
+): Promise<Pick<ReportedHealth, 'health' | 'problem'>> {
+  const isAsked = instance.state === 'ready' && instance.hasHook('health')
+  const answer = isAsked ? await instance.call('health', {}, timeoutMs) : null
+  // Who says nothing may be at work; the liveness check sees who is not.
+  if (answer === null) return { health: null, problem: null }
+  if (answer.error !== null)
+    return { health: null, problem: problemOf(instance, 'health', answer, timeoutMs) }
+  return { health: boundedReport((answer.result as { health?: unknown } | null)?.health), problem: null }
 }
 
 /** False when its loop did not come round in time. */

@@ -127,7 +127,10 @@ export function formatHealth(health: PluginHealth, nowMs: number): string[] {
     ...section('Breakers', formatBreakers(health.breakers)),
     ...section(
       'Says of itself',
-      health.reported.map((report) => `${printableLine(report.workspace)}  ${printableJson(report.health)}`),
+      health.reported.map(({ workspace, health: said, problem }) => {
+        const words = problem === null ? printableJson(said) : printableLine(problem)
+        return `${printableLine(workspace)}  ${words}`
+      }),
     ),
   ]
 }

@@ -81,7 +81,15 @@ export interface PluginHealth {
   uptime_ms: number | null
   last_error: { at: string; code: string; message: string; operation: string } | null
   /** What its own `health()` says, per process; empty where it has none. */
-  reported: { workspace: string; health: unknown }[]
+  reported: ReportedHealth[]
+}
+
+export interface ReportedHealth {
+  workspace: string
+  /** Null where it failed, and where it said nothing within half a second. */
+  health: unknown
+  /** How it failed, in words; null where it did not. */
+  problem: string | null
 }
 
 /** What a plugin's processes did through the daemon's proxy since the daemon's start. */

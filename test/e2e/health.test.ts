@@ -19,7 +19,10 @@ describe('get_plugin_health()', function () {
           `let said = { status: 'degraded', reason: 'the disk is nearly full' }
           export default {
             operations: { say: (words) => (said = words) },
-            health: () => said,
+            health: () => {
+              if (said.fails) throw new Error(said.fails)
+              return said
+            },
           }`,
         )
       },
@@ -113,7 +116,9 @@ describe('get_plugin_health()', function () {
     const healthy = await daemon.system.get_plugin_health('ailing')
     expect(healthy.status).to.equal('healthy')
     const workspace = daemon.world.folder
-    expect(healthy.reported).to.deep.equal([{ workspace, health: { status: 'healthy', queue: 3 } }])
+    expect(healthy.reported).to.deep.equal([
+      { workspace, health: { status: 'healthy', queue: 3 }, problem: null },
+    ])
     for (const status of ['degraded', 'unhealthy']) {
       await daemon.call('ailing', 'say', { status, reason: 'the disk is nearly full' })
       const ailing = await daemon.system.get_plugin_health('ailing')
@@ -121,6 +126,18 @@ describe('get_plugin_health()', function () {
       expect(ailing.reasons.join()).to.contain(`says ${status}`).and.to.contain('the disk is nearly full')
     }
     expect((await daemon.info('ailing')).instances[0]?.health).to.deep.include({ status: 'unhealthy' })
+  })
+
+  it('calls one degraded whose own health() fails, and says how', async () => {
+    await daemon.call('ailing', 'say', { fails: 'no such table' })
+    const { status, reasons, reported } = await daemon.system.get_plugin_health('ailing')
+    const workspace = daemon.world.folder
+    const problem = 'its health() failed: no such table'
+    expect(reported).to.deep.equal([{ workspace, health: null, problem }])
+    expect({ status, reasons }).to.deep.equal({
+      status: 'degraded',
+      reasons: [`${problem}, in "${workspace}"`],
+    })
   })
 
   it('does not believe one that says it is well and fails every call', async () => {

@@ -35,7 +35,7 @@ describe('formatHealth()', () => {
         message: 'it took\u001b[31m too long\nby far',
         operation: 'describe',
       },
-      reported: [{ workspace: '/w', health: { cache: 'warm' } }],
+      reported: [{ workspace: '/w', health: { cache: 'warm' }, problem: null }],
     })
     expect(plain(formatHealth(health, nowMs))).to.equal(`echo
 status      degraded

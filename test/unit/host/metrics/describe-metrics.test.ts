@@ -70,7 +70,7 @@ describe('describePluginMetrics()', () => {
 
 describe('describePluginHealth()', () => {
   it('has every field of the contract, and the status of the figures', () => {
-    const reported = [{ workspace: '/w', health: { ok: false } }]
+    const reported = [{ workspace: '/w', health: { ok: false }, problem: null }]
     const live = {
       stateReason: null,
       isObserving: false,

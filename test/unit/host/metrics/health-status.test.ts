@@ -17,7 +17,7 @@ function judge(change: Partial<HealthFacts> = {}) {
 }
 
 function reporting(health: unknown) {
-  return judge({ reported: [{ workspace: '/home/user/one', health }] })
+  return judge({ reported: [{ workspace: '/home/user/one', health, problem: null }] })
 }
 
 describe('judgeHealth()', () => {
