@@ -129,7 +129,9 @@ for (const language of ['assemblyscript', 'c']) {
     it('says how it is, vetoes a configuration, and hands its state over', async () => {
       const { count } = (await call('count')).result as { count: number }
       const { reported } = await daemon.system.get_plugin_health(id)
-      expect(reported).to.deep.equal([{ workspace: daemon.world.folder, health: { healthy: true } }])
+      expect(reported).to.deep.equal([
+        { workspace: daemon.world.folder, health: { healthy: true }, problem: null },
+      ])
       const veto = await refusalOf(daemon.system.update_plugin_config(id, { depth: 11 }))
       expect(veto.code).to.equal('CONFIG_INVALID')
       expect(veto.message).to.include('depth must be at most 10')

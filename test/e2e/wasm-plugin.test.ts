@@ -257,7 +257,7 @@ describe('A WebAssembly plugin', function () {
       await daemon.call('counting', 'echo')
       const { reported } = await daemon.system.get_plugin_health('counting')
       expect(reported).to.deep.equal([
-        { workspace: daemon.world.folder, health: { status: 'healthy', queue: 3 } },
+        { workspace: daemon.world.folder, health: { status: 'healthy', queue: 3 }, problem: null },
       ])
     })
 
