@@ -12,7 +12,11 @@ const PRCTL: Signature = { arguments: ['i32', 'u64', 'u64', 'u64', 'u64'], retur
  * @returns false where that one is gone already
  */
 export function endWithStarter(starterPid: number): boolean {
-  loadLibc({ prctl: PRCTL })?.prctl(PR_SET_PDEATHSIG, BigInt(SIGTERM), 0n, 0n, 0n)
+  try {
+    loadLibc({ prctl: PRCTL })?.prctl(PR_SET_PDEATHSIG, BigInt(SIGTERM), 0n, 0n, 0n)
+  } catch {
+    // Another signature in another version of Node: no reason not to serve.
+  }
   // Gone before the call, it would be missed for ever.
   return process.ppid === starterPid
 }
